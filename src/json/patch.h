@@ -1,0 +1,18 @@
+// The two patch formats of the JSON world.
+#pragma once
+
+#include "json/value.h"
+
+namespace leat::json {
+
+// RFC 7386: objects merge member by member, null deletes, anything else replaces.
+void MergePatch(Value& target, const Value& patch);
+
+// RFC 6902: add, remove, replace, move, copy, test. All or nothing. kInvalid names the operation's
+// index and what was wrong; a failed `test` is kInvalid too. At most 10,000 operations.
+Status JsonPatch(Value& target, const Value& operations);
+
+// RFC 6901: the value at the pointer ("/spec/containers/0"), or nullptr.
+const Value* AtPointer(const Value& value, std::string_view pointer);
+
+}  // namespace leat::json
