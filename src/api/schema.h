@@ -1,0 +1,106 @@
+// A structural schema: the shape of one version of a type, for built-in kinds and CRDs alike.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "json/value.h"
+
+namespace leat::api {
+
+enum class SchemaType {
+  kAny,  // anything goes (x-kubernetes-preserve-unknown-fields without properties)
+  kString,
+  kInteger,
+  kNumber,
+  kBoolean,
+  kObject,  // `fields` name its members
+  kMap,     // any keys, all values of `items`
+  kArray,   // elements of `items`
+  kIntOrString,
+  kQuantity,  // "500m", 2, "1Gi"
+  kTime,      // RFC 3339
+  kBytes,     // base64
+};
+
+struct Schema;
+using SchemaPtr = std::shared_ptr<const Schema>;
+
+struct Field {
+  std::string name;
+  int number = 0;  // protobuf field number; 0 in CRDs
+  SchemaPtr schema;
+  bool required = false;
+};
+
+// Immutable once built; shared and thread-safe. Recursive types (JSONSchemaProps) are kAny inside.
+struct Schema {
+  SchemaType type = SchemaType::kAny;
+  std::vector<Field> fields;  // kObject; sorted by name
+  SchemaPtr items;            // kMap, kArray
+  bool preserve_unknown = false;
+  bool nullable = false;
+  bool embedded_object = false;  // x-kubernetes-embedded-resource: has apiVersion, kind, metadata
+  json::Value default_value;     // null = none
+
+  // Strategic merge: the key of a list that merges by element ("name"); "" = the list is replaced.
+  std::string merge_key;
+  bool merge_primitives = false;   // a list of strings that merges as a set (finalizers)
+  bool replace_keys = false;       // patchStrategy retainKeys (volumes' source, strategy)
+  std::vector<std::string> map_keys;  // x-kubernetes-list-map-keys: unique together
+  bool is_set = false;                // list type set
+
+  // Value validations; absent = not checked.
+  std::vector<json::Value> enum_values;
+  std::string pattern;  // RE2/ECMA subset, unanchored
+  std::string format;   // int32, int64, date-time, byte, ...
+  std::optional<double> minimum, maximum;
+  bool exclusive_minimum = false, exclusive_maximum = false;
+  std::optional<double> multiple_of;
+  std::optional<int64_t> min_length, max_length;
+  std::optional<int64_t> min_items, max_items;
+  std::optional<int64_t> min_properties, max_properties;
+  bool unique_items = false;
+  // Logical junctors of a CRD schema, applied to values as extra validations.
+  std::vector<SchemaPtr> all_of, any_of, one_of;
+  SchemaPtr not_of;
+
+  const Field* Find(std::string_view name) const;
+};
+
+// Compiles an openAPIV3Schema. kInvalid names the path when it is not structural (a missing type,
+// an unknown keyword value, a bad pattern).
+Result<SchemaPtr> CompileOpenApiSchema(const json::Value& open_api_v3_schema);
+
+// One thing that is wrong with an object, as metav1.Status causes and kubectl users know it.
+struct FieldError {
+  // FieldValueRequired, FieldValueInvalid, FieldValueNotSupported, FieldValueDuplicate,
+  // FieldValueForbidden, FieldValueTooLong, FieldValueTypeInvalid
+  std::string reason;
+  std::string field;    // "spec.containers[0].image"
+  std::string message;  // "Required value", "Invalid value: \"x\": must be ..."
+  // "spec.containers[0].image: Required value"
+  std::string ToString() const { return field + ": " + message; }
+};
+
+// Fills in defaults where a member is absent (or null and not nullable).
+void ApplyDefaults(const Schema& schema, json::Value& value);
+// Removes members that the schema does not know; returns their paths ("spec.foo"), for
+// fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.
+std::vector<std::string> Prune(const Schema& schema, json::Value& value);
+// Types, required members and value validations, in document order. `root_path` starts the paths.
+std::vector<FieldError> ValidateSchema(const Schema& schema, const json::Value& value,
+                                       std::string_view root_path = "");
+
+// Kubernetes' strategic merge of `patch` into `target` by the schema's merge keys, with $patch
+// (replace, delete, merge), $retainKeys, $setElementOrder/x and $deleteFromPrimitiveList/x.
+// kInvalid when an element lacks its merge key.
+Status StrategicMerge(const Schema& schema, json::Value& target, const json::Value& patch);
+
+}  // namespace leat::api

@@ -1,0 +1,91 @@
+// The type table: what types there are, and per version their schema, printer columns and
+// subresources. Built-in kinds are rows written in src/api/builtin/; a CustomResourceDefinition
+// adds rows at run time. One schema form serves both, and drives defaulting, pruning, validation,
+// strategic merge and (later) protobuf and OpenAPI.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/object_client.h"
+#include "api/schema.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "json/jsonpath.h"
+#include "json/value.h"
+
+namespace leat::api {
+
+// A column of `kubectl get`. Built-in kinds compute cells in code (table.cc); CRD columns by path.
+struct PrinterColumn {
+  std::string name;
+  std::string type;    // string, integer, number, boolean, date
+  std::string format;  // "" or "name"
+  std::string description;
+  int priority = 0;  // > 0: shown by -o wide only
+  std::string json_path;
+};
+
+struct TypeVersion {
+  std::string name;  // "v1"
+  bool served = true;
+  bool storage = true;  // exactly one version of a type is stored
+  std::shared_ptr<const Schema> schema;
+  bool status_subresource = false;
+  std::vector<PrinterColumn> columns;
+};
+
+// One row. Immutable once in the table; shared.
+struct Type {
+  std::string group;
+  std::string kind;
+  std::string list_kind;
+  std::string plural;
+  std::string singular;
+  std::vector<std::string> short_names;
+  std::vector<std::string> categories;
+  bool namespaced = true;
+  bool custom = false;  // from a CustomResourceDefinition
+  std::vector<TypeVersion> versions;
+
+  // "pods", "trainingjobs.sagemaker.aws.amazon.com": the store's type, and the name of the
+  // resource in error texts.
+  std::string StorageName() const { return group.empty() ? plural : plural + "." + group; }
+  const TypeVersion* FindVersion(std::string_view version) const;
+  const TypeVersion& StorageVersion() const;
+  std::string ApiVersion(std::string_view version) const {
+    return group.empty() ? std::string(version) : group + "/" + std::string(version);
+  }
+};
+using TypePtr = std::shared_ptr<const Type>;
+
+// Thread-safe. Lookups return snapshots that stay valid when a CRD changes.
+class TypeTable {
+ public:
+  TypeTable();  // with the built-in rows
+
+  // Null when there is no such row, or when it does not serve that version.
+  TypePtr Find(std::string_view group, std::string_view version, std::string_view plural) const;
+  // Whatever versions it serves.
+  TypePtr FindResource(std::string_view group, std::string_view plural) const;
+  TypePtr FindKind(std::string_view group, std::string_view kind) const;
+  // Sorted by group and plural.
+  std::vector<TypePtr> All() const;
+
+  // Adds or replaces the rows of an (admitted, v1-shaped) CustomResourceDefinition. kConflict when
+  // its names collide with another row: the message names both.
+  Status AddCustom(const json::Value& crd);
+  void RemoveCustom(std::string_view group, std::string_view plural);
+
+ private:
+  mutable Mutex mu_;
+  std::vector<TypePtr> rows_ GUARDED_BY(mu_);
+};
+
+// The object in another version of its type. apiVersion is rewritten; between v1beta1 and v1
+// CustomResourceDefinitions the shape too; all others have strategy None. Conversion is lossless.
+Result<json::Value> Convert(const Type& type, json::Value object, std::string_view to_version);
+
+}  // namespace leat::api
