@@ -1,16 +1,16 @@
 // A JSON value: null, bool, integer, double, string, array or object. Value semantics: a copy is
 // deep. Objects keep their members sorted by key, so equal values print the same bytes.
 //
-//   const json::Value pod = json::Object({{"kind", "Pod"}, {"metadata", json::Object({{"name", n}})}});
-//   pod["metadata"]["name"].AsString()        // reading never fails: absent is null, "" or 0
-//   pod.Mut("metadata").Set("uid", NewUuid())  // writing makes what is missing
+//   const json::Value pod = json::Object({{"kind", "Pod"}, {"metadata", json::Object({{"name",
+//   n}})}}); pod["metadata"]["name"].AsString()        // reading never fails: absent is null, ""
+//   or 0 pod.Mut("metadata").Set("uid", NewUuid())  // writing makes what is missing
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,22 +24,26 @@ struct Member;  // {std::string key; Value value;}
 using ArrayItems = std::vector<Value>;
 using ObjectMembers = std::vector<Member>;  // sorted by key, keys unique
 
+template <class N>
+concept Integer = std::integral<N> && !std::same_as<N, bool>;
+
 enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
 
 // Distinct const objects may be read from many threads; writing needs exclusive access.
 class Value {
  public:
-  Value() = default;  // null
-  Value(std::nullptr_t) {}
-  Value(bool b) : data_(b) {}
-  template <class N>
-    requires(std::is_integral_v<N> && !std::is_same_v<N, bool>)
-  Value(N n) : data_(static_cast<int64_t>(n)) {}
-  Value(double d) : data_(d) {}
-  Value(std::string s) : data_(std::move(s)) {}
-  Value(std::string_view s) : data_(std::string(s)) {}
-  Value(const char* s) : data_(std::string(s)) {}
-  Value(ArrayItems items) : data_(std::move(items)) {}
+  Value() noexcept;  // null
+  Value(std::nullptr_t) noexcept;
+  template <std::same_as<bool> B>
+  Value(B b) : data_(b) {}  // a template, so that no pointer turns into a bool
+  template <Integer N>
+  Value(N n);
+  Value(double d);
+  Value(std::string s);
+  Value(std::string_view s);
+  Value(const char* s);
+  Value(ArrayItems items);
+  // The members must be sorted by key and unique: anything else is a programmer error.
   explicit Value(ObjectMembers sorted_members);
 
   Kind kind() const { return static_cast<Kind>(data_.index()); }
@@ -102,17 +106,30 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
+// Out of the class because they may destroy members, so Member must be complete.
+inline Value::Value() noexcept = default;
+inline Value::Value(std::nullptr_t) noexcept {}
+template <Integer N>
+Value::Value(N n) : data_(static_cast<int64_t>(n)) {}
+inline Value::Value(double d) : data_(d) {}
+inline Value::Value(std::string s) : data_(std::move(s)) {}
+inline Value::Value(std::string_view s) : data_(std::string(s)) {}
+inline Value::Value(const char* s) : data_(std::string(s)) {}
+inline Value::Value(ArrayItems items) : data_(std::move(items)) {}
+
 // Literals: Object({{"a", 1}, {"b", Array({1, 2})}}). A key given twice keeps the last.
 Value Object(std::initializer_list<std::pair<std::string_view, Value>> members = {});
 Value Array(std::initializer_list<Value> items = {});
 
 // Reads one JSON text (RFC 8259, UTF-8, depth at most 200, at most `max_bytes`). Integers beyond
 // int64 become doubles. Duplicate keys: the last wins (`duplicates`, if given, collects their
-// paths, e.g. "spec.replicas"). kInvalid with line and column, kTooLarge.
+// paths, each once, e.g. "spec.containers[0].name"). kInvalid with line and column, kTooLarge.
 Result<Value> Parse(std::string_view text, size_t max_bytes = 64u << 20,
                     std::vector<std::string>* duplicates = nullptr);
 
-// Compact text: no blanks, keys sorted, shortest doubles that read back equal, <>& unescaped.
+// Compact text: no blanks, keys sorted, shortest doubles that read back equal (1.0 is "1"), <>&
+// unescaped. What JSON cannot say is printed as its nearest: invalid UTF-8 as U+FFFD, NaN and
+// infinities as null.
 std::string Print(const Value& value);
 // Indented by two blanks, for people.
 std::string PrintPretty(const Value& value);
