@@ -1,0 +1,85 @@
+// An S3 client: path style, SigV4, retries.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aws/credentials.h"
+#include "base/result.h"
+#include "net/client.h"
+
+namespace leat::objectstore {
+
+struct S3Url {
+  std::string bucket;
+  std::string key;  // "" for the bucket itself; may end in '/'
+  // "s3://bucket/key"; kInvalid says what is wrong.
+  static Result<S3Url> Parse(std::string_view text);
+  std::string ToString() const { return "s3://" + bucket + "/" + key; }
+};
+
+struct ObjectInfo {
+  std::string key;
+  uint64_t size = 0;
+  std::string etag;  // without quotes
+  int64_t last_modified = 0;  // seconds since the epoch
+};
+
+struct S3Options {
+  std::string endpoint;  // "http://127.0.0.1:9000"
+  std::string region = "us-east-1";
+  aws::Credentials credentials;
+  // How long to go on trying while the store answers 5xx, slows down or cannot be reached, with
+  // back-off from 0.2 s to 5 s.
+  std::chrono::seconds retry_for{60};
+  // Called at each retry, to tell the user: "cannot reach ...: connection refused; trying again".
+  std::function<void(const std::string& message)> on_retry;
+};
+
+// Thread-safe. Errors: kNotFound (NoSuchBucket, NoSuchKey), kForbidden, kInvalid, kConflict
+// (precondition), kUnavailable (after the retries), kCancelled; messages name the bucket and key.
+class S3Client {
+ public:
+  explicit S3Client(S3Options options);
+  ~S3Client();
+
+  Status CreateBucket(const std::string& bucket, const std::stop_token& stop = {});
+  // kNotFound when absent.
+  Status HeadBucket(const std::string& bucket, const std::stop_token& stop = {});
+  // Every object under the prefix, in key order; `each` returns false to stop.
+  Status List(const std::string& bucket, const std::string& prefix,
+              const std::function<bool(const ObjectInfo&)>& each, const std::stop_token& stop = {});
+  Result<ObjectInfo> Head(const S3Url& url, const std::stop_token& stop = {});
+  // Reads [offset, offset + size), or to the end when size is 0, into `sink` in order; a cut
+  // connection is resumed where it broke, with If-Match against `if_match` when that is set.
+  Status Get(const S3Url& url, uint64_t offset, uint64_t size, const std::string& if_match,
+             const std::function<Status(std::string_view)>& sink, const std::stop_token& stop = {});
+  Result<std::string> GetAll(const S3Url& url, size_t max_bytes, const std::stop_token& stop = {});
+  Status Put(const S3Url& url, std::string_view bytes, const std::stop_token& stop = {});
+  Status Delete(const S3Url& url, const std::stop_token& stop = {});
+
+  // Downloads to `path` with parallel ranges for large objects; `progress` gets the bytes of each
+  // step, from several threads.
+  Status Download(const S3Url& url, const ObjectInfo& info, const std::string& path,
+                  const std::function<void(uint64_t)>& progress, const std::stop_token& stop = {});
+  // Uploads an open file, as multipart beyond 64 MiB; a failed multipart upload is aborted.
+  Status Upload(const S3Url& url, int fd, uint64_t size,
+                const std::function<void(uint64_t)>& progress, const std::stop_token& stop = {});
+  // Uploads a stream of unknown length as multipart: `source` fills the buffer, 0 at the end.
+  Status UploadStream(const S3Url& url, const std::function<Result<size_t>(std::span<char>)>& source,
+                      const std::function<void(uint64_t)>& progress,
+                      const std::stop_token& stop = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace leat::objectstore
