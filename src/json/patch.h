@@ -9,10 +9,11 @@ namespace leat::json {
 void MergePatch(Value& target, const Value& patch);
 
 // RFC 6902: add, remove, replace, move, copy, test. All or nothing. kInvalid names the operation's
-// index and what was wrong; a failed `test` is kInvalid too. At most 10,000 operations.
+// index and what was wrong; a failed `test` is kInvalid too. kTooLarge beyond 10,000 operations,
+// 200 levels of nesting or 16 MiB made by `copy`.
 Status JsonPatch(Value& target, const Value& operations);
 
-// RFC 6901: the value at the pointer ("/spec/containers/0"), or nullptr.
+// RFC 6901: the value at the pointer ("/spec/containers/0"), or nullptr. Never changes the value.
 const Value* AtPointer(const Value& value, std::string_view pointer);
 
 }  // namespace leat::json
