@@ -14,9 +14,10 @@
 
 namespace leat::io {
 
-// The Error for an errno: ENOENT kNotFound; EEXIST, ENOTEMPTY kAlreadyExists; EACCES, EPERM, EROFS
-// kForbidden; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM kExhausted; ECONNREFUSED, EPIPE, ECONNRESET
-// kUnavailable; ETIMEDOUT kTimeout; EINVAL, ENAMETOOLONG, ELOOP, EXDEV kInvalid; else kInternal.
+// The Error for an errno: ENOENT, ESRCH kNotFound; EEXIST, ENOTEMPTY kAlreadyExists; EACCES, EPERM,
+// EROFS kForbidden; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM kExhausted; ECONNREFUSED, EPIPE,
+// ECONNRESET, EAGAIN kUnavailable; ETIMEDOUT kTimeout; EINVAL, ENAMETOOLONG, ELOOP, EXDEV, ENOTDIR,
+// EISDIR, ENOEXEC kInvalid; ENOSYS, EOPNOTSUPP kUnimplemented; else kInternal.
 // The message is "<what>: <strerror>".
 Error ErrnoError(int error, std::string_view what);
 
@@ -37,7 +38,8 @@ Status PWriteAll(int fd, std::string_view bytes, off_t offset);
 // Replaces the file in one step: written aside, fsynced, renamed, directory fsynced. Readers see
 // the old or the new bytes, also after power loss.
 Status WriteFileAtomic(const std::string& path, std::string_view bytes, mode_t mode = 0600);
-// The same without fsync: for files that are made again after a crash.
+// The same without fsync: for files that are made again after a crash. Both give the file exactly
+// this mode, whatever the umask.
 Status WriteFile(const std::string& path, std::string_view bytes, mode_t mode = 0600);
 Status SyncDir(const std::string& path);
 
@@ -46,7 +48,8 @@ bool Exists(const std::string& path);  // of any kind; links are not followed
 Status MakeDirs(const std::string& path, mode_t mode = 0755);
 // Names in the directory, sorted, without "." and "..".
 Result<std::vector<std::string>> ListDir(const std::string& path);
-// rm -rf without following links and without crossing into other mounts; absent is success.
+// rm -rf without following links; absent is success. A mount point on the way, bind mounts
+// included, is kForbidden and stays untouched. Stops at the first failure.
 Status RemoveTree(const std::string& path);
 Status Remove(const std::string& path);  // a file or link; absent is success
 Status Rename(const std::string& from, const std::string& to);
