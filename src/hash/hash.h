@@ -30,6 +30,7 @@ class Hasher {
 std::string Digest(Algorithm algorithm, std::string_view bytes);
 std::string HmacSha256(std::string_view key, std::string_view bytes);
 std::string HmacSha1(std::string_view key, std::string_view bytes);  // for SigV2
+// `seed` is the checksum of the bytes before these.
 uint32_t Crc32c(std::string_view bytes, uint32_t seed = 0);
 // True in time that depends on the lengths only: for secrets.
 bool ConstantTimeEquals(std::string_view a, std::string_view b);
