@@ -1,0 +1,69 @@
+// The data directory of `leat up`: its lock, its identities, and the files that tell users the way in.
+//
+//   DIR/lock               held while a Leat runs here
+//   DIR/leat.db            the API's objects
+//   DIR/pki/               the CA and the certificates made from it
+//   DIR/kubeconfig         for kubectl
+//   DIR/ports              the ports picked for --listen HOST:0, used again at the next start
+//   DIR/aws/               credentials and config (AWS shared-file form), S3 objects, logs
+//   DIR/node/              pods: bundles, volumes, logs
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "aws/credentials.h"
+#include "base/result.h"
+#include "io/file.h"
+#include "net/tls.h"
+
+namespace leat::cli {
+
+// "HOST:PORT" or "[V6]:PORT"; port 0 = pick one.
+struct ListenAddress {
+  std::string host;
+  uint16_t port = 0;
+  static Result<ListenAddress> Parse(const std::string& text);
+  std::string ToString() const;
+};
+
+// Who the embedded cluster is, and who its administrator is. Made once per data directory.
+struct Identity {
+  net::KeyPair authority;
+  net::KeyPair admin;        // CN=admin, O=system:masters
+  std::string bearer_token;  // the administrator's other way in
+  aws::Credentials aws;      // the account's own key
+};
+
+class DataDir {
+ public:
+  // /var/lib/leat as root, else ~/.leat.
+  static std::string Default();
+  // Makes the directory (mode 0700) and takes its lock. kAlreadyExists when another Leat runs on
+  // it: the message names its process.
+  static Result<DataDir> Take(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
+
+  // Reads the identity, or makes and keeps one.
+  Result<Identity> LoadIdentity();
+  // A server certificate for the host, from the authority; made at each start.
+  static Result<net::KeyPair> ServerCertificate(const Identity& identity, const std::string& host);
+
+  // The kept port for `service` ("api", "aws"), or 0.
+  uint16_t KeptPort(const std::string& service) const;
+  Status KeepPort(const std::string& service, uint16_t port);
+
+  Status WriteKubeconfig(const Identity& identity, const std::string& server_url);
+  // `ca_file` is named in the config when the endpoint uses TLS; else "".
+  Status WriteAwsFiles(const Identity& identity, const std::string& endpoint_url,
+                       const std::string& ca_file);
+
+ private:
+  DataDir(std::string path, io::FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  std::string path_;
+  io::FileLock lock_;
+};
+
+}  // namespace leat::cli

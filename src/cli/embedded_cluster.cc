@@ -1,0 +1,167 @@
+#include "cli/embedded_cluster.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/embedded_files.h"
+#include "json/yaml.h"
+
+namespace leat::cli {
+namespace {
+
+// Binds the wanted port, or the one kept from the last start when any will do, and keeps it.
+Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAddress wanted,
+                                           DataDir& data_dir, const std::string& service,
+                                           const std::string& flag, net::Handler handler) {
+  const bool any = wanted.port == 0;
+  if (any) wanted.port = data_dir.KeptPort(service);
+  options.address = wanted.host;
+  options.port = wanted.port;
+  auto server = net::Server::Start(std::move(options), std::move(handler));
+  if (!server && server.error().code == Code::kAlreadyExists)
+    return Error{Code::kAlreadyExists,
+                 fmt::format("{} is in use by another program; stop it, or choose another address "
+                             "with {}", wanted.ToString(), flag)};
+  if (!server) return server.error().Within("cannot listen on " + wanted.ToString());
+  if (any)
+    if (auto kept = data_dir.KeepPort(service, (*server)->port()); !kept) return kept.error();
+  return server;
+}
+
+// Creates the object, or brings the one that is there to the same content.
+Status Apply(api::ObjectClient& client, const api::Gvr& type, const json::Value& wanted) {
+  const api::ObjectName name = api::NameOf(wanted);
+  auto current = client.Get(type, name);
+  if (current) {
+    auto patched = client.Patch(type, name, api::PatchType::kMerge, wanted);
+    if (!patched) return patched.error();
+    return {};
+  }
+  if (current.error().code != Code::kNotFound) return current.error();
+  auto made = client.Create(type, wanted);
+  if (!made) return made.error();
+  return {};
+}
+
+Result<std::string> ProgramsDir() {
+  char path[4096];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (size < 0) return io::ErrnoError(errno, "readlink /proc/self/exe");
+  const std::string program(path, static_cast<size_t>(size));
+  return program.substr(0, program.rfind('/'));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOptions& options,
+                                                                DataDir& data_dir, Clock& clock) {
+  std::unique_ptr<EmbeddedCluster> cluster(new EmbeddedCluster);
+  auto identity = data_dir.LoadIdentity();
+  if (!identity) return identity.error();
+  cluster->identity_ = *identity;
+  if (auto done = cluster->StartApi(options, data_dir, clock); !done) return done.error();
+  if (auto done = cluster->StartAws(options, data_dir, clock); !done) return done.error();
+  if (auto done = cluster->Install(); !done) return done.error();
+
+  api::ObjectClient& client = cluster->apiserver_->client();
+  auto programs = ProgramsDir();
+  if (!programs) return programs.error();
+  auto node = node::Node::Start({.data_dir = data_dir.File("node"),
+                                 .name = options.node_name,
+                                 .programs_dir = *programs},
+                                client, clock);
+  if (!node) return node.error();
+  cluster->node_ = std::move(*node);
+  cluster->apiserver_->SetPodLogs(cluster->node_.get());
+  cluster->scheduler_ = scheduler::Scheduler::Start(client, clock);
+  cluster->engine_ = engine::Engine::Start(
+      {.aws_endpoint = cluster->aws_url_, .aws_ca_pem = cluster->aws_ca_pem_}, client,
+      cluster->awsserver_->logs(), clock);
+  cluster->operator_ = sagemaker::Operator::Start(
+      {.default_endpoint = cluster->aws_url_, .credentials = cluster->identity_.aws}, client, clock);
+  return cluster;
+}
+
+Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
+  auto store = store::Store::Open({.path = data_dir.File("leat.db")}, clock);
+  if (!store) return store.error();
+  store_ = std::move(*store);
+  auto server = apiserver::ApiServer::Start(
+      {.access = {.bearer_token = identity_.bearer_token,
+                  .client_ca_pem = identity_.authority.certificate_pem}},
+      *store_, clock);
+  if (!server) return server.error();
+  apiserver_ = std::move(*server);
+
+  auto certificate = DataDir::ServerCertificate(identity_, options.listen.host);
+  if (!certificate) return certificate.error();
+  auto port = Serve({.tls = net::TlsServerOptions{.identity = *certificate,
+                                                  .client_ca_pem =
+                                                      identity_.authority.certificate_pem}},
+                    options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
+  if (!port) return port.error();
+  api_port_ = std::move(*port);
+  api_url_ = "https://" + ListenAddress{options.listen.host, api_port_->port()}.ToString();
+  return data_dir.WriteKubeconfig(identity_, api_url_);
+}
+
+Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
+  auto server = awsserver::AwsServer::Open({.data_dir = data_dir.File("aws"), .root = identity_.aws},
+                                           apiserver_->client(), clock);
+  if (!server) return server.error();
+  awsserver_ = std::move(*server);
+  net::ServerOptions port_options{.threads = 32};
+  if (options.aws_tls) {
+    auto certificate = DataDir::ServerCertificate(identity_, options.aws_listen.host);
+    if (!certificate) return certificate.error();
+    port_options.tls = net::TlsServerOptions{.identity = *certificate, .client_ca_pem = ""};
+    aws_ca_pem_ = identity_.authority.certificate_pem;
+  }
+  auto port = Serve(std::move(port_options), options.aws_listen, data_dir, "aws", "--aws-listen",
+                    awsserver_->HttpHandler());
+  if (!port) return port.error();
+  aws_port_ = std::move(*port);
+  aws_url_ = (options.aws_tls ? "https://" : "http://") +
+             ListenAddress{options.aws_listen.host, aws_port_->port()}.ToString();
+  return data_dir.WriteAwsFiles(identity_, aws_url_,
+                                options.aws_tls ? data_dir.File("pki/ca.crt") : "");
+}
+
+Status EmbeddedCluster::Install() {
+  api::ObjectClient& client = apiserver_->client();
+  for (const EmbeddedFile& file : EmbeddedCrds()) {
+    auto crds = json::ParseYaml(file.text);
+    if (!crds) return crds.error().Within(file.name);
+    for (const json::Value& crd : *crds)
+      if (auto done = Apply(client, api::gvr::kCustomResourceDefinitions, crd); !done)
+        return done.error().Within(file.name);
+  }
+  using json::Object;
+  if (auto done = Apply(client, api::gvr::kNamespaces,
+                        Object({{"apiVersion", "v1"},
+                                {"kind", "Namespace"},
+                                {"metadata", Object({{"name", awsserver::kEngineNamespace}})}}));
+      !done)
+    return done;
+  // The CA stands beside the endpoint, so that clients outside the data directory can verify it.
+  const json::Value endpoint = Object({
+      {"apiVersion", "v1"},
+      {"kind", "ConfigMap"},
+      {"metadata", Object({{"namespace", "kube-public"}, {"name", "leat-aws"}})},
+      {"data", Object({{"endpoint", aws_url_}, {"ca.crt", aws_ca_pem_}})},
+  });
+  if (auto done = Apply(client, api::gvr::kConfigMaps, endpoint); !done) return done;
+  const json::Value key = Object({
+      {"apiVersion", "v1"},
+      {"kind", "Secret"},
+      {"type", "Opaque"},
+      {"metadata", Object({{"namespace", "kube-system"}, {"name", "leat-aws"}})},
+      {"data", Object({{"accessKeyId", Base64Encode(identity_.aws.access_key_id)},
+                       {"secretAccessKey", Base64Encode(identity_.aws.secret_access_key)}})},
+  });
+  return Apply(client, api::gvr::kSecrets, key);
+}
+
+}  // namespace leat::cli

@@ -1,0 +1,63 @@
+// The embedded cluster: every part that `leat up` runs, in the order in which they need each other.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "apiserver/apiserver.h"
+#include "awsserver/awsserver.h"
+#include "base/clock.h"
+#include "cli/data_dir.h"
+#include "engine/engine.h"
+#include "net/server.h"
+#include "node/node.h"
+#include "sagemaker/operator.h"
+#include "scheduler/scheduler.h"
+#include "store/store.h"
+
+namespace leat::cli {
+
+struct ClusterOptions {
+  ListenAddress listen{"127.0.0.1", 6443};
+  ListenAddress aws_listen{"127.0.0.1", 9000};
+  bool aws_tls = false;
+  std::string node_name;
+};
+
+class EmbeddedCluster {
+ public:
+  // Brings everything up; ready to serve on return. The data directory must outlive it.
+  static Result<std::unique_ptr<EmbeddedCluster>> Start(const ClusterOptions& options,
+                                                        DataDir& data_dir, Clock& clock);
+
+  // Ends every pod with its own grace period; returns when they are gone, or on stop.
+  void StopPods(const std::stop_token& stop) { node_->StopPods(stop); }
+
+  const std::string& api_url() const { return api_url_; }
+  const std::string& aws_url() const { return aws_url_; }
+
+ private:
+  EmbeddedCluster() = default;
+  Status StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
+  Status StartAws(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
+  // The CRDs, and the ConfigMap and Secret by which clients find the AWS endpoint.
+  Status Install();
+
+  Identity identity_;
+  std::string api_url_, aws_url_, aws_ca_pem_;
+
+  // Destroyed from the last to the first: no part outlives what it uses, and the ports close before
+  // what answers on them goes away.
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<apiserver::ApiServer> apiserver_;
+  std::unique_ptr<awsserver::AwsServer> awsserver_;
+  std::unique_ptr<node::Node> node_;
+  std::unique_ptr<net::Server> api_port_;
+  std::unique_ptr<net::Server> aws_port_;
+  std::unique_ptr<scheduler::Scheduler> scheduler_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<sagemaker::Operator> operator_;
+};
+
+}  // namespace leat::cli

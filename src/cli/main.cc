@@ -1,0 +1,37 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "base/log.h"
+#include "cli/commands.h"
+
+namespace leat::cli {
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "leat: %s\n", error.message.c_str());
+  return error.code == Code::kCancelled ? 130 : 1;
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app{"Leat: machine learning the Kubernetes way, on one machine or any cluster.", "leat"};
+  app.set_version_flag("--version", "leat " LEAT_VERSION);
+  app.require_subcommand(1);
+  std::string log_level = "info";
+  app.add_option("--log-level", log_level, "debug, info, warning or error")->capture_default_str();
+  Run run;
+  AddUp(app, run);
+  AddCopy(app, run);
+  AddPodPrograms(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
+  const auto level = ParseLogLevel(log_level);
+  if (!level) return Fail(level.error());
+  SetLogLevel(*level);
+  return run();
+}
+
+}  // namespace leat::cli

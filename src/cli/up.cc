@@ -1,0 +1,106 @@
+// `leat up`: an embedded cluster in the foreground.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/embedded_cluster.h"
+
+namespace leat::cli {
+namespace {
+
+struct UpFlags {
+  std::string data_dir = DataDir::Default();
+  std::string listen = "127.0.0.1:6443";
+  std::string aws_listen = "127.0.0.1:9000";
+  std::string node_name;
+  bool aws_tls = false;
+  bool stop_pods = false;
+};
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+void AwaitStopSignal() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+}
+
+// Ends the process after the time the design allows for it, whatever still blocks: every
+// acknowledged write is durable already.
+std::jthread ShutdownDeadline() {
+  return std::jthread([](const std::stop_token& stop) {
+    RealClock clock;
+    if (!clock.SleepFor(std::chrono::milliseconds(4500), stop)) return;
+    LogWarning("parts did not end in time; leaving them");
+    _exit(0);
+  });
+}
+
+int Up(const UpFlags& flags) {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread starts; taken by sigwait
+  const auto listen = ListenAddress::Parse(flags.listen);
+  if (!listen) return Fail(listen.error());
+  const auto aws_listen = ListenAddress::Parse(flags.aws_listen);
+  if (!aws_listen) return Fail(aws_listen.error());
+  auto data_dir = DataDir::Take(flags.data_dir);
+  if (!data_dir) return Fail(data_dir.error());
+
+  RealClock clock;
+  auto cluster = EmbeddedCluster::Start({.listen = *listen,
+                                         .aws_listen = *aws_listen,
+                                         .aws_tls = flags.aws_tls,
+                                         .node_name = flags.node_name},
+                                        *data_dir, clock);
+  if (!cluster) return Fail(cluster.error());
+  std::fputs(fmt::format("ready api={} aws={} kubeconfig={} credentials={}\n", (*cluster)->api_url(),
+                         (*cluster)->aws_url(), data_dir->File("kubeconfig"),
+                         data_dir->File("aws/credentials"))
+                 .c_str(),
+             stdout);
+  std::fflush(stdout);
+
+  AwaitStopSignal();
+  LogInfo(flags.stop_pods ? "stopping pods, then everything; a second signal ends at once"
+                          : "stopping; pods go on running, a second signal ends at once");
+  std::thread([] {
+    AwaitStopSignal();
+    _exit(1);
+  }).detach();  // it can only end the process, and holds nothing
+  if (flags.stop_pods) (*cluster)->StopPods({});
+  const std::jthread deadline = ShutdownDeadline();
+  cluster->reset();
+  return 0;
+}
+
+}  // namespace
+
+void AddUp(CLI::App& app, Run& run) {
+  auto flags = std::make_shared<UpFlags>();
+  CLI::App* up = app.add_subcommand("up", "Run an embedded cluster in the foreground");
+  up->add_option("--data-dir", flags->data_dir, "Where everything is kept")->capture_default_str();
+  up->add_option("--listen", flags->listen, "Address of the Kubernetes API; port 0 picks a free one")
+      ->capture_default_str();
+  up->add_option("--aws-listen", flags->aws_listen,
+                 "Address of the AWS-compatible endpoint; port 0 picks a free one")
+      ->capture_default_str();
+  up->add_flag("--aws-tls", flags->aws_tls, "Serve the AWS-compatible endpoint over TLS");
+  up->add_option("--node-name", flags->node_name, "Name of this node (the host name)");
+  up->add_flag("--stop-pods", flags->stop_pods, "On SIGTERM, stop the pods first");
+  up->callback([flags, &run] { run = [flags] { return Up(*flags); }; });
+}
+
+}  // namespace leat::cli
