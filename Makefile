@@ -1,0 +1,21 @@
+# The two commands of the README: `make demo` and `make test`. Both install what they need.
+
+.PHONY: demo test build bench clean
+demo: build
+	@tools/demo
+
+test:
+	@tools/bootstrap build test
+	@tools/check
+
+build:
+	@tools/bootstrap build run
+	@tools/build release
+
+bench:
+	@tools/bootstrap build test
+	@tools/build bench
+	@bench/run
+
+clean:
+	rm -rf build

@@ -1,0 +1,156 @@
+"""A real `leat up` for tests: free ports, a scratch data directory, killed and cleaned up at the end.
+
+    with Leat() as leat:
+        leat.kubectl("get", "nodes")
+        leat.s3().create_bucket(Bucket="b")
+"""
+import configparser
+import json
+import os
+import pathlib
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("LEAT_BIN", ROOT / "build/release"))
+START_SECONDS = float(os.environ.get("LEAT_START_SECONDS", "30"))
+
+
+class Leat:
+    def __init__(self, *flags, data_dir=None, bin_dir=BIN, env=None):
+        self.bin_dir = pathlib.Path(bin_dir)
+        self.flags = flags
+        self.env = env
+        self.own_dir = data_dir is None
+        self.dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="leat-test-"))
+        self.process = None
+        self.log = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        """Starts it and waits for the `ready` line."""
+        self.log = open(self.dir / "leat.log", "ab")
+        self.process = subprocess.Popen(
+            [str(self.bin_dir / "leat"), "up", "--data-dir", str(self.dir), "--listen", "127.0.0.1:0",
+             "--aws-listen", "127.0.0.1:0", *self.flags],
+            stdout=subprocess.PIPE, stderr=self.log, text=True, env=self.env)
+        selector = selectors.DefaultSelector()
+        selector.register(self.process.stdout, selectors.EVENT_READ)
+        if not selector.select(START_SECONDS):
+            self.kill()
+            raise AssertionError(f"not ready after {START_SECONDS} s:\n{self.log_text()[-4000:]}")
+        line = self.process.stdout.readline()
+        match = re.match(r"ready api=(\S+) aws=(\S+) kubeconfig=(\S+) credentials=(\S+)", line)
+        if not match:
+            raise AssertionError(f"no ready line, got {line!r}:\n{self.log_text()[-4000:]}")
+        self.api, self.aws, self.kubeconfig, self.credentials = match.groups()
+        keys = configparser.ConfigParser()
+        keys.read(self.credentials)
+        self.key_id = keys["default"]["aws_access_key_id"]
+        self.secret = keys["default"]["aws_secret_access_key"]
+
+    def kill(self):
+        """kill -9, as a crash would."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self, timeout=60):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(timeout)
+        self.process.stdout.close()
+        return status
+
+    def close(self):
+        """Stops Leat and every pod it started, and removes the data directory."""
+        if self.process.poll() is not None:
+            try:
+                self.start()  # so that the pods of a killed Leat are found and stopped
+            except AssertionError:
+                pass
+        for namespace in self.namespaces_with_pods():
+            self.kubectl("delete", "pods", "--all", "-n", namespace, "--grace-period=1", "--wait=true",
+                         "--timeout=60s", check=False)
+        if self.process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.log.close()
+        if self.own_dir and not os.environ.get("LEAT_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def namespaces_with_pods(self):
+        found = self.kubectl("get", "pods", "-A", "-o", "json", check=False)
+        if found.returncode != 0:
+            return []
+        return sorted({item["metadata"]["namespace"] for item in json.loads(found.stdout)["items"]})
+
+    def log_text(self):
+        return (self.dir / "leat.log").read_text(errors="replace")
+
+    def environment(self):
+        path = f"{self.bin_dir}:{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "KUBECONFIG": self.kubeconfig,
+               "AWS_ACCESS_KEY_ID": self.key_id, "AWS_SECRET_ACCESS_KEY": self.secret,
+               "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": self.aws,
+               "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(self.dir)}
+        if self.aws.startswith("https:"):
+            env["AWS_CA_BUNDLE"] = str(self.dir / "pki/ca.crt")
+        return env
+
+    def run(self, *command, check=True, input=None, timeout=120):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, input=input,
+                              env=self.environment(), timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def kubectl(self, *arguments, **options):
+        return self.run("kubectl", *arguments, **options)
+
+    def get(self, kind, name, namespace="default"):
+        return json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json").stdout)
+
+    def apply(self, manifest, **options):
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+        return self.kubectl("apply", "-f", "-", input=text, **options)
+
+    def client(self, service):
+        import boto3
+        import botocore.config
+        verify = str(self.dir / "pki/ca.crt") if self.aws.startswith("https:") else None
+        return boto3.client(service, endpoint_url=self.aws, aws_access_key_id=self.key_id,
+                            aws_secret_access_key=self.secret, region_name="us-east-1", verify=verify,
+                            config=botocore.config.Config(retries={"max_attempts": 1}))
+
+    def s3(self):
+        return self.client("s3")
+
+
+def eventually(condition, what, seconds=60):
+    """The first true value of condition(), which is asked again until then."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(0.05)
+
+
+def needs_root(test):
+    import unittest
+    return unittest.skipUnless(os.geteuid() == 0, "containers need root")(test)
