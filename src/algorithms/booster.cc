@@ -1,0 +1,237 @@
+#include "algorithms/booster.h"
+
+#include <xgboost/c_api.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/strings.h"
+
+namespace leat::algorithms {
+namespace {
+
+constexpr const char* kFloat = "<f4";
+constexpr const char* kUint32 = "<u4";
+constexpr const char* kUint64 = "<u8";
+
+// XGBoost's own words, without its source line and stack trace.
+Error LastError(Code code, std::string_view doing) {
+  std::string_view text = XGBGetLastError();
+  text = text.substr(0, text.find("\nStack trace"));
+  if (const size_t at = text.find(".cc:"); at != std::string_view::npos && at < 200)
+    if (const size_t end = text.find(": ", at); end != std::string_view::npos)
+      text.remove_prefix(end + 2);
+  std::string message(Trim(text));
+  for (char& c : message)
+    if (c == '\n') c = ' ';
+  return Error{code, std::string(doing) + ": " + message};
+}
+
+// numpy's array interface: how XGBoost is told of memory that is not its own.
+std::string ArrayInterface(const void* data, const char* type, size_t rows, size_t columns = 0) {
+  std::string shape = std::to_string(rows);
+  if (columns > 0) shape += "," + std::to_string(columns);
+  return R"({"data":[)" + std::to_string(reinterpret_cast<uintptr_t>(data)) +
+         R"(,true],"shape":[)" + shape + R"(],"typestr":")" + type + R"(","version":3})";
+}
+
+template <class T>
+std::string ArrayInterface(const std::vector<T>& data, const char* type) {
+  return ArrayInterface(data.data(), type, data.size());
+}
+
+int SetInfo(DMatrixHandle handle, const RowBlock& block) {
+  const auto set = [&](const char* field, const auto& values, const char* type) {
+    if (values.empty()) return 0;
+    return XGDMatrixSetInfoFromInterface(handle, field, ArrayInterface(values, type).c_str());
+  };
+  if (int failed = set("label", block.labels, kFloat)) return failed;
+  if (int failed = set("weight", block.weights, kFloat)) return failed;
+  return set("qid", block.groups, kUint32);
+}
+
+// The blocks of a data set, one after the other, as XGBoost asks for them (several times).
+struct BlockWalk {
+  const Dataset& data;
+  DMatrixHandle proxy = nullptr;
+  size_t next = 0;
+
+  int Next() {
+    if (next == data.blocks.size()) return 0;
+    const RowBlock& block = data.blocks[next++];
+    const int failed =
+        data.sparse
+            ? XGProxyDMatrixSetDataCSR(proxy, ArrayInterface(block.row_starts, kUint64).c_str(),
+                                       ArrayInterface(block.columns, kUint32).c_str(),
+                                       ArrayInterface(block.values, kFloat).c_str(), data.columns)
+            : XGProxyDMatrixSetDataDense(
+                  proxy,
+                  ArrayInterface(block.values.data(), kFloat, block.rows, data.columns).c_str());
+    return failed == 0 && SetInfo(proxy, block) == 0 ? 1 : 0;
+  }
+};
+
+void Restart(DataIterHandle walk) { static_cast<BlockWalk*>(walk)->next = 0; }
+int NextBlock(DataIterHandle walk) { return static_cast<BlockWalk*>(walk)->Next(); }
+
+template <class T>
+void Append(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+  std::vector<T>().swap(from);
+}
+
+// All rows in one block. Each block is freed once it is copied, to keep the peak near one copy.
+RowBlock Join(Dataset data) {
+  RowBlock all;
+  size_t values = 0;
+  for (const RowBlock& block : data.blocks) values += block.values.size();
+  all.values.reserve(values);
+  if (data.sparse) {
+    all.columns.reserve(values);
+    all.row_starts.reserve(data.rows + 1);
+    all.row_starts.push_back(0);
+  }
+  for (RowBlock& block : data.blocks) {
+    const uint64_t start = all.values.size();
+    for (size_t row = 1; row < block.row_starts.size(); ++row)
+      all.row_starts.push_back(start + block.row_starts[row]);
+    Append(all.values, block.values);
+    Append(all.columns, block.columns);
+    Append(all.labels, block.labels);
+    Append(all.weights, block.weights);
+    Append(all.groups, block.groups);
+  }
+  all.rows = data.rows;
+  all.column_count = data.columns;
+  return all;
+}
+
+}  // namespace
+
+void Matrix::Free::operator()(void* handle) const { XGDMatrixFree(handle); }
+
+Result<Matrix> Matrix::FromBins(const Dataset& data, const BinOptions& options) {
+  BlockWalk walk{data};
+  if (XGProxyDMatrixCreate(&walk.proxy) != 0) return LastError(Code::kInternal, "prepare the data");
+  const Matrix proxy(walk.proxy);
+  const std::string config = R"({"missing":NaN,"nthread":)" + std::to_string(options.threads) +
+                             R"(,"max_bin":)" + std::to_string(options.max_bin) + "}";
+  DMatrixHandle made = nullptr;
+  if (XGQuantileDMatrixCreateFromCallback(&walk, walk.proxy,
+                                          options.like ? options.like->handle() : nullptr, Restart,
+                                          NextBlock, config.c_str(), &made) != 0)
+    return LastError(Code::kInvalid, "XGBoost does not take the data");
+  return Matrix(made);
+}
+
+Result<Matrix> Matrix::FromValues(Dataset data, int threads) {
+  const bool sparse = data.sparse;
+  const RowBlock all = Join(std::move(data));
+  const std::string config = R"({"missing":NaN,"nthread":)" + std::to_string(threads) + "}";
+  DMatrixHandle made = nullptr;
+  const int failed =
+      sparse ? XGDMatrixCreateFromCSR(ArrayInterface(all.row_starts, kUint64).c_str(),
+                                      ArrayInterface(all.columns, kUint32).c_str(),
+                                      ArrayInterface(all.values, kFloat).c_str(), all.column_count,
+                                      config.c_str(), &made)
+             : XGDMatrixCreateFromDense(
+                   ArrayInterface(all.values.data(), kFloat, all.rows, all.column_count).c_str(),
+                   config.c_str(), &made);
+  if (failed != 0) return LastError(Code::kInvalid, "XGBoost does not take the data");
+  Matrix matrix(made);
+  if (SetInfo(made, all) != 0) return LastError(Code::kInvalid, "XGBoost does not take the labels");
+  return matrix;
+}
+
+void Booster::Free::operator()(void* handle) const { XGBoosterFree(handle); }
+
+Result<Booster> Booster::Create(const std::vector<std::pair<std::string, std::string>>& parameters,
+                                const std::vector<const Matrix*>& matrices) {
+  std::vector<DMatrixHandle> handles;
+  for (const Matrix* matrix : matrices) handles.push_back(matrix->handle());
+  BoosterHandle made = nullptr;
+  if (XGBoosterCreate(handles.data(), handles.size(), &made) != 0)
+    return LastError(Code::kInternal, "make a booster");
+  Booster booster(made);
+  for (const auto& [name, value] : parameters)
+    if (XGBoosterSetParam(made, name.c_str(), value.c_str()) != 0)
+      return LastError(Code::kInvalid, "XGBoost does not take " + name + "=" + value);
+  return booster;
+}
+
+Result<Booster> Booster::Load(const std::string& bytes) {
+  BoosterHandle made = nullptr;
+  if (XGBoosterCreate(nullptr, 0, &made) != 0) return LastError(Code::kInternal, "make a booster");
+  Booster booster(made);
+  if (XGBoosterLoadModelFromBuffer(made, bytes.data(), bytes.size()) != 0)
+    return LastError(Code::kCorrupt, "XGBoost does not read the model");
+  return booster;
+}
+
+Status Booster::Update(int round, const Matrix& train) {
+  if (XGBoosterUpdateOneIter(handle_.get(), round, train.handle()) != 0)
+    return LastError(Code::kInvalid, "XGBoost failed in round " + std::to_string(round));
+  return {};
+}
+
+Result<std::string> Booster::Evaluate(
+    int round, const std::vector<std::pair<std::string, const Matrix*>>& sets) {
+  std::vector<DMatrixHandle> handles;
+  std::vector<const char*> names;
+  for (const auto& [name, matrix] : sets) {
+    handles.push_back(matrix->handle());
+    names.push_back(name.c_str());
+  }
+  const char* line = nullptr;
+  if (XGBoosterEvalOneIter(handle_.get(), round, handles.data(), names.data(), handles.size(),
+                           &line) != 0)
+    return LastError(Code::kInvalid, "XGBoost failed to evaluate round " + std::to_string(round));
+  return std::string(line);
+}
+
+Status Booster::SetAttribute(const std::string& name, const std::string& value) {
+  if (XGBoosterSetAttr(handle_.get(), name.c_str(), value.c_str()) != 0)
+    return LastError(Code::kInternal, "set the model's attribute " + name);
+  return {};
+}
+
+Result<std::string> Booster::Save() {
+  bst_ulong size = 0;
+  const char* bytes = nullptr;
+  if (XGBoosterSaveModelToBuffer(handle_.get(), R"({"format":"ubj"})", &size, &bytes) != 0)
+    return LastError(Code::kInternal, "save the model");
+  return std::string(bytes, size);
+}
+
+Result<size_t> Booster::Columns() {
+  bst_ulong columns = 0;
+  if (XGBoosterGetNumFeature(handle_.get(), &columns) != 0)
+    return LastError(Code::kCorrupt, "read the model");
+  return columns;
+}
+
+Result<Prediction> Booster::Predict(const RowBlock& rows) {
+  const auto columns = Columns();
+  if (!columns) return columns.error();
+  if (*columns != rows.column_count)
+    return Error{Code::kInvalid, "the rows have " + std::to_string(rows.column_count) +
+                                     " columns and the model was trained with " +
+                                     std::to_string(*columns)};
+  const std::string values =
+      ArrayInterface(rows.values.data(), kFloat, rows.rows, rows.column_count);
+  const char* config =
+      R"({"type":0,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":true,)"
+      R"("missing":NaN,"cache_id":0})";
+  bst_ulong const* shape = nullptr;
+  bst_ulong dimensions = 0;
+  const float* out = nullptr;
+  if (XGBoosterPredictFromDense(handle_.get(), values.c_str(), config, nullptr, &shape, &dimensions,
+                                &out) != 0)
+    return LastError(Code::kInvalid, "XGBoost failed to predict");
+  Prediction prediction;
+  prediction.outputs = dimensions > 1 ? shape[1] : 1;
+  prediction.values.assign(out, out + rows.rows * prediction.outputs);
+  return prediction;
+}
+
+}  // namespace leat::algorithms
