@@ -1,6 +1,9 @@
-// YAML 1.2 core schema in, as Kubernetes manifests are written.
+// YAML in and out, as Kubernetes manifests are written: YAML 1.2, and where Kubernetes still reads
+// as YAML 1.1 did, so do we: yes/no/on/off/y/n are booleans, 0644 is octal, 1_000 is 1000, <<
+// merges.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,11 +11,14 @@
 
 namespace leat::json {
 
-// Each document of the stream, empty ones left out. Aliases are resolved (with a bound against
-// blow-up); keys must be strings. kInvalid with the line, kTooLarge.
+// Each document of the stream, empty ones left out. Keys are taken as written ("on", "8080") and
+// must be scalars; a key given twice is an error. Aliases are resolved. kInvalid with the line
+// (also for .inf and .nan, which JSON cannot hold); kTooLarge beyond max_bytes, or when aliases
+// blow it up beyond 1,000,000 values.
 Result<std::vector<Value>> ParseYaml(std::string_view text, size_t max_bytes = 16u << 20);
 
-// The value as YAML (block style), for output to people and for kubeconfig files.
+// The value as YAML (block style, ends in a newline), for output to people and for kubeconfig
+// files. ParseYaml reads it back equal, as do YAML 1.1 readers; NaN and infinities become null.
 std::string PrintYaml(const Value& value);
 
 }  // namespace leat::json
