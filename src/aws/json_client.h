@@ -22,7 +22,7 @@ struct ServiceError {
 };
 
 struct JsonService {
-  std::string endpoint;       // "http://127.0.0.1:9000"
+  std::string endpoint;  // "http://127.0.0.1:9000"
   std::string region;
   std::string signing_name;   // "sagemaker", "logs"
   std::string target_prefix;  // "SageMaker", "Logs_20140328"
@@ -30,7 +30,8 @@ struct JsonService {
 };
 
 // Calls one operation. An answer of 4xx/5xx is an Error whose code is: ValidationException ->
-// kInvalid; ResourceNotFound* and SageMaker's "Could not find" validation -> kNotFound; ResourceInUse
+// kInvalid; ResourceNotFound* and SageMaker's "Could not find" validation -> kNotFound;
+// ResourceInUse
 // -> kAlreadyExists; AccessDenied*, UnrecognizedClient*, InvalidSignature*, ... -> kForbidden;
 // Throttling* and 5xx -> kUnavailable; ResourceLimitExceeded -> kExhausted. The message is AWS's.
 // `error`, when given, receives the parts.
