@@ -22,13 +22,13 @@ class ServerRequest {
  public:
   virtual ~ServerRequest() = default;
 
-  std::string method;   // "GET"
-  std::string target;   // as sent: path, and query after '?'
-  std::string path;     // still percent-encoded, without the query
+  std::string method;  // "GET"
+  std::string target;  // as sent: path, and query after '?'
+  std::string path;    // still percent-encoded, without the query
   std::string raw_query;
   Query query;
   Headers headers;
-  std::string remote;   // "127.0.0.1:51234"
+  std::string remote;  // "127.0.0.1:51234"
   bool tls = false;
   std::optional<PeerIdentity> peer;  // the verified client certificate, if one was shown
 
@@ -40,19 +40,24 @@ class ServerRequest {
   virtual Result<size_t> Read(std::span<char> buffer) = 0;
   // The whole (remaining) body; kTooLarge beyond max_bytes.
   Result<std::string> ReadAll(size_t max_bytes);
-  // Fires when the client goes away or the server stops.
+  // Fires when the client goes away or the server stops; callbacks on it run on the server's event
+  // loop, so they must not block.
   virtual std::stop_token stop() const = 0;
 };
 
 // The answer to one request: exactly one of Send, Start (then Write.., Finish) or Stream. A handler
-// that returns without any of them answers 500. When the handler left part of the request body
-// unread, the server drains a little of it or closes the connection.
+// that returns without any of them answers 500; one that returns after Start without Finish has its
+// connection cut, so that the client sees that the answer is not whole. When the handler left part
+// of the request body unread, the server drains a little of it or closes the connection.
+// Content-Length, Transfer-Encoding, Connection and Date are the server's business (`Connection:
+// close` among the headers closes the connection, a Date stays).
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
   Headers headers;  // set before the first of the calls below
 
-  // A whole answer at once, with Content-Length. HEAD requests: the body is not sent, its length is.
+  // A whole answer at once, with Content-Length. HEAD requests: the body is not sent, its length
+  // is.
   virtual void Send(int status, std::string body) = 0;
   // The head; then Write any number of times. With a length the writes must add up to it;
   // without one the body is chunked.
@@ -77,8 +82,8 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  // 0: the kernel picks; see Server::port
   std::optional<TlsServerOptions> tls;
-  int threads = 16;                 // handlers that may run at once; further requests queue
-  size_t max_connections = 4096;    // beyond: closed at accept
+  int threads = 16;               // handlers that may run at once; further requests queue
+  size_t max_connections = 4096;  // beyond: closed at accept
   size_t max_header_bytes = 64 << 10;
   std::chrono::seconds header_timeout{30};
   std::chrono::seconds body_timeout{60};   // without progress
@@ -93,7 +98,8 @@ class Server {
   static Result<std::unique_ptr<Server>> Start(ServerOptions options, Handler handler);
   virtual ~Server() = default;  // Stop, then joins
   virtual uint16_t port() const = 0;
-  // Stops accepting, ends streams, lets running handlers finish for at most `grace`.
+  // Stops accepting, ends streams, lets running handlers finish for at most `grace`; then their
+  // blocked calls fail with kCancelled. Returns when all have returned; not from a handler.
   virtual void Stop(std::chrono::milliseconds grace = std::chrono::seconds(2)) = 0;
 };
 

@@ -1,0 +1,345 @@
+#include "net/exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace leat::net {
+namespace {
+
+// An unread request body up to this size is read and dropped to keep the connection.
+constexpr uint64_t kMaxDrain = 256u << 10;
+constexpr std::chrono::seconds kDrainTimeout{2};
+// Below this, copying the head and the body together is cheaper than two sends.
+constexpr size_t kMaxJoined = 32u << 10;
+
+std::string Hex(uint64_t number) {
+  char text[17];
+  return {text, static_cast<size_t>(std::snprintf(text, sizeof text, "%lx", number))};
+}
+
+// A header value must not be able to start a new header line.
+void AppendField(std::string* head, std::string_view name, std::string_view value) {
+  *head += name;
+  *head += ": ";
+  for (const char c : value) *head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  *head += "\r\n";
+}
+
+bool AllowsBody(int status) { return status >= 200 && status != 204 && status != 304; }
+
+}  // namespace
+
+class Exchange::Request : public ServerRequest {
+ public:
+  Request(Transport& transport, InputBuffer& input, MessageParser& parser,
+          const Surroundings& around, std::stop_token stop)
+      : transport_(transport),
+        parser_(parser),
+        body_(transport, input, parser,
+              parser.chunked() ? BodyReader::Framing::kChunked : BodyReader::Framing::kLength,
+              parser.content_length().value_or(0)),
+        patience_{around.options.body_timeout, around.force_stop},
+        stop_(std::move(stop)) {
+    remote = around.remote;
+    tls = transport.secure();
+    peer = around.peer;
+  }
+
+  Status TakeHead() {
+    MessageHead& head = parser_.head();
+    method = std::move(head.method);
+    target = std::move(head.target);
+    headers = std::move(head.headers);
+    if (parser_.version() == 11 && !headers.Has("Host"))
+      return Error{Code::kInvalid, "HTTP/1.1 requests need a Host header"};
+    std::string_view rest = target;
+    if (const auto absolute = Cut(rest, "://"); absolute && !rest.starts_with('/')) {
+      const size_t end = std::min(absolute->second.find_first_of("/?"), absolute->second.size());
+      // RFC 9112 section 3.2.2: the target's authority wins over the Host field.
+      headers.Set("Host", absolute->second.substr(0, end));
+      rest = absolute->second.substr(end);
+    }
+    const auto path_query = Cut(rest, "?");
+    path = path_query ? path_query->first : rest;
+    if (path_query) raw_query = path_query->second;
+    if (path.empty()) path = "/";
+    query = Query::Parse(raw_query);
+    expects_continue_ = parser_.version() == 11 && body_.remaining() != 0 &&
+                        EqualsIgnoreCase(headers.Get("Expect"), "100-continue");
+    return {};
+  }
+
+  std::optional<uint64_t> ContentLength() const override {
+    if (parser_.chunked()) return std::nullopt;
+    return parser_.content_length().value_or(0);
+  }
+
+  Result<size_t> Read(std::span<char> buffer) override {
+    if (expects_continue_) {
+      expects_continue_ = false;
+      auto sent = WriteAll(transport_, "HTTP/1.1 100 Continue\r\n\r\n", Flush::kNow, patience_);
+      if (!sent) return sent.error().Within("request body");
+    }
+    auto n = body_.Read(buffer, patience_);
+    if (!n) {
+      failed_ = true;
+      return n.error().Within("request body");
+    }
+    return n;
+  }
+
+  std::stop_token stop() const override { return stop_; }
+
+  bool body_done() const { return body_.done(); }
+  // True when reading the rest of the body is cheap and sure to get it, so that the connection can
+  // be used again. A client that waits for 100 Continue may or may not send the body after another
+  // answer: nobody could tell it from the next request.
+  bool CanDrain() const {
+    if (body_.done()) return true;
+    return !expects_continue_ && !failed_ && body_.remaining().value_or(kMaxDrain) <= kMaxDrain;
+  }
+  bool Drain() {
+    std::array<char, 16 << 10> scratch;
+    uint64_t drained = 0;
+    const Patience brief{std::min<std::chrono::milliseconds>(patience_.timeout, kDrainTimeout),
+                         patience_.stop};
+    while (!body_.done() && drained <= kMaxDrain) {
+      const auto n = body_.Read(scratch, brief);
+      if (!n) return false;
+      drained += *n;
+    }
+    return body_.done();
+  }
+
+ private:
+  Transport& transport_;
+  MessageParser& parser_;
+  BodyReader body_;
+  const Patience patience_;
+  const std::stop_token stop_;
+  bool expects_continue_ = false;
+  bool failed_ = false;
+};
+
+class Exchange::Response : public ResponseWriter {
+ public:
+  Response(Transport& transport, const MessageParser& parser, Request& request,
+           const Surroundings& around)
+      : transport_(transport),
+        request_(request),
+        version_(parser.version()),
+        client_keeps_(parser.keep_alive()),
+        is_head_(request.method == "HEAD"),
+        patience_{around.options.write_timeout, around.force_stop},
+        stopping_(around.stopping) {}
+
+  void Send(int status, std::string body) override {
+    if (phase_ != Phase::kNothing) return;
+    Begin(status, body.size());
+    if (!AllowsBody(status) || is_head_) body.clear();
+    if (body.size() <= kMaxJoined) {
+      head_ += body;
+      body.clear();
+    }
+    sent_ = length_.value_or(0);
+    Status put = Put(head_, body.empty() ? Flush::kNow : Flush::kMoreFollows);
+    if (put && !body.empty()) put = Put(body, Flush::kNow);
+    phase_ = Phase::kDone;
+  }
+
+  Status Start(int status, std::optional<uint64_t> length) override {
+    if (phase_ != Phase::kNothing) return OutOfTurn("Start");
+    Begin(status, length);
+    phase_ = Phase::kBody;
+    return Put(head_, Flush::kNow);
+  }
+
+  Status Write(std::string_view bytes) override {
+    return Body(
+        bytes.size(), [&](Flush flush) { return Put(bytes, flush); }, bytes);
+  }
+
+  Status WriteFile(int fd, uint64_t offset, uint64_t size) override {
+    return Body(size,
+                [&](Flush) { return Keep(SendFileAll(transport_, fd, offset, size, patience_)); },
+                {});
+  }
+
+  Status Finish() override {
+    if (phase_ != Phase::kBody) return OutOfTurn("Finish");
+    phase_ = Phase::kDone;
+    if (length_ && has_body_ && sent_ != *length_) {
+      keep_alive_ = false;
+      return Keep(Error{Code::kInternal, "the response has " + std::to_string(sent_) + " of its " +
+                                             std::to_string(*length_) + " bytes"});
+    }
+    return chunked_ && has_body_ ? Put("0\r\n\r\n", Flush::kNow) : broken_;
+  }
+
+  void Stream(int status, std::shared_ptr<Outbox> outbox) override {
+    if (phase_ != Phase::kNothing) return;
+    Begin(status, std::nullopt);
+    phase_ = Phase::kDone;
+    if (!Put(head_, Flush::kNow) || !has_body_) {
+      outbox->Close();
+      return;
+    }
+    stream_ = std::move(outbox);
+  }
+
+  bool started() const override { return phase_ != Phase::kNothing; }
+
+  // After the handler.
+  Aftermath End() {
+    if (phase_ == Phase::kNothing) {
+      headers = {{"Content-Type", "text/plain"}};
+      Send(500, "the server has no answer to this request\n");
+    }
+    // An answer without its end is a handler's failure half-way: the client must see it cut off.
+    const bool whole = phase_ == Phase::kDone && broken_;
+    return {.keep_alive = whole && keep_alive_,
+            .linger = whole,
+            .stream = std::move(stream_),
+            .stream_chunked = chunked_};
+  }
+
+ private:
+  enum class Phase { kNothing, kBody, kDone };
+
+  static Error OutOfTurn(std::string_view call) {
+    return {Code::kInternal, std::string(call) + " was called out of turn on a response"};
+  }
+
+  Status Keep(Status status) {
+    if (!status && broken_) {
+      broken_ = status.error().Within("response");
+      keep_alive_ = false;
+    }
+    return broken_;
+  }
+  Status Put(std::string_view bytes, Flush flush) {
+    if (!broken_) return broken_;
+    return Keep(WriteAll(transport_, bytes, flush, patience_));
+  }
+
+  // Builds the head and settles how the body is framed and whether the connection is kept.
+  void Begin(int status, std::optional<uint64_t> length) {
+    has_body_ = AllowsBody(status) && !is_head_;
+    length_ = length;
+    chunked_ = !length && version_ == 11 && AllowsBody(status);
+    keep_alive_ = client_keeps_ && !stopping_.stop_requested() && request_.CanDrain() &&
+                  (length || chunked_ || !has_body_) &&
+                  !EqualsIgnoreCase(headers.Get("Connection"), "close");
+    head_ = "HTTP/1.1 " + std::to_string(status) + " ";
+    head_ += ReasonPhrase(status);
+    head_ += "\r\n";
+    for (const auto& [name, value] : headers.all())
+      if (!EqualsIgnoreCase(name, "Content-Length") && !EqualsIgnoreCase(name, "Connection") &&
+          !EqualsIgnoreCase(name, "Transfer-Encoding"))
+        AppendField(&head_, name, value);
+    if (!headers.Has("Date"))
+      AppendField(&head_, "Date",
+                  FormatUtc(std::chrono::system_clock::now(), "%a, %d %b %Y %H:%M:%S GMT"));
+    // The length of a 304 is that of the 200 it stands for, so an empty Send must not give one.
+    if (length && status >= 200 && status != 204 && (status != 304 || *length > 0))
+      AppendField(&head_, "Content-Length", std::to_string(*length));
+    if (chunked_) AppendField(&head_, "Transfer-Encoding", "chunked");
+    if (!keep_alive_) AppendField(&head_, "Connection", "close");
+    if (keep_alive_ && version_ == 10) AppendField(&head_, "Connection", "keep-alive");
+    head_ += "\r\n";
+  }
+
+  // Sends one piece of the body in its frame. Small pieces (given as `bytes` too) go in one send.
+  template <class SendPiece>
+  Status Body(uint64_t size, SendPiece send, std::string_view bytes) {
+    if (phase_ != Phase::kBody) return OutOfTurn("Write");
+    if (!broken_) return broken_;
+    if (length_ && size > *length_ - sent_)
+      return Error{Code::kInternal, "the response would be longer than its declared " +
+                                        std::to_string(*length_) + " bytes"};
+    sent_ += size;
+    if (!has_body_ || size == 0) return {};
+    if (!chunked_) return send(Flush::kNow);
+    if (!bytes.empty() && size <= kMaxJoined)
+      return Put(Hex(size) + "\r\n" + std::string(bytes) + "\r\n", Flush::kNow);
+    if (auto put = Put(Hex(size) + "\r\n", Flush::kMoreFollows); !put) return put;
+    if (auto put = send(Flush::kMoreFollows); !put) return put;
+    return Put("\r\n", Flush::kNow);
+  }
+
+  Transport& transport_;
+  Request& request_;
+  const int version_;
+  const bool client_keeps_;
+  const bool is_head_;
+  const Patience patience_;
+  const std::stop_token stopping_;
+
+  Phase phase_ = Phase::kNothing;
+  Status broken_;  // the first failure
+  bool keep_alive_ = false;
+  bool chunked_ = false;
+  bool has_body_ = true;
+  std::optional<uint64_t> length_;
+  uint64_t sent_ = 0;
+  std::string head_;
+  std::shared_ptr<Outbox> stream_;
+};
+
+Exchange::Exchange() = default;
+Exchange::~Exchange() = default;
+
+Result<std::unique_ptr<Exchange>> Exchange::Make(Transport& transport, InputBuffer& input,
+                                                 std::unique_ptr<MessageParser> parser,
+                                                 Surroundings surroundings) {
+  std::unique_ptr<Exchange> made(new Exchange);
+  made->parser_ = std::move(parser);
+  MessageParser& head = *made->parser_;
+  made->request_ =
+      std::make_unique<Request>(transport, input, head, surroundings, made->stop_.get_token());
+  if (auto taken = made->request_->TakeHead(); !taken) return taken.error();
+  made->response_ = std::make_unique<Response>(transport, head, *made->request_, surroundings);
+  return made;
+}
+
+Aftermath Exchange::Run(const Handler& handler) {
+  try {
+    handler(*request_, *response_);
+  } catch (const std::exception& error) {
+    LogError("request handler threw",
+             {{"method", request_->method}, {"path", request_->path}, {"error", error.what()}});
+  }
+  Aftermath aftermath = response_->End();
+  if (aftermath.keep_alive && !aftermath.stream && !request_->body_done())
+    aftermath.keep_alive = request_->Drain();
+  if (aftermath.stream && !request_->body_done()) aftermath.keep_alive = false;
+  return aftermath;
+}
+
+Result<std::string> ServerRequest::ReadAll(size_t max_bytes) {
+  const Error too_large{Code::kTooLarge, "the request body is larger than the " +
+                                             std::to_string(max_bytes) + " bytes allowed here"};
+  const auto declared = ContentLength();
+  if (declared && *declared > max_bytes) return too_large;
+  std::string body;
+  size_t size = 0;
+  while (true) {
+    // Grows with what really came: a declared length alone must not take memory.
+    if (body.size() - size < (4u << 10))
+      body.resize(std::max<size_t>(16u << 10, std::min<size_t>(body.size() * 2, max_bytes + 1)));
+    const auto n = Read(std::span(body).subspan(size));
+    if (!n) return n.error();
+    if (*n == 0) break;
+    size += *n;
+    if (size > max_bytes) return too_large;
+  }
+  body.resize(size);
+  return body;
+}
+
+}  // namespace leat::net

@@ -1,0 +1,317 @@
+#include "net/server_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdio>
+
+#include "base/log.h"
+
+namespace leat::net {
+namespace {
+
+constexpr uint32_t kHangUp = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr std::chrono::seconds kLingerTimeout{2};
+// How much of a stream is framed and sent in one go.
+constexpr size_t kStreamBatch = 64u << 10;
+
+int HttpStatus(Code code) {
+  switch (code) {
+    case Code::kTooLarge:
+      return 431;
+    case Code::kUnimplemented:
+      return 505;
+    default:
+      return 400;
+  }
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(ConnectionHost& host, std::shared_ptr<EventLoop> loop,
+                                   std::unique_ptr<Transport> transport, std::string remote)
+    : host_(host),
+      loop_(std::move(loop)),
+      transport_(std::move(transport)),
+      remote_(std::move(remote)) {}
+
+void ServerConnection::Begin() {
+  watched_ = EPOLLIN | EPOLLRDHUP;
+  if (auto added = loop_->Add(transport_->fd(), watched_, this); !added) {
+    LogWarning("connection dropped", {{"remote", remote_}, {"error", added.error()}});
+    return Close();
+  }
+  loop_->SetDeadline(this, host_.options().header_timeout);
+  Shake();
+}
+
+void ServerConnection::OnEvents(uint32_t epoll_events) {
+  switch (state_) {
+    case State::kHandshake:
+      return Shake();
+    case State::kReadingHead:
+      return ReadHead();
+    case State::kHandling:
+      if (epoll_events & kHangUp) exchange_->RequestStop();
+      return;
+    case State::kStreaming:
+      if (epoll_events & kHangUp) return Close();
+      return PumpStream();
+    case State::kLingering:
+      return DropInput();
+    case State::kClosed:
+      return;
+  }
+}
+
+void ServerConnection::OnDeadline() {
+  if (state_ == State::kReadingHead && head_begun_)
+    LogDebug("connection closed: no whole request head in time", {{"remote", remote_}});
+  if (state_ == State::kStreaming)
+    LogInfo("stream closed: the reader does not read", {{"remote", remote_}});
+  Close();
+}
+
+void ServerConnection::Shake() {
+  const IoStep step = transport_->Handshake();
+  switch (step.state) {
+    case IoState::kOk:
+      peer_ = transport_->Peer();
+      return AwaitRequest();
+    case IoState::kWantRead:
+      return Watch(EPOLLIN | EPOLLRDHUP);
+    case IoState::kWantWrite:
+      return Watch(EPOLLOUT | EPOLLRDHUP);
+    case IoState::kEnd:
+      return Close();
+    case IoState::kFailed:
+      LogDebug("TLS handshake failed", {{"remote", remote_}, {"error", transport_->error()}});
+      return Close();
+  }
+}
+
+void ServerConnection::AwaitRequest() {
+  if (host_.stopping().stop_requested()) return Close();
+  state_ = State::kReadingHead;
+  head_begun_ = false;
+  parser_ = nullptr;
+  input_.Shrink();
+  loop_->SetDeadline(this, host_.options().idle_timeout);
+  Watch(EPOLLIN | EPOLLRDHUP);
+  if (!input_.empty() && ParseHead()) return;
+  if (transport_->HasBuffered()) ReadHead();
+}
+
+void ServerConnection::ReadHead() {
+  std::array<char, 16 << 10> received;
+  while (state_ == State::kReadingHead) {
+    const IoStep step = transport_->Read(received);
+    if (step.state == IoState::kWantRead) return Watch(EPOLLIN | EPOLLRDHUP);
+    if (step.state == IoState::kWantWrite) return Watch(EPOLLOUT | EPOLLRDHUP);
+    if (step.state != IoState::kOk) return Close();
+    input_.Append({received.data(), step.bytes});
+    if (ParseHead()) return;
+    // A plain socket that gave less than asked for is empty: save the call that would say so.
+    if (step.bytes < received.size() && !transport_->HasBuffered()) return;
+  }
+}
+
+// True when the connection left this state: dispatched or refused.
+bool ServerConnection::ParseHead() {
+  if (!std::exchange(head_begun_, true)) {
+    loop_->SetDeadline(this, host_.options().header_timeout);
+    parser_ = MessageParser::ForRequest(host_.options().max_header_bytes);
+  }
+  const auto complete = parser_->ParseHead(input_);
+  if (!complete) {
+    Refuse(complete.error());
+    return true;
+  }
+  if (!*complete) return false;
+  auto exchange = Exchange::Make(*transport_, input_, std::move(parser_),
+                                 {.options = host_.options(),
+                                  .remote = remote_,
+                                  .peer = peer_,
+                                  .force_stop = host_.force_stop(),
+                                  .stopping = host_.stopping()});
+  if (!exchange) {
+    Refuse(exchange.error());
+    return true;
+  }
+  exchange_ = std::move(*exchange);
+  state_ = State::kHandling;
+  loop_->ClearDeadline(this);
+  Watch(EPOLLRDHUP | EPOLLONESHOT);
+  host_.Dispatch(shared_from_this());
+  return true;
+}
+
+void ServerConnection::Refuse(const Error& error) {
+  const int status = HttpStatus(error.code);
+  const std::string body = error.message + "\n";
+  const std::string reply =
+      "HTTP/1.1 " + std::to_string(status) + " " + std::string(ReasonPhrase(status)) +
+      "\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  // A fresh connection takes this much without blocking; one that does not is no loss.
+  transport_->Write(reply);
+  Linger();
+}
+
+void ServerConnection::Handle(const Handler& handler) {
+  Aftermath aftermath = exchange_->Run(handler);
+  loop_->Post([self = shared_from_this(), aftermath = std::move(aftermath)]() mutable {
+    self->OnHandled(std::move(aftermath));
+  });
+}
+
+void ServerConnection::OnHandled(Aftermath aftermath) {
+  if (aftermath.stream) {
+    aftermath_ = std::move(aftermath);
+    return StartStreaming();
+  }
+  exchange_ = nullptr;
+  if (aftermath.keep_alive) return AwaitRequest();
+  if (aftermath.linger) return Linger();
+  Close();
+}
+
+void ServerConnection::StartStreaming() {
+  state_ = State::kStreaming;
+  stream_ended_ = false;
+  // Producers outlive connections, so the outbox must not keep this one alive.
+  aftermath_.stream->SetWake([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->pump_posted_.exchange(true)) return;
+    self->loop_->Post([self] {
+      self->pump_posted_ = false;
+      if (self->state_ == State::kStreaming) self->PumpStream();
+    });
+  });
+  if (host_.stopping().stop_requested()) aftermath_.stream->Close();
+  Watch(EPOLLRDHUP);
+  PumpStream();
+}
+
+void ServerConnection::PumpStream() {
+  while (FillPending()) {
+    const IoStep step =
+        transport_->Write(std::string_view(pending_).substr(pending_sent_), Flush::kNow);
+    switch (step.state) {
+      case IoState::kOk:
+        pending_sent_ += step.bytes;
+        loop_->ClearDeadline(this);
+        break;
+      case IoState::kWantRead:
+      case IoState::kWantWrite:
+        Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP);
+        if (!EventLoop::HasDeadline(this)) loop_->SetDeadline(this, host_.options().write_timeout);
+        return;
+      case IoState::kEnd:
+      case IoState::kFailed:
+        return Close();
+    }
+  }
+  Watch(EPOLLRDHUP);
+  if (!stream_ended_) return;
+  aftermath_.stream->SetWake(nullptr);
+  const Aftermath ended = std::exchange(aftermath_, {});
+  exchange_ = nullptr;
+  pending_ = {};
+  return ended.keep_alive ? AwaitRequest() : Linger();
+}
+
+// Makes sure that pending_ has unsent bytes; false when there is nothing to send now.
+bool ServerConnection::FillPending() {
+  if (pending_sent_ < pending_.size()) return true;
+  pending_.clear();
+  pending_sent_ = 0;
+  if (pending_.capacity() > 2 * kStreamBatch) pending_ = {};
+  while (!stream_ended_ && pending_.size() < kStreamBatch) {
+    // Asked for in this order: what was pushed before the outbox closed is popped.
+    const bool closed = aftermath_.stream->closed();
+    const auto chunk = aftermath_.stream->Pop();
+    if (!chunk && !closed) break;
+    if (!chunk) {
+      stream_ended_ = true;
+      if (aftermath_.stream_chunked) pending_ += "0\r\n\r\n";
+    } else if (!aftermath_.stream_chunked) {
+      pending_ += *chunk;
+    } else if (!chunk->empty()) {
+      char size[24];
+      pending_.append(
+          size, static_cast<size_t>(std::snprintf(size, sizeof size, "%zx\r\n", chunk->size())));
+      pending_ += *chunk;
+      pending_ += "\r\n";
+    }
+  }
+  return !pending_.empty();
+}
+
+// Closing a socket that has unread input resets it, and the reset may overtake our answer. So the
+// client's last bytes are taken and dropped for a little while.
+void ServerConnection::Linger() {
+  state_ = State::kLingering;
+  exchange_ = nullptr;
+  transport_->CloseWrite();
+  loop_->SetDeadline(this, kLingerTimeout);
+  Watch(EPOLLIN);
+  DropInput();
+  if (host_.stopping().stop_requested()) Close();
+}
+
+void ServerConnection::DropInput() {
+  std::array<char, 64 << 10> dropped;
+  for (int turns = 0; turns < 4; ++turns) {  // then other connections have their turn
+    // Not through the transport: nobody needs these bytes decrypted.
+    const ssize_t n = ::recv(transport_->fd(), dropped.data(), dropped.size(), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) return Close();
+  }
+}
+
+void ServerConnection::StopGently() {
+  switch (state_) {
+    case State::kHandling:
+      return exchange_->RequestStop();
+    case State::kStreaming:
+      exchange_->RequestStop();
+      return aftermath_.stream->Close();
+    case State::kLingering:
+    case State::kClosed:
+      return;
+    case State::kHandshake:
+    case State::kReadingHead:
+      return Close();
+  }
+}
+
+void ServerConnection::StopNow() {
+  if (state_ == State::kHandling) {
+    ::shutdown(transport_->fd(), SHUT_RDWR);
+  } else {
+    Close();
+  }
+}
+
+void ServerConnection::Close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  loop_->Remove(transport_->fd(), this);
+  if (exchange_) exchange_->RequestStop();
+  if (aftermath_.stream) {
+    aftermath_.stream->SetWake(nullptr);
+    aftermath_.stream->Close();
+  }
+  ::shutdown(transport_->fd(), SHUT_RDWR);
+  host_.Forget(this);
+}
+
+void ServerConnection::Watch(uint32_t epoll_events) {
+  // A one-shot watch may have fired, so it is always set anew.
+  if (epoll_events == watched_ && !(epoll_events & EPOLLONESHOT)) return;
+  watched_ = epoll_events;
+  loop_->Modify(transport_->fd(), epoll_events, this);
+}
+
+}  // namespace leat::net
