@@ -84,13 +84,20 @@ struct ListOptions {
 };
 
 struct Options {
-  std::string path;                // the database file
+  std::string path;                 // the database file
   size_t history_changes = 10'000;  // kept for watchers that resume, also across a restart
+  // Types whose writes return before they are durable: visible at once and in order, on disk with
+  // the next write of another type or within a second. A crash loses what was not yet there; their
+  // watchers of before the crash then get kExpired.
+  std::vector<std::string> relaxed_types;
 };
 
+// Thread-safe. Calls must have returned before it is destroyed; subscriptions may outlive it. A
+// new store is at revision 1, so that its first list is not at "0", which means "any" to clients.
 class Store {
  public:
-  // kCorrupt, kInvalid (newer schema), kForbidden, kExhausted: the file is left as it is.
+  // kCorrupt, kInvalid (newer schema), kForbidden, kExhausted: the file is left as it is. The store
+  // has one thread asleep on the clock.
   static Result<std::unique_ptr<Store>> Open(Options options, Clock& clock);
   virtual ~Store() = default;
 
@@ -102,21 +109,22 @@ class Store {
   // Writes one object and returns once it is durable. `expected`: 0 = must not exist
   // (kAlreadyExists); otherwise the revision it must have now (kConflict; kNotFound when gone).
   // The store sets metadata.resourceVersion. kExhausted when the disk is full: nothing changed.
+  // While another write of the same key is under way, it waits for its outcome.
   virtual Result<EntryPtr> Put(const Key& key, Revision expected, json::Value value) = 0;
   // Deletes it at that revision; returns its last value with the deletion's revision.
   virtual Result<EntryPtr> Delete(const Key& key, Revision expected) = 0;
-  // Read, change, write, again while others interfere. `update` may run several times; it returns
-  // the new value, nullopt for "leave it" (the current entry is returned), or an error that ends it.
+  // Read, change, write, again while others interfere (100 times, then kConflict). `update` may run
+  // several times; it returns the new value, nullopt for "leave it" (the current entry is
+  // returned), or an error that ends it.
   Result<EntryPtr> Update(
       const Key& key,
       const std::function<Result<std::optional<json::Value>>(const Entry& current)>& update);
 
   // Every change of the type (and namespace, when given) after revision `since`: first the kept
-  // history, then live, with no gap. kExpired when history no longer reaches back that far; kInvalid
-  // when `since` is in the future.
+  // history, then live, with no gap. kExpired when history no longer reaches back that far;
+  // kInvalid when `since` is in the future.
   virtual Result<std::unique_ptr<Subscription>> Watch(const std::string& type,
-                                                      std::optional<std::string> ns,
-                                                      Revision since,
+                                                      std::optional<std::string> ns, Revision since,
                                                       std::shared_ptr<Watcher> watcher) = 0;
   // Lists and subscribes at one revision, atomically: the watcher gets what comes after.
   virtual Listing ListAndWatch(const ListOptions& options, std::shared_ptr<Watcher> watcher,

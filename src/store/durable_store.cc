@@ -1,0 +1,279 @@
+// How a write becomes true.
+//
+//   caller      waits until no write of the same key is in flight, checks `expected` against the
+//               visible version, takes the next revision, queues the write, waits for its outcome
+//   committer   takes all queued writes -> one transaction -> publishes them in order -> wakes
+//               their callers; meanwhile the next writes queue up (group commit)
+//
+// Invariant: the queue is in revision order and each key is in it, or in the batch being committed,
+// at most once. So every write is based on a visible, durable version; a batch that fails to
+// commit is simply forgotten, since nothing was shown and nothing builds on it; its revisions are
+// not used again. A lone writer pays one fsync, many writers share one. The price: two writes of
+// one key never share an fsync; the second would need the first one's revision anyway.
+//
+// Relaxed types (leases, events) take the same way, but a batch that holds nothing else is
+// published without a commit and waits in `unflushed_` for the next commit or the next tick. It is
+// bounded; beyond that such a batch is committed like any other.
+//
+// Revisions are reserved ahead on disk, within the transactions that write objects. After a crash
+// the store goes on behind the reserved ones, so those of lost and of failed writes never return.
+#include "store/durable_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace leat::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kMaxUnflushed = 512;
+// Changes kept in memory for watchers; older ones are read from disk. More than can be unflushed,
+// so that what leaves memory is on disk.
+constexpr size_t kRecent = 1'024;
+static_assert(kRecent > kMaxUnflushed);
+// A little less than the promised minute, for a clock that is advanced by minutes.
+constexpr auto kProgressPeriod = 50s;
+constexpr auto kFlushPeriod = 1s;
+constexpr int kWatchTries = 3;
+
+Status CheckExpected(const Key& key, Revision expected, const EntryPtr& current) {
+  if (!current && expected == 0) return {};
+  if (!current) return Error{Code::kNotFound, Describe(key) + " does not exist"};
+  if (expected == current->revision) return {};
+  if (expected == 0) return Error{Code::kAlreadyExists, Describe(key) + " already exists"};
+  return Error{Code::kConflict,
+               fmt::format("{} is at revision {}, no longer at {}: read it again and retry",
+                           Describe(key), current->revision, expected)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DurableStore>> DurableStore::Open(Options options, Clock& clock) {
+  auto database = db::Database::Open({.path = options.path, .migrations = Migrations()});
+  if (!database) return database.error();
+  Loaded loaded;
+  auto opened = (*database)->Read([&](db::Connection& connection) -> Status {
+    auto read = Load(connection);
+    if (!read) return read.error();
+    loaded = std::move(*read);
+    return {};
+  });
+  if (opened)
+    opened = (*database)->Write(
+        [&](db::Connection& connection) { return MarkOpen(connection, loaded.ledger); });
+  if (!opened) return opened.error().Within("open store " + options.path);
+  return std::unique_ptr<DurableStore>(
+      new DurableStore(std::move(options), clock, std::move(*database), loaded));
+}
+
+DurableStore::DurableStore(Options options, Clock& clock, std::unique_ptr<db::Database> database,
+                           const Loaded& loaded)
+    : options_(std::move(options)),
+      clock_(clock),
+      relaxed_floor_(loaded.ledger.relaxed_floor),
+      database_(std::move(database)),
+      objects_(loaded.entries, loaded.revision),
+      feed_(std::make_shared<Feed>(objects_, kRecent)),
+      last_revision_(loaded.revision),
+      durable_revision_(loaded.revision),
+      ledger_(loaded.ledger),
+      committer_([this](const std::stop_token& stop) { CommitUntil(stop); }),
+      ticker_([this](const std::stop_token& stop) { Tick(stop); }) {}
+
+DurableStore::~DurableStore() = default;
+
+Revision DurableStore::CurrentRevision() const { return objects_.revision(); }
+
+Result<EntryPtr> DurableStore::Get(const Key& key) const {
+  EntryPtr entry = objects_.Find(key);
+  if (!entry) return Error{Code::kNotFound, Describe(key) + " does not exist"};
+  return entry;
+}
+
+Listing DurableStore::List(const ListOptions& options) const { return objects_.List(options); }
+
+Result<EntryPtr> DurableStore::Put(const Key& key, Revision expected, json::Value value) {
+  auto entry = std::make_shared<Entry>();
+  entry->key = key;
+  entry->value = std::move(value);
+  Write write;
+  MutexLock lock(mu_);
+  while (in_flight_.contains(key)) turn_.Wait(mu_);
+  EntryPtr current = objects_.Find(key);
+  if (auto checked = CheckExpected(key, expected, current); !checked) return checked.error();
+  entry->revision = ++last_revision_;
+  entry->value.Mut("metadata").Set("resourceVersion", std::to_string(entry->revision));
+  write.change.type = current ? ChangeType::kModified : ChangeType::kAdded;
+  write.change.entry = std::move(entry);
+  write.change.previous = std::move(current);
+  return AwaitOutcome(write);
+}
+
+Result<EntryPtr> DurableStore::Delete(const Key& key, Revision expected) {
+  Write write;
+  MutexLock lock(mu_);
+  while (in_flight_.contains(key)) turn_.Wait(mu_);
+  EntryPtr current = objects_.Find(key);
+  if (!current) return Error{Code::kNotFound, Describe(key) + " does not exist"};
+  if (auto checked = CheckExpected(key, expected, current); !checked) return checked.error();
+  write.change.type = ChangeType::kDeleted;
+  write.change.entry = Restamped(*current, ++last_revision_);
+  write.change.previous = std::move(current);
+  return AwaitOutcome(write);
+}
+
+Result<EntryPtr> DurableStore::AwaitOutcome(Write& write) {
+  in_flight_.insert(write.change.entry->key);
+  pending_.push_back(&write);
+  work_.NotifyOne();
+  while (!write.outcome) write.settled.Wait(mu_);
+  if (!*write.outcome)
+    return write.outcome->error().Within("nothing was changed: write " +
+                                         Describe(write.change.entry->key));
+  return write.change.entry;
+}
+
+Result<std::unique_ptr<Subscription>> DurableStore::Watch(const std::string& type,
+                                                          std::optional<std::string> ns,
+                                                          Revision since,
+                                                          std::shared_ptr<Watcher> watcher) {
+  const Scope scope{type, std::move(ns)};
+  if (IsRelaxed(type) && since < relaxed_floor_)
+    return Error{Code::kExpired, fmt::format("changes of {} before revision {} may have been lost "
+                                             "in a crash; list again",
+                                             type, relaxed_floor_)};
+  Older older;
+  for (int i = 0;; ++i) {
+    auto subscription = feed_->Subscribe(scope, since, older, watcher);
+    if (subscription || subscription.error().code != Code::kExpired || i == kWatchTries)
+      return subscription;
+    {
+      MutexLock lock(mu_);
+      older.until = durable_revision_;  // before the snapshot is taken, so it holds at least these
+    }
+    const auto read = database_->Read([&](db::Connection& connection) -> Status {
+      auto changes = ReadChanges(connection, scope, since);
+      if (!changes) return changes.error();
+      older.changes = std::move(*changes);
+      return {};
+    });
+    if (!read) return read.error();
+  }
+}
+
+Listing DurableStore::ListAndWatch(const ListOptions& options, std::shared_ptr<Watcher> watcher,
+                                   std::unique_ptr<Subscription>* subscription) {
+  return feed_->ListAndSubscribe(options, std::move(watcher), subscription);
+}
+
+bool DurableStore::IsRelaxed(const std::string& type) const {
+  return std::find(options_.relaxed_types.begin(), options_.relaxed_types.end(), type) !=
+         options_.relaxed_types.end();
+}
+
+void DurableStore::CommitUntil(const std::stop_token& stop) {
+  for (;;) {
+    const Work work = NextWork(stop);
+    if (!work.batch.empty()) {
+      std::vector<Change> changes;
+      for (const Write* write : work.batch) changes.push_back(write->change);
+      Settle(work.batch, Commit(changes));
+    } else if (!work.flush) {
+      break;
+    }
+    if (work.flush) FlushRelaxed();
+  }
+  Close();
+}
+
+DurableStore::Work DurableStore::NextWork(const std::stop_token& stop) {
+  MutexLock lock(mu_);
+  work_.Wait(mu_, stop,
+             [this]() NO_THREAD_SAFETY_ANALYSIS { return !pending_.empty() || flush_wanted_; });
+  return {.batch = std::exchange(pending_, {}), .flush = std::exchange(flush_wanted_, false)};
+}
+
+Status DurableStore::Commit(const std::vector<Change>& changes) {
+  const bool may_wait = unflushed_.size() + changes.size() <= kMaxUnflushed &&
+                        changes.back().entry->revision <= ledger_.reserved &&
+                        std::all_of(changes.begin(), changes.end(), [this](const Change& change) {
+                          return IsRelaxed(change.entry->key.type);
+                        });
+  if (may_wait) {
+    unflushed_.insert(unflushed_.end(), changes.begin(), changes.end());
+  } else if (auto flushed = Flush(changes); !flushed) {
+    return flushed;
+  }
+  feed_->Publish(changes);
+  return {};
+}
+
+Status DurableStore::Flush(const std::vector<Change>& changes) {
+  std::vector<Change> all = unflushed_;
+  all.insert(all.end(), changes.begin(), changes.end());
+  if (all.empty()) return {};
+  Ledger ledger = ledger_;
+  auto written = database_->Write([&](db::Connection& connection) {
+    ledger = ledger_;
+    return WriteChanges(connection, all, options_.history_changes, ledger);
+  });
+  if (!written) return written;
+  ledger_ = ledger;
+  unflushed_.clear();
+  MutexLock lock(mu_);
+  durable_revision_ = all.back().entry->revision;
+  return {};
+}
+
+void DurableStore::FlushRelaxed() {
+  const auto flushed = Flush({});
+  if (!flushed && !flush_failed_)
+    LogWarning("relaxed writes wait in memory; free disk space",
+               {{"store", options_.path}, {"error", flushed.error()}});
+  flush_failed_ = !flushed;
+}
+
+void DurableStore::Settle(const std::vector<Write*>& batch, const Status& outcome) {
+  MutexLock lock(mu_);
+  for (Write* write : batch) {
+    in_flight_.erase(write->change.entry->key);
+    write->outcome = outcome;
+    write->settled.NotifyOne();
+  }
+  turn_.NotifyAll();
+}
+
+void DurableStore::Close() {
+  FlushRelaxed();
+  if (flush_failed_) return;  // the next start must take it for a crash
+  const Revision last = [this] {
+    MutexLock lock(mu_);
+    return last_revision_;
+  }();
+  const auto marked =
+      database_->Write([&](db::Connection& connection) { return MarkClosed(connection, last); });
+  if (!marked)
+    LogWarning("store not marked as closed; the next start skips revisions",
+               {{"store", options_.path}, {"error", marked.error()}});
+}
+
+void DurableStore::Tick(const std::stop_token& stop) {
+  const auto period = options_.relaxed_types.empty() ? kProgressPeriod : kFlushPeriod;
+  MonoTime told = clock_.Monotonic();
+  while (clock_.SleepFor(period, stop)) {
+    {
+      MutexLock lock(mu_);
+      flush_wanted_ = true;
+      work_.NotifyOne();
+    }
+    if (clock_.Monotonic() - told < kProgressPeriod) continue;
+    told = clock_.Monotonic();
+    feed_->Progress();
+  }
+}
+
+}  // namespace leat::store
