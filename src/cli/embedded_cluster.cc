@@ -80,7 +80,11 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
       {.aws_endpoint = cluster->aws_url_, .aws_ca_pem = cluster->aws_ca_pem_}, client,
       cluster->awsserver_->logs(), clock);
   cluster->operator_ = sagemaker::Operator::Start(
-      {.default_endpoint = cluster->aws_url_, .credentials = cluster->identity_.aws}, client, clock);
+      {.default_endpoint = cluster->aws_url_,
+       .ca_pem = cluster->aws_ca_pem_,
+       .credentials = cluster->identity_.aws,
+       .poll = std::chrono::seconds(1)},  // the endpoint is next door
+      client, clock);
   return cluster;
 }
 

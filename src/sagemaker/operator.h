@@ -14,6 +14,7 @@ namespace leat::sagemaker {
 struct OperatorOptions {
   // Where spec.sageMakerEndpoint is not given; "" = AWS's own endpoint of spec.region.
   std::string default_endpoint;
+  std::string ca_pem;  // trust anchors for https endpoints; "" = the system's
   aws::Credentials credentials;
   std::chrono::milliseconds poll{5000};  // how often a running job is asked about
 };
