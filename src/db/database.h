@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,17 +18,24 @@ struct sqlite3_stmt;
 
 namespace leat::db {
 
+class ReaderPool;
+class Writer;
+
 // A prepared statement of one connection; used by one thread at a time.
 //   Statement& s = connection.Prepare("SELECT value FROM t WHERE key = ?1");
 //   s.Bind(1, key);
-//   while (*s.Step()) use(s.Text(0));
+//   Result<bool> row = s.Step();
+//   for (; row && *row; row = s.Step()) Use(s.Text(0));
+//   if (!row) return row.error();
+// Errors: a broken UNIQUE or PRIMARY KEY is kAlreadyExists, another constraint kInvalid, a full
+// disk kExhausted, a damaged page kCorrupt, a lock that another process keeps kUnavailable.
 class Statement {
  public:
   ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  // Parameters count from 1. Text and blobs are copied.
+  // Parameters count from 1. Text and blobs are copied, and forgotten at the next Prepare.
   Statement& Bind(int index, int64_t value);
   Statement& Bind(int index, std::string_view text);
   Statement& BindBlob(int index, std::string_view bytes);
@@ -46,8 +54,9 @@ class Statement {
 
  private:
   friend class Connection;
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
-  sqlite3_stmt* statement_;
+  Statement() = default;
+  sqlite3_stmt* statement_ = nullptr;  // null: it could not be compiled, and
+  Error broken_;                       // this is why
 };
 
 // One connection; used by one thread at a time.
@@ -57,18 +66,21 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Compiled once per SQL text and kept; reset when handed out. A syntax error is a bug in Leat
-  // and ends the process.
+  // Compiled once per SQL text and kept; reset when handed out, so two loops that run at once need
+  // two texts. A syntax error is a bug in Leat and ends the process; other failures show at Step.
   Statement& Prepare(std::string_view sql);
   Status Execute(std::string_view sql);  // statements without results
   int64_t Changes() const;               // rows changed by the last statement
   int64_t LastInsertId() const;
 
+  // For this module: takes a handle over, gives it to look at, ends statements left half-read.
+  explicit Connection(sqlite3* handle) : handle_(handle) {}
+  sqlite3* handle() const { return handle_; }
+  void ResetStatements();
+
  private:
-  friend class Database;
-  struct State;
-  explicit Connection(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  sqlite3* handle_;
+  std::map<std::string, std::unique_ptr<Statement>, std::less<>> statements_;
 };
 
 struct Options {
@@ -81,7 +93,8 @@ struct Options {
 class Database {
  public:
   // Opens or makes the file (mode 0600) and migrates it. kCorrupt: damaged, or not a database (the
-  // file is left as it is); kInvalid: written by a newer Leat.
+  // file is left as it is); kInvalid: written by a newer Leat. Looks at the header and the schema
+  // only: damage further in is a kCorrupt of the call that meets it.
   static Result<std::unique_ptr<Database>> Open(Options options);
   // Finishes the queued writes, then closes.
   ~Database();
@@ -89,16 +102,19 @@ class Database {
   // Runs `work` on the writer thread inside a transaction that it may share with other callers,
   // and returns once it is durable. If work returns an error, its own changes (only) are rolled
   // back and that error is returned. A failed commit (disk full: kExhausted) fails every caller
-  // that shared it. Blocks while more than 1,024 writes are queued. Never call it from inside work.
+  // that shared it. Blocks while 1,024 writes are queued. `work` may read too, but must not begin
+  // or end transactions nor call Write.
   Status Write(std::function<Status(Connection&)> work);
 
-  // Runs `read` on a pooled read-only connection, in the calling thread, within one snapshot.
+  // Runs `read` on a pooled read-only connection, in the calling thread, within one snapshot; sees
+  // every write that returned before. Blocks while 8 reads run; never call it from inside read. A
+  // read that lasts keeps the log from shrinking: copy what you need and return.
   Status Read(const std::function<Status(Connection&)>& read);
 
  private:
-  struct State;
-  explicit Database(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  Database(std::unique_ptr<Writer> writer, std::unique_ptr<ReaderPool> readers);
+  std::unique_ptr<Writer> writer_;       // outlives the readers: the last to close must be able
+  std::unique_ptr<ReaderPool> readers_;  // to write, to fold the log into the file
 };
 
 }  // namespace leat::db

@@ -1,0 +1,30 @@
+#include "db/database.h"
+
+#include "db/open.h"
+#include "db/readers.h"
+#include "db/writer.h"
+
+namespace leat::db {
+
+Database::Database(std::unique_ptr<Writer> writer, std::unique_ptr<ReaderPool> readers)
+    : writer_(std::move(writer)), readers_(std::move(readers)) {}
+
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::Open(Options options) {
+  Status whole = CheckFile(options.path);
+  if (!whole) return whole.error();
+  Result<std::unique_ptr<Connection>> connection = OpenForWriting(options);
+  if (!connection) return connection.error();
+  return std::unique_ptr<Database>(
+      new Database(std::make_unique<Writer>(*std::move(connection)),
+                   std::make_unique<ReaderPool>(std::move(options.path))));
+}
+
+Status Database::Write(std::function<Status(Connection&)> work) { return writer_->Write(work); }
+
+Status Database::Read(const std::function<Status(Connection&)>& read) {
+  return readers_->Read(read);
+}
+
+}  // namespace leat::db

@@ -1,0 +1,60 @@
+// The thread that makes all writes. Internal to this module.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "db/database.h"
+
+namespace leat::db {
+
+// Group commit: while one transaction is being made durable, new writes gather in the queue; the
+// next transaction takes them all. So a lone writer pays one fsync and waits for nobody, and a
+// hundred share one. Each write runs in a savepoint of its own and fails alone; only a failed
+// commit, or an error at which SQLite rolls everything back (disk full), fails all that shared it.
+class Writer {
+ public:
+  explicit Writer(std::unique_ptr<Connection> connection);
+  ~Writer();  // finishes what is queued
+
+  Status Write(const std::function<Status(Connection&)>& work);
+  size_t Queued();  // waiting for the next transaction; for tests
+
+ private:
+  // Lives on the stack of the caller, who waits until it is done.
+  struct Job {
+    const std::function<Status(Connection&)>* work;
+    Status result;
+    bool done = false;
+    CondVar finished;
+  };
+
+  void Loop(const std::stop_token& stop);
+  // Runs the first jobs of `batch` in one transaction, at least one of them, and returns how many.
+  size_t RunTransaction(std::span<Job*> batch);
+  void RunJob(Job& job, bool alone);
+  bool IsOver() const;  // no transaction is open
+  Status Commit();
+  void Finish(std::span<Job*> jobs);
+  // Copies the log back into the database so that the log can begin anew.
+  void KeepLogShort();
+
+  const std::unique_ptr<Connection> connection_;
+  int log_pages_ = 0;          // the log's length after the latest commit
+  int restart_at_pages_;       // length at which we wait for readers, to begin it anew
+  bool log_is_stuck_ = false;  // reported once
+
+  Mutex mu_;
+  CondVar changed_;
+  std::deque<Job*> queue_ GUARDED_BY(mu_);
+  int callers_ GUARDED_BY(mu_) = 0;  // threads inside Write
+  std::jthread thread_;
+};
+
+}  // namespace leat::db
