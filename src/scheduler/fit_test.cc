@@ -1,0 +1,106 @@
+#include "scheduler/fit.h"
+
+#include <gtest/gtest.h>
+
+#include "json/yaml.h"
+
+namespace leat::scheduler {
+namespace {
+
+json::Value Yaml(std::string_view text) { return json::ParseYaml(text)->front(); }
+
+json::Value Node(std::string_view name, std::string_view cpu = "4", std::string_view memory = "8Gi") {
+  json::Value node = Yaml(R"(
+metadata: {name: x, labels: {disk: ssd}}
+status:
+  allocatable: {pods: "3"}
+  conditions: [{type: Ready, status: "True"}]
+)");
+  node.Mut("metadata").Set("name", name);
+  node.Mut("status").Mut("allocatable").Set("cpu", cpu).Set("memory", memory);
+  return node;
+}
+
+json::Value Pod(std::string_view cpu, std::string_view memory = "0") {
+  json::Value pod = Yaml("spec: {containers: [{resources: {requests: {}}}]}");
+  pod.Mut("spec").Mut("containers").MutItems()[0].Mut("resources").Mut("requests").Set("cpu", cpu).Set(
+      "memory", memory);
+  return pod;
+}
+
+TEST(Requests, AreTheLargerOfRunningAndStarting) {
+  const Resources requests = RequestsOf(Yaml(R"(
+spec:
+  initContainers:
+  - {name: big, resources: {requests: {cpu: 3}}}
+  - {name: sidecar, restartPolicy: Always, resources: {requests: {cpu: 500m}}}
+  - {name: late, resources: {requests: {cpu: 1}}}
+  containers:
+  - {resources: {requests: {cpu: 1, memory: 1Gi}}}
+  - {resources: {requests: {cpu: 1}}}
+  overhead: {cpu: 100m}
+)"));
+  EXPECT_EQ(requests.at("cpu"), 3100);  // the first init container, and the overhead
+  EXPECT_EQ(requests.at("memory"), (1LL << 30) * 1000);
+}
+
+TEST(Choose, SaysHowManyNodesLackWhat) {
+  const std::vector<NodeState> one = {StateOf(Node("a"))};
+  EXPECT_EQ(Choose(Pod("5"), one).error().message, "0/1 nodes are available: 1 Insufficient cpu.");
+  NodeState cordoned = StateOf(Node("b"));
+  cordoned.object.Mut("spec").Set("unschedulable", true);
+  EXPECT_EQ(Choose(Pod("5"), {one[0], cordoned}).error().message,
+            "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.");
+  EXPECT_EQ(Choose(Pod("1"), {}).error().message, "no nodes available to schedule pods");
+}
+
+TEST(Choose, TakesTheEmptierNode) {
+  NodeState full = StateOf(Node("full")), empty = StateOf(Node("empty"));
+  AddPod(full, Pod("3"));
+  EXPECT_EQ(*Choose(Pod("1"), {full, empty}), "empty");
+}
+
+TEST(Reject, CountsWhatRunsThere) {
+  NodeState node = StateOf(Node("a"));
+  AddPod(node, Pod("3"));
+  EXPECT_TRUE(Reject(Pod("1"), node).empty());
+  EXPECT_EQ(Reject(Pod("1500m"), node), std::vector<std::string>{"Insufficient cpu"});
+  AddPod(node, Pod("0"));
+  AddPod(node, Pod("0"));
+  EXPECT_EQ(Reject(Pod("0"), node), std::vector<std::string>{"Too many pods"});
+}
+
+TEST(Reject, HonoursTaintsAndTolerations) {
+  NodeState node = StateOf(Node("a"));
+  node.object.Mut("spec").Mut("taints").Push(Yaml("{key: gpu, value: 'yes', effect: NoSchedule}"));
+  json::Value pod = Pod("1");
+  EXPECT_EQ(Reject(pod, node), std::vector<std::string>{"node(s) had untolerated taint {gpu: yes}"});
+  pod.Mut("spec").Mut("tolerations").Push(Yaml("{key: gpu, operator: Exists}"));
+  EXPECT_TRUE(Reject(pod, node).empty());
+}
+
+TEST(Reject, HonoursSelectorAndAffinity) {
+  const NodeState node = StateOf(Node("a"));
+  json::Value pod = Pod("1");
+  pod.Mut("spec").Mut("nodeSelector").Set("disk", "hdd");
+  EXPECT_EQ(Reject(pod, node),
+            std::vector<std::string>{"node(s) didn't match Pod's node affinity/selector"});
+  pod.Mut("spec").Mut("nodeSelector").Set("disk", "ssd");
+  pod.Mut("spec").Set("affinity", Yaml(R"(
+nodeAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    nodeSelectorTerms:
+    - matchFields: [{key: metadata.name, operator: In, values: [b]}]
+    - matchExpressions: [{key: disk, operator: In, values: [ssd, nvme]}]
+)"));
+  EXPECT_TRUE(Reject(pod, node).empty());
+}
+
+TEST(Reject, ANodeThatIsNotReadyTakesNothing) {
+  NodeState node = StateOf(Node("a"));
+  node.object.Mut("status").Mut("conditions").MutItems()[0].Set("status", "False");
+  EXPECT_EQ(Reject(Pod("0"), node), std::vector<std::string>{"node(s) were not ready"});
+}
+
+}  // namespace
+}  // namespace leat::scheduler
