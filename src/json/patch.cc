@@ -208,14 +208,22 @@ void MergePatch(Value& target, const Value& patch) {
     target = patch;
     return;
   }
-  if (!target.IsObject()) target = Object();
-  for (const Member& member : patch.Members()) {
-    if (member.value.IsNull()) {
-      target.Erase(member.key);
-    } else {
-      MergePatch(target.Mut(member.key), member.value);
-    }
+  // Both sides are sorted, so one pass does it: a member at a time would be quadratic for patches
+  // with very many members.
+  ObjectMembers old = target.TakeMembers();
+  ObjectMembers merged;
+  merged.reserve(old.size() + patch.size());
+  auto own = old.begin();
+  for (const Member& change : patch.Members()) {
+    while (own != old.end() && own->key < change.key) merged.push_back(std::move(*own++));
+    const bool known = own != old.end() && own->key == change.key;
+    Value value = known ? std::move((own++)->value) : Value();
+    if (change.value.IsNull()) continue;
+    MergePatch(value, change.value);
+    merged.push_back({change.key, std::move(value)});
   }
+  merged.insert(merged.end(), std::make_move_iterator(own), std::make_move_iterator(old.end()));
+  target = Value(std::move(merged));
 }
 
 Status JsonPatch(Value& target, const Value& operations) {

@@ -47,6 +47,12 @@ TEST(MergePatch, FollowsTheExamplesOfRfc7386) {
     EXPECT_EQ(Merged(target, patch), merged) << target << " + " << patch;
 }
 
+TEST(MergePatch, KeepsMembersSortedAroundTheChanges) {
+  EXPECT_EQ(Merged(R"({"b":1,"d":1,"f":{"x":1,"y":2}})",
+                   R"({"a":2,"c":{"n":null},"d":null,"f":{"y":null,"z":[null]},"g":2})"),
+            R"({"a":2,"b":1,"c":{},"f":{"x":1,"z":[null]},"g":2})");
+}
+
 TEST(AtPointer, FollowsTheExamplesOfRfc6901) {
   const Value v = Read(R"({"foo":["bar","baz"],"":0,"a/b":1,"m~n":8,"~1":9})");
   EXPECT_EQ(AtPointer(v, ""), &v);

@@ -72,6 +72,13 @@ ArrayItems& Value::MutItems() {
   return std::get<ArrayItems>(data_);
 }
 
+ObjectMembers Value::TakeMembers() {
+  ObjectMembers* members = std::get_if<ObjectMembers>(&data_);
+  ObjectMembers taken = members ? std::move(*members) : ObjectMembers();
+  data_.emplace<std::monostate>();
+  return taken;
+}
+
 const Value& Value::operator[](std::string_view key) const {
   const Value* found = Find(key);
   return found ? *found : kNull;

@@ -73,6 +73,10 @@ class Value {
   const ObjectMembers& Members() const;
   ArrayItems& MutItems();  // makes a null value an empty array; a programmer error on other kinds
 
+  // The members of an object, moved out: edit them, keep them sorted, make a new Value of them.
+  // Leaves null; empty for anything else.
+  ObjectMembers TakeMembers();
+
   // The member of that key, or item of that index; null when absent or on another kind.
   const Value& operator[](std::string_view key) const;
   const Value& operator[](size_t index) const;

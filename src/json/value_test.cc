@@ -42,6 +42,15 @@ TEST(Value, MembersStaySortedWhateverTheOrderOfWriting) {
   EXPECT_EQ(keys, "amqz");
 }
 
+TEST(Value, MembersCanBeTakenOutAndPutBack) {
+  Value v = Object({{"a", 1}, {"b", 2}});
+  ObjectMembers members = v.TakeMembers();
+  EXPECT_TRUE(v.IsNull());
+  members.erase(members.begin());
+  EXPECT_EQ(Print(Value(std::move(members))), R"({"b":2})");
+  EXPECT_TRUE(Array({1}).TakeMembers().empty());
+}
+
 TEST(Value, EraseSaysWhetherTheMemberWasThere) {
   Value v = Object({{"a", 1}, {"b", 2}});
   EXPECT_TRUE(v.Erase("a"));
