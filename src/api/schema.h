@@ -31,12 +31,18 @@ enum class SchemaType {
 
 struct Schema;
 using SchemaPtr = std::shared_ptr<const Schema>;
+class Pattern;  // a compiled regular expression
 
 struct Field {
   std::string name;
   int number = 0;  // protobuf field number; 0 in CRDs
+  // Members that JSON shows here but protobuf nests in a message of this number ("inline" in Go).
+  int inline_number = 0;
   SchemaPtr schema;
   bool required = false;
+
+  // Built-in types cannot tell an empty string or list from an absent one, CRDs can.
+  bool builtin() const { return number != 0; }
 };
 
 // Immutable once built; shared and thread-safe. Recursive types (JSONSchemaProps) are kAny inside.
@@ -51,15 +57,18 @@ struct Schema {
 
   // Strategic merge: the key of a list that merges by element ("name"); "" = the list is replaced.
   std::string merge_key;
-  bool merge_primitives = false;   // a list of strings that merges as a set (finalizers)
-  bool replace_keys = false;       // patchStrategy retainKeys (volumes' source, strategy)
-  std::vector<std::string> map_keys;  // x-kubernetes-list-map-keys: unique together
-  bool is_set = false;                // list type set
+  bool merge_primitives = false;  // a list of strings that merges as a set (finalizers)
+  bool replace_keys = false;      // patchStrategy retainKeys (volumes' source, strategy)
+  // x-kubernetes-list-map-keys: unique together. Validated where there is no merge key: the
+  // built-in kinds have rules of their own for which duplicates matter.
+  std::vector<std::string> map_keys;
+  bool is_set = false;  // list type set
 
   // Value validations; absent = not checked.
   std::vector<json::Value> enum_values;
-  std::string pattern;  // RE2/ECMA subset, unanchored
-  std::string format;   // int32, int64, date-time, byte, ...
+  std::string pattern;  // RE2 syntax (as in Go), unanchored
+  std::shared_ptr<const Pattern> compiled_pattern;
+  std::string format;  // int32, int64, date-time, byte, ...
   std::optional<double> minimum, maximum;
   bool exclusive_minimum = false, exclusive_maximum = false;
   std::optional<double> multiple_of;
@@ -74,14 +83,22 @@ struct Schema {
   const Field* Find(std::string_view name) const;
 };
 
+struct CompileOptions {
+  // spec.preserveUnknownFields of v1beta1 CustomResourceDefinitions: the schema need not be
+  // structural (types may be missing) and nothing is pruned.
+  bool preserve_unknown_fields = false;
+};
+
 // Compiles an openAPIV3Schema. kInvalid names the path when it is not structural (a missing type,
-// an unknown keyword value, a bad pattern).
-Result<SchemaPtr> CompileOpenApiSchema(const json::Value& open_api_v3_schema);
+// an unknown keyword value, a bad pattern): `properties[spec].type: Required value: ...`.
+Result<SchemaPtr> CompileOpenApiSchema(const json::Value& open_api_v3_schema,
+                                       const CompileOptions& options = {});
 
 // One thing that is wrong with an object, as metav1.Status causes and kubectl users know it.
 struct FieldError {
   // FieldValueRequired, FieldValueInvalid, FieldValueNotSupported, FieldValueDuplicate,
-  // FieldValueForbidden, FieldValueTooLong, FieldValueTypeInvalid
+  // FieldValueForbidden, FieldValueTooLong, FieldValueTooMany, FieldValueNotFound,
+  // FieldValueTypeInvalid
   std::string reason;
   std::string field;    // "spec.containers[0].image"
   std::string message;  // "Required value", "Invalid value: \"x\": must be ..."
@@ -89,7 +106,8 @@ struct FieldError {
   std::string ToString() const { return field + ": " + message; }
 };
 
-// Fills in defaults where a member is absent (or null and not nullable).
+// Fills in defaults where a member is absent (or null and not nullable); other nulls of members
+// that are not nullable go, as JSON clients mean them.
 void ApplyDefaults(const Schema& schema, json::Value& value);
 // Removes members that the schema does not know; returns their paths ("spec.foo"), for
 // fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.

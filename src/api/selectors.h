@@ -52,7 +52,8 @@ class FieldSelector {
 };
 
 // Which field paths a type can be selected by: metadata.name and metadata.namespace for all, more
-// for pods (spec.nodeName, status.phase, ...), events (involvedObject.*, reason, ...), nodes, secrets (type).
+// for pods (spec.nodeName, status.phase, ...), events (involvedObject.*, reason, ...), nodes,
+// secrets (type).
 bool SupportsFieldSelector(std::string_view group, std::string_view plural, std::string_view path);
 
 }  // namespace leat::api

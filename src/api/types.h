@@ -1,5 +1,5 @@
 // The type table: what types there are, and per version their schema, printer columns and
-// subresources. Built-in kinds are rows written in src/api/builtin/; a CustomResourceDefinition
+// subresources. Built-in kinds are rows written in src/api/builtin_*.cc; a CustomResourceDefinition
 // adds rows at run time. One schema form serves both, and drives defaulting, pruning, validation,
 // strategic merge and (later) protobuf and OpenAPI.
 #pragma once
@@ -68,7 +68,8 @@ class TypeTable {
 
   // Null when there is no such row, or when it does not serve that version.
   TypePtr Find(std::string_view group, std::string_view version, std::string_view plural) const;
-  // Whatever versions it serves.
+  // Whatever versions it serves. Kinds that are only bodies of requests (Binding) are not found by
+  // resource and not in All(), but by kind.
   TypePtr FindResource(std::string_view group, std::string_view plural) const;
   TypePtr FindKind(std::string_view group, std::string_view kind) const;
   // Sorted by group and plural.

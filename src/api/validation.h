@@ -1,5 +1,5 @@
-// What the schemas cannot say: rules of names, labels and of the built-in kinds, in upstream's field
-// paths and words.
+// What the schemas cannot say: rules of names, labels and of the built-in kinds, in upstream's
+// field paths and words.
 #pragma once
 
 #include <string>
@@ -21,9 +21,9 @@ std::vector<std::string> CheckLabelValue(std::string_view value);
 
 // All that is wrong with a new object, or with `object` as a replacement of `old` (may be null):
 // metadata (name by the kind's rule, labels, annotations' total size, ownerReferences, finalizers,
-// immutable metadata), the version's schema, and the kind's own rules (pod: containers' names, image,
-// volumes and their mounts, restart policy, resources, immutable spec; CRD: names, one storage version,
-// structural schema; secret and configMap keys and sizes; immutable flags; ...).
+// immutable metadata), the version's schema, and the kind's own rules (pod: containers' names,
+// image, volumes and their mounts, restart policy, resources, immutable spec; CRD: names, one
+// storage version, structural schema; secret and configMap keys and sizes; immutable flags; ...).
 std::vector<FieldError> ValidateObject(const Type& type, const TypeVersion& version,
                                        const json::Value& object, const json::Value* old);
 

@@ -1,0 +1,127 @@
+#include "api/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leat::api {
+namespace {
+
+bool IsEmbeddedMeta(const Schema& schema, std::string_view key) {
+  return schema.embedded_object && (key == "apiVersion" || key == "kind" || key == "metadata");
+}
+
+// Absent, or what a built-in type takes for absent.
+bool LacksValue(const Field& field, const json::Value* value) {
+  if (!value) return true;
+  if (value->IsNull()) return !field.schema->nullable;
+  return field.builtin() && value->IsString() && value->AsString().empty();
+}
+
+// Builds "spec.containers[0].image" on the way down without allocating at every step.
+class Path {
+ public:
+  size_t PushKey(std::string_view key) {
+    const size_t before = text_.size();
+    if (!text_.empty()) text_ += '.';
+    text_ += key;
+    return before;
+  }
+  size_t PushIndex(size_t index) {
+    const size_t before = text_.size();
+    text_ += fmt::format("[{}]", index);
+    return before;
+  }
+  void Pop(size_t to) { text_.resize(to); }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void PruneAt(const Schema& schema, json::Value& value, Path& path,
+             std::vector<std::string>& removed);
+
+void PruneMembers(const Schema& schema, json::Value& value, Path& path,
+                  std::vector<std::string>& removed) {
+  std::vector<std::string> unknown;
+  for (const json::Member& member : value.Members()) {
+    const Field* field = schema.Find(member.key);
+    const size_t before = path.PushKey(member.key);
+    if (field) {
+      PruneAt(*field->schema, *value.Find(member.key), path, removed);
+    } else if (!schema.preserve_unknown && !IsEmbeddedMeta(schema, member.key)) {
+      unknown.push_back(member.key);
+      removed.push_back(path.text());
+    }
+    path.Pop(before);
+  }
+  for (const std::string& key : unknown) value.Erase(key);
+}
+
+void PruneAt(const Schema& schema, json::Value& value, Path& path,
+             std::vector<std::string>& removed) {
+  if (schema.type == SchemaType::kObject && value.IsObject()) {
+    PruneMembers(schema, value, path, removed);
+  } else if (schema.type == SchemaType::kMap && value.IsObject()) {
+    for (const json::Member& member : value.Members()) {
+      const size_t before = path.PushKey(member.key);
+      PruneAt(*schema.items, *value.Find(member.key), path, removed);
+      path.Pop(before);
+    }
+  } else if (schema.type == SchemaType::kArray && value.IsArray()) {
+    size_t index = 0;
+    for (json::Value& item : value.MutItems()) {
+      const size_t before = path.PushIndex(index++);
+      PruneAt(*schema.items, item, path, removed);
+      path.Pop(before);
+    }
+  }
+}
+
+}  // namespace
+
+const Field* Schema::Find(std::string_view name) const {
+  const auto at = std::lower_bound(fields.begin(), fields.end(), name,
+                                   [](const Field& f, std::string_view n) { return f.name < n; });
+  return at != fields.end() && at->name == name ? &*at : nullptr;
+}
+
+void ApplyDefaults(const Schema& schema, json::Value& value) {
+  if (schema.type == SchemaType::kObject && value.IsObject()) {
+    for (const Field& field : schema.fields) {
+      json::Value* member = value.Find(field.name);
+      if (LacksValue(field, member)) {
+        if (!field.schema->default_value.IsNull()) {
+          value.Set(field.name, field.schema->default_value);
+          member = value.Find(field.name);
+        } else if (member && member->IsNull() && field.schema->type != SchemaType::kAny) {
+          value.Erase(field.name);
+          member = nullptr;
+        }
+      }
+      if (member) ApplyDefaults(*field.schema, *member);
+    }
+  } else if (schema.type == SchemaType::kMap && value.IsObject()) {
+    std::vector<std::string> nulls;
+    for (const json::Member& member : value.Members()) {
+      if (member.value.IsNull() && !schema.items->nullable &&
+          schema.items->type != SchemaType::kAny)
+        nulls.push_back(member.key);
+      else
+        ApplyDefaults(*schema.items, *value.Find(member.key));
+    }
+    for (const std::string& key : nulls) value.Erase(key);
+  } else if (schema.type == SchemaType::kArray && value.IsArray()) {
+    for (json::Value& item : value.MutItems()) ApplyDefaults(*schema.items, item);
+  }
+}
+
+std::vector<std::string> Prune(const Schema& schema, json::Value& value) {
+  std::vector<std::string> removed;
+  Path path;
+  PruneAt(schema, value, path, removed);
+  return removed;
+}
+
+}  // namespace leat::api

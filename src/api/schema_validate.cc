@@ -1,0 +1,357 @@
+// Values against schemas, in the words of upstream's OpenAPI validation ("spec.x in body must be of
+// type ..."), which is what kubectl's users and their scripts know.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "api/field_errors.h"
+#include "api/pattern.h"
+#include "api/quantity.h"
+#include "api/schema.h"
+#include "base/clock.h"
+#include "base/strings.h"
+
+namespace leat::api {
+namespace {
+
+// One object may be wrong in very many places; nobody reads past the first hundred.
+constexpr size_t kMostErrors = 100;
+
+std::string_view TypeName(const json::Value& value) {
+  switch (value.kind()) {
+    case json::Kind::kNull:
+      return "null";
+    case json::Kind::kBool:
+      return "boolean";
+    case json::Kind::kInt:
+      return "integer";
+    case json::Kind::kDouble:
+      return "number";
+    case json::Kind::kString:
+      return "string";
+    case json::Kind::kArray:
+      return "array";
+    case json::Kind::kObject:
+      return "object";
+  }
+  return "null";
+}
+
+std::string_view WantedName(SchemaType type) {
+  switch (type) {
+    case SchemaType::kAny:
+      return "any";
+    case SchemaType::kString:
+    case SchemaType::kTime:
+    case SchemaType::kBytes:
+      return "string";
+    case SchemaType::kInteger:
+      return "integer";
+    case SchemaType::kNumber:
+      return "number";
+    case SchemaType::kBoolean:
+      return "boolean";
+    case SchemaType::kObject:
+    case SchemaType::kMap:
+      return "object";
+    case SchemaType::kArray:
+      return "array";
+    case SchemaType::kIntOrString:
+      return "integer,string";
+    case SchemaType::kQuantity:
+      return "string,number";
+  }
+  return "any";
+}
+
+bool IsWhole(const json::Value& value) {
+  return value.IsInt() || (value.IsNumber() && std::trunc(value.AsDouble()) == value.AsDouble());
+}
+
+bool HasType(SchemaType type, const json::Value& value) {
+  switch (type) {
+    case SchemaType::kAny:
+      return true;
+    case SchemaType::kString:
+    case SchemaType::kTime:
+    case SchemaType::kBytes:
+      return value.IsString();
+    case SchemaType::kInteger:
+      return IsWhole(value);
+    case SchemaType::kNumber:
+      return value.IsNumber();
+    case SchemaType::kBoolean:
+      return value.IsBool();
+    case SchemaType::kObject:
+    case SchemaType::kMap:
+      return value.IsObject();
+    case SchemaType::kArray:
+      return value.IsArray();
+    case SchemaType::kIntOrString:
+      return value.IsString() || IsWhole(value);
+    case SchemaType::kQuantity:
+      return value.IsString() || value.IsNumber();
+  }
+  return false;
+}
+
+size_t Utf8Length(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+bool HasAddressForm(int family, std::string_view text) {
+  unsigned char buffer[16];
+  return inet_pton(family, std::string(text).c_str(), buffer) == 1;
+}
+
+bool HasCidrForm(std::string_view text) {
+  const auto parts = Cut(text, "/");
+  if (!parts) return false;
+  const Result<int64_t> bits = ParseInt(parts->second);
+  if (!bits || *bits < 0) return false;
+  return (HasAddressForm(AF_INET, parts->first) && *bits <= 32) ||
+         (HasAddressForm(AF_INET6, parts->first) && *bits <= 128);
+}
+
+bool HasUuidForm(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0)
+      return false;
+  }
+  return true;
+}
+
+// Formats that are not listed here are hints for people, as upstream treats unknown ones.
+bool HasFormat(std::string_view format, std::string_view text) {
+  if (format == "date-time" || format == "datetime") return ParseTime(text).has_value();
+  if (format == "date") return ParseTime(std::string(text) + "T00:00:00Z").has_value();
+  if (format == "byte") return Base64Decode(text).has_value();
+  if (format == "ipv4") return HasAddressForm(AF_INET, text);
+  if (format == "ipv6") return HasAddressForm(AF_INET6, text);
+  if (format == "cidr") return HasCidrForm(text);
+  if (format == "uuid") return HasUuidForm(text);
+  return true;
+}
+
+bool IsGiven(const Field& field, const json::Value* value) {
+  if (!value) return false;
+  if (value->IsNull()) return field.schema->nullable;
+  if (!field.builtin()) return true;
+  return !(value->IsString() && value->AsString().empty()) && !(value->IsArray() && value->empty());
+}
+
+class Validator {
+ public:
+  explicit Validator(std::string_view root) : path_(root) {}
+  void Check(const Schema& schema, const json::Value& value);
+  std::vector<FieldError> Take() { return std::move(errors_); }
+
+ private:
+  void Add(FieldError error) {
+    if (errors_.size() < kMostErrors) errors_.push_back(std::move(error));
+  }
+  // "spec.x in body RULE".
+  void Invalid(const json::Value& value, std::string_view rule) {
+    Add(InvalidValue(path_, value, fmt::format("{} in body {}", path_, rule)));
+  }
+  void CheckMembers(const Schema& schema, const json::Value& value);
+  void CheckItems(const Schema& schema, const json::Value& value);
+  void CheckUnique(const Schema& schema, const json::Value& value);
+  void CheckString(const Schema& schema, const json::Value& value);
+  void CheckNumber(const Schema& schema, const json::Value& value);
+  void CheckJunctors(const Schema& schema, const json::Value& value);
+  void CheckInside(std::string_view step, const Schema& schema, const json::Value& value) {
+    const size_t before = path_.size();
+    if (!step.starts_with('[') && !path_.empty()) path_ += '.';
+    path_ += step;
+    Check(schema, value);
+    path_.resize(before);
+  }
+
+  std::string path_;
+  std::vector<FieldError> errors_;
+};
+
+void Validator::Check(const Schema& schema, const json::Value& value) {
+  if (errors_.size() >= kMostErrors) return;
+  if (value.IsNull() && (schema.nullable || schema.type == SchemaType::kAny)) return;
+  if (!HasType(schema.type, value)) {
+    Add({"FieldValueTypeInvalid", path_,
+         fmt::format("Invalid value: \"{0}\": {1} in body must be of type {2}: \"{0}\"",
+                     TypeName(value), path_, WantedName(schema.type))});
+    return;
+  }
+  if (value.IsObject()) CheckMembers(schema, value);
+  if (value.IsArray()) CheckItems(schema, value);
+  if (value.IsString()) CheckString(schema, value);
+  if (value.IsNumber()) CheckNumber(schema, value);
+  if (!schema.enum_values.empty() && std::find(schema.enum_values.begin(), schema.enum_values.end(),
+                                               value) == schema.enum_values.end())
+    Add(NotSupported(path_, value, schema.enum_values));
+  CheckJunctors(schema, value);
+}
+
+void Validator::CheckMembers(const Schema& schema, const json::Value& value) {
+  const auto count = static_cast<int64_t>(value.size());
+  if (schema.max_properties && count > *schema.max_properties)
+    Invalid(value, fmt::format("should have at most {} properties", *schema.max_properties));
+  if (schema.min_properties && count < *schema.min_properties)
+    Invalid(value, fmt::format("should have at least {} properties", *schema.min_properties));
+  if (schema.type == SchemaType::kMap) {
+    for (const json::Member& member : value.Members())
+      CheckInside(member.key, *schema.items, member.value);
+    return;
+  }
+  for (const Field& field : schema.fields) {
+    const json::Value* member = value.Find(field.name);
+    if (!IsGiven(field, member)) {
+      if (field.required) Add(Required(path_.empty() ? field.name : path_ + "." + field.name));
+    } else {
+      CheckInside(field.name, *field.schema, *member);
+    }
+  }
+}
+
+void Validator::CheckItems(const Schema& schema, const json::Value& value) {
+  const auto count = static_cast<int64_t>(value.size());
+  if (schema.max_items && count > *schema.max_items)
+    Add({"FieldValueTooMany", path_,
+         fmt::format("Too many: {}: must have at most {} items", count, *schema.max_items)});
+  if (schema.min_items && count < *schema.min_items)
+    Invalid(value, fmt::format("should have at least {} items", *schema.min_items));
+  if (schema.items) {
+    size_t index = 0;
+    for (const json::Value& item : value.Items())
+      CheckInside(fmt::format("[{}]", index++), *schema.items, item);
+  }
+  CheckUnique(schema, value);
+}
+
+void Validator::CheckUnique(const Schema& schema, const json::Value& value) {
+  const bool by_keys = !schema.map_keys.empty() && schema.merge_key.empty();
+  if (!schema.is_set && !schema.unique_items && !by_keys) return;
+  std::set<std::string> seen;
+  size_t index = 0;
+  for (const json::Value& item : value.Items()) {
+    json::Value identity = item;
+    if (by_keys) {
+      identity = json::Object();
+      for (const std::string& key : schema.map_keys) identity.Set(key, item[key]);
+    }
+    if (!seen.insert(json::Print(identity)).second) {
+      if (schema.unique_items && !schema.is_set && !by_keys) {
+        Invalid(value, "shouldn't contain duplicates");
+        return;
+      }
+      Add(Duplicate(fmt::format("{}[{}]", path_, index), identity));
+    }
+    ++index;
+  }
+}
+
+void Validator::CheckString(const Schema& schema, const json::Value& value) {
+  const std::string_view text = value.AsString();
+  switch (schema.type) {
+    case SchemaType::kTime:
+      if (!ParseTime(text))
+        Invalid(value, fmt::format("must be of type date-time: {}", Quoted(value)));
+      return;
+    case SchemaType::kBytes:
+      if (!Base64Decode(text)) Invalid(value, "must be base64 (RFC 4648)");
+      return;
+    case SchemaType::kQuantity:
+      if (const Result<int64_t> milli = ParseQuantityMilli(text); !milli)
+        Add(InvalidValue(path_, value, milli.error().message));
+      return;
+    default:
+      break;
+  }
+  if (schema.max_length || schema.min_length) {
+    const auto length = static_cast<int64_t>(Utf8Length(text));
+    if (schema.max_length && length > *schema.max_length) Add(TooLong(path_, *schema.max_length));
+    if (schema.min_length && length < *schema.min_length)
+      Invalid(value, fmt::format("should be at least {} chars long", *schema.min_length));
+  }
+  if (schema.compiled_pattern && !schema.compiled_pattern->Matches(text))
+    Invalid(value, fmt::format("should match '{}'", schema.pattern));
+  if (!schema.format.empty() && !HasFormat(schema.format, text))
+    Invalid(value, fmt::format("must be of type {}: {}", schema.format, Quoted(value)));
+}
+
+void Validator::CheckNumber(const Schema& schema, const json::Value& value) {
+  const double number = value.AsDouble();
+  const bool whole = schema.type == SchemaType::kInteger || schema.type == SchemaType::kIntOrString;
+  constexpr double kInt32 = 2147483648.0;
+  if (whole && (schema.format == "int32" || schema.type == SchemaType::kIntOrString) &&
+      (number < -kInt32 || number >= kInt32)) {
+    Invalid(value, "must be of type int32: " + Quoted(value));
+    return;
+  }
+  if (schema.type == SchemaType::kInteger && !value.IsInt() && std::fabs(number) >= 9.3e18) {
+    Invalid(value, "must be of type int64: " + Quoted(value));
+    return;
+  }
+  if (schema.minimum) {
+    const double least = *schema.minimum;
+    if (schema.exclusive_minimum ? number <= least : number < least)
+      Invalid(value, fmt::format("should be greater than {}{}",
+                                 schema.exclusive_minimum ? "" : "or equal to ", least));
+  }
+  if (schema.maximum) {
+    const double most = *schema.maximum;
+    if (schema.exclusive_maximum ? number >= most : number > most)
+      Invalid(value, fmt::format("should be less than {}{}",
+                                 schema.exclusive_maximum ? "" : "or equal to ", most));
+  }
+  if (schema.multiple_of) {
+    const double quotient = number / *schema.multiple_of;
+    if (std::fabs(quotient - std::nearbyint(quotient)) > 1e-9)
+      Invalid(value, fmt::format("should be a multiple of {}", *schema.multiple_of));
+  }
+}
+
+void Validator::CheckJunctors(const Schema& schema, const json::Value& value) {
+  const auto matches = [&](const SchemaPtr& part) {
+    return ValidateSchema(*part, value, path_).empty();
+  };
+  const auto invalid = [&](std::string_view rule) {
+    Add(InvalidValue(path_, value, fmt::format("\"{}\" {}", path_, rule)));
+  };
+  for (const SchemaPtr& part : schema.all_of) {
+    Validator inner(path_);
+    inner.Check(*part, value);
+    std::vector<FieldError> found = inner.Take();
+    if (!found.empty()) invalid("must validate all the schemas (allOf)");
+    for (FieldError& error : found) Add(std::move(error));
+  }
+  if (!schema.any_of.empty() && std::none_of(schema.any_of.begin(), schema.any_of.end(), matches))
+    invalid("must validate at least one schema (anyOf)");
+  if (!schema.one_of.empty()) {
+    const auto count = std::count_if(schema.one_of.begin(), schema.one_of.end(), matches);
+    if (count == 0)
+      invalid("must validate one and only one schema (oneOf). Found none valid");
+    else if (count > 1)
+      invalid(fmt::format(
+          "must validate one and only one schema (oneOf). Found {} valid alternatives", count));
+  }
+  if (schema.not_of && matches(schema.not_of)) invalid("must not validate the schema (not)");
+}
+
+}  // namespace
+
+std::vector<FieldError> ValidateSchema(const Schema& schema, const json::Value& value,
+                                       std::string_view root_path) {
+  Validator validator(root_path);
+  validator.Check(schema, value);
+  return validator.Take();
+}
+
+}  // namespace leat::api
