@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 
@@ -146,23 +147,29 @@ Result<std::unique_ptr<Subscription>> DurableStore::Watch(const std::string& typ
     return Error{Code::kExpired, fmt::format("changes of {} before revision {} may have been lost "
                                              "in a crash; list again",
                                              type, relaxed_floor_)};
-  Older older;
+  Older older{.until = since};
   for (int i = 0;; ++i) {
     auto subscription = feed_->Subscribe(scope, since, older, watcher);
     if (subscription || subscription.error().code != Code::kExpired || i == kWatchTries)
       return subscription;
-    {
-      MutexLock lock(mu_);
-      older.until = durable_revision_;  // before the snapshot is taken, so it holds at least these
-    }
-    const auto read = database_->Read([&](db::Connection& connection) -> Status {
-      auto changes = ReadChanges(connection, scope, since);
-      if (!changes) return changes.error();
-      older.changes = std::move(*changes);
-      return {};
-    });
-    if (!read) return read.error();
+    // Writers may have moved on while we read; the next round then has less to read.
+    if (const auto read = ReadOlder(scope, older); !read) return read.error();
   }
+}
+
+Status DurableStore::ReadOlder(const Scope& scope, Older& older) {
+  const Revision until = [this] {
+    MutexLock lock(mu_);
+    return durable_revision_;
+  }();
+  // The snapshot is taken after `until` became durable, so it holds all up to there.
+  return database_->Read([&](db::Connection& connection) -> Status {
+    auto changes = ReadChanges(connection, scope, older.until, until);
+    if (!changes) return changes.error();
+    std::move(changes->begin(), changes->end(), std::back_inserter(older.changes));
+    older.until = until;
+    return {};
+  });
 }
 
 Listing DurableStore::ListAndWatch(const ListOptions& options, std::shared_ptr<Watcher> watcher,

@@ -51,6 +51,8 @@ class DurableStore : public Store {
                const Loaded& loaded);
 
   bool IsRelaxed(const std::string& type) const;
+  // Extends `older` by what has become durable since.
+  Status ReadOlder(const Scope& scope, Older& older) EXCLUDES(mu_);
   // Queues the write and waits until it is settled.
   Result<EntryPtr> AwaitOutcome(Write& write) REQUIRES(mu_);
 

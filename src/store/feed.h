@@ -22,7 +22,7 @@ struct Scope {
 };
 
 // Changes read from disk for a watcher that comes back from further away than memory reaches:
-// those of its scope that follow its revision, complete up to and including `until`.
+// those of its scope after its revision, complete up to and including `until`, oldest first.
 struct Older {
   std::vector<Change> changes;
   Revision until = 0;
@@ -41,8 +41,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   // Tells every watcher how far the store has come.
   void Progress() EXCLUDES(mu_);
 
-  // The changes of the scope after `since`: `older`, then those in memory, then live. kInvalid when
-  // `since` is in the future, kExpired when a change may lie between `older` and memory.
+  // Tells the changes of the scope after `since`: `older`, then those in memory, then live.
+  // kInvalid when `since` is in the future, kExpired when a change may lie between `older` and
+  // memory.
   Result<std::unique_ptr<Subscription>> Subscribe(Scope scope, Revision since, const Older& older,
                                                   std::shared_ptr<Watcher> watcher) EXCLUDES(mu_);
   Listing ListAndSubscribe(const ListOptions& options, std::shared_ptr<Watcher> watcher,

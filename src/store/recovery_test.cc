@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <random>
 #include <thread>
 
+#include "base/strings.h"
+#include "db/database.h"
 #include "io/fd.h"
 #include "io/file.h"
 #include "store/store.h"
@@ -244,11 +247,63 @@ TEST(Recovery, RelaxedWritesReachTheDiskWithinASecond) {
   close(ready[1]);
 }
 
+TEST(Recovery, RevisionsOfLostWritesNeverReturnHoweverManyThereWere) {
+  const io::TempDir dir;
+  const std::string path = dir.path() + "/db", note = dir.path() + "/last";
+  ASSERT_EQ(InChild([&]() -> int {
+              FakeClock clock;
+              const auto store = MustOpen(WithLeases(path), clock);
+              Revision last = 0;
+              for (int i = 0; i < 12'000; ++i) {  // more than are reserved at a time
+                const auto put = store->Put(kLease, last, Numbered(i));
+                if (!put) _exit(1);
+                last = (*put)->revision;
+              }
+              _exit(io::WriteFile(note, std::to_string(last)) ? 0 : 1);
+            }),
+            0);
+  FakeClock clock;
+  const auto store = MustOpen(WithLeases(path), clock);
+  EXPECT_GE(store->CurrentRevision(), *ParseInt(*io::ReadFile(note)));
+}
+
+TEST(Recovery, AnObjectThatCannotBeReadStopsTheStartAndIsNamed) {
+  const io::TempDir dir;
+  const std::string path = dir.path() + "/db";
+  FakeClock clock;
+  ASSERT_TRUE(MustOpen({.path = path}, clock)->Put(Pod("a"), 0, Numbered(1)));
+  {
+    auto database = db::Database::Open({.path = path, .migrations = {""}});
+    ASSERT_TRUE(database);
+    ASSERT_TRUE((*database)->Write([](db::Connection& connection) {
+      return connection.Execute("UPDATE objects SET value = '{\"n\":'");
+    }));
+  }
+  const auto opened = Store::Open({.path = path}, clock);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kCorrupt);
+  EXPECT_NE(opened.error().message.find("pods default/a"), std::string::npos);
+}
+
 #define CHECK_OR_EXIT(condition)                                 \
   if (!(condition)) {                                            \
     std::fprintf(stderr, "line %d: " #condition "\n", __LINE__); \
     return 1;                                                    \
   }
+
+// Of writers that queue up for one key, each must be told that its own write failed.
+bool AllFail(Store& store, const Key& key, const json::Value& value) {
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < 4; ++i)
+      writers.emplace_back([&] {
+        const auto put = store.Put(key, 0, value);
+        if (!put && put.error().code == Code::kExhausted) ++failed;
+      });
+  }
+  return failed == 4;
+}
 
 // In a child, so that the mount is gone with it, whatever happens.
 int FillTheDisk(const std::string& dir) {
@@ -258,7 +313,8 @@ int FillTheDisk(const std::string& dir) {
   const std::string ballast = dir + "/ballast";
   CHECK_OR_EXIT(io::WriteFile(ballast, std::string(2 << 20, 'x')));
   FakeClock clock;
-  auto store = MustOpen({.path = dir + "/db"}, clock);
+  const Options options{.path = dir + "/db", .relaxed_types = {"leases"}};
+  auto store = MustOpen(options, clock);
   const auto log = std::make_shared<WatchLog>();
   const auto watch = store->Watch("pods", {}, 1, log);
   CHECK_OR_EXIT(watch);
@@ -274,15 +330,19 @@ int FillTheDisk(const std::string& dir) {
   CHECK_OR_EXIT(!store->Get(Pod(std::to_string(written))));
   CHECK_OR_EXIT(static_cast<int>(log->Changes().size()) == written);
   CHECK_OR_EXIT(static_cast<int>(store->List({.type = "pods"}).entries.size()) == written);
+  CHECK_OR_EXIT(AllFail(*store, Pod("contended"), big));
+  CHECK_OR_EXIT(store->Put(kLease, 0, Numbered(1)));  // waits in memory
+  CHECK_OR_EXIT(store->Get(kLease));
   const Revision before = store->CurrentRevision();
 
   CHECK_OR_EXIT(io::Remove(ballast));
   put = store->Put(Pod(std::to_string(written)), 0, big);
   CHECK_OR_EXIT(put);
-  CHECK_OR_EXIT((*put)->revision > before + 1);  // the failed one's revision is not used again
+  CHECK_OR_EXIT((*put)->revision > before);
   CHECK_OR_EXIT(static_cast<int>(log->Changes().size()) == written + 1);
   store.reset();
-  store = MustOpen({.path = dir + "/db"}, clock);
+  store = MustOpen(options, clock);
+  CHECK_OR_EXIT(store->Get(kLease));
   CHECK_OR_EXIT(static_cast<int>(store->List({.type = "pods"}).entries.size()) == written + 1);
   return 0;
 }

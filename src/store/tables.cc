@@ -226,7 +226,7 @@ Status WriteChanges(db::Connection& connection, const std::vector<Change>& chang
 }
 
 Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope& scope,
-                                        Revision since) {
+                                        Revision since, Revision until) {
   const auto floor = GetMeta(connection, kHistoryFloor, 0);
   if (!floor) return floor.error();
   if (since < *floor)
@@ -254,7 +254,7 @@ Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope&
     }
     auto change = ReadChange(rows, key, at->second);
     if (!change) return change.error();
-    changes.push_back(std::move(*change));
+    if (change->entry->revision <= until) changes.push_back(std::move(*change));
   }
   std::reverse(changes.begin(), changes.end());
   return changes;

@@ -48,9 +48,9 @@ Status MarkClosed(db::Connection& connection, Revision revision);
 Status WriteChanges(db::Connection& connection, const std::vector<Change>& changes,
                     size_t history_changes, Ledger& ledger);
 
-// The changes of the scope after `since` as of the connection's snapshot, oldest first. kExpired
-// when they are no longer all there.
+// The changes of the scope after `since` up to `until`, oldest first. `until` must be on disk.
+// kExpired when they are no longer all there, kCorrupt when they do not fit together.
 Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope& scope,
-                                        Revision since);
+                                        Revision since, Revision until);
 
 }  // namespace leat::store

@@ -103,6 +103,27 @@ TEST_F(WatchTest, HistoryFromDiskEqualsWhatWasSeenLive) {
   ExpectSame(restarted->Changes(), live->Changes());
 }
 
+TEST_F(WatchTest, ResumingFromDiskWhileOthersWriteLeavesNoGap) {
+  for (int i = 0; i < 1'200; ++i) Put(Pod("a"), i);
+  std::atomic<bool> stop = false;
+  std::jthread writer([&] {
+    for (int i = 1'200; !stop; ++i) Put(Pod("a"), i);
+  });
+  std::jthread other_writer([&] {
+    for (int i = 0; !stop; ++i) Put(Pod("b", "other"), i);
+  });
+  for (int round = 0; round < 10; ++round) {
+    const auto log = std::make_shared<WatchLog>();
+    auto watch = Watch(1, log, "default");
+    watch.reset();
+    const auto changes = log->Changes();
+    ASSERT_GE(changes.size(), 1'200u);
+    for (size_t i = 0; i < changes.size(); ++i)
+      ASSERT_EQ(changes[i].entry->value["n"].AsInt(), static_cast<int64_t>(i));
+  }
+  stop = true;
+}
+
 TEST_F(WatchTest, AWatcherResumesAcrossARestartWithoutAGap) {
   const Revision seen = Put(Pod("a"), 1);
   Put(Pod("a"), 2);
