@@ -2,9 +2,11 @@
 
 #include <xgboost/c_api.h>
 
+#include <cctype>
 #include <cstdint>
 #include <string_view>
 
+#include "algorithms/ubjson.h"
 #include "base/strings.h"
 
 namespace leat::algorithms {
@@ -14,13 +16,12 @@ constexpr const char* kFloat = "<f4";
 constexpr const char* kUint32 = "<u4";
 constexpr const char* kUint64 = "<u8";
 
-// XGBoost's own words, without its source line and stack trace.
+// XGBoost's own words, without its "[04:45:30] ./src/learner.cc:81: " and its stack trace.
 Error LastError(Code code, std::string_view doing) {
   std::string_view text = XGBGetLastError();
   text = text.substr(0, text.find("\nStack trace"));
-  if (const size_t at = text.find(".cc:"); at != std::string_view::npos && at < 200)
-    if (const size_t end = text.find(": ", at); end != std::string_view::npos)
-      text.remove_prefix(end + 2);
+  if (const auto time = Cut(text, "] "); time && text.starts_with('['))
+    if (const auto place = Cut(time->second, ": ")) text = place->second;
   std::string message(Trim(text));
   for (char& c : message)
     if (c == '\n') c = ' ';
@@ -160,6 +161,11 @@ Result<Booster> Booster::Create(const std::vector<std::pair<std::string, std::st
 }
 
 Result<Booster> Booster::Load(const std::string& bytes) {
+  // '{' and a letter is UBJSON, '{' and a quote or blank is JSON, all else the old binary format.
+  const bool ubjson = bytes.size() > 1 && bytes[0] == '{' &&
+                      std::isalpha(static_cast<unsigned char>(bytes[1])) != 0;
+  if (bytes.empty() || (ubjson && !IsWholeUbjson(bytes)))
+    return Error{Code::kCorrupt, "the model is incomplete"};
   BoosterHandle made = nullptr;
   if (XGBoosterCreate(nullptr, 0, &made) != 0) return LastError(Code::kInternal, "make a booster");
   Booster booster(made);
