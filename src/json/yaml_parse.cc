@@ -65,9 +65,17 @@ struct Frame {
 
 class Builder : public YAML::EventHandler {
  public:
+  explicit Builder(std::string_view text) : text_(text) {}
+
   std::vector<Value> Take() { return std::move(documents_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  // The library goes on after the end of a document with whatever comes, and stands still at some
+  // characters; so only a new mark begins a new document.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    const size_t at = std::min(static_cast<size_t>(mark.pos), text_.size());
+    if (!first_ && !text_.substr(at).starts_with("---"))
+      Fail(mark, "text after the end of the document; a new one begins with ---");
+    first_ = false;
     root_ = Value();
     anchored_.clear();
   }
@@ -97,6 +105,8 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     Charge(1 + text.size() / 64);
+    // The library writes these two as bytes of Latin-1.
+    if (!IsUtf8(text)) Fail(mark, R"(write the escapes \N and \_ as \u0085 and \u00a0)");
     if (!WantsKey()) return Finish(Typed(mark, tag, text), anchor);
     if (anchor != 0) Remember(anchor, Value(text));
     SetKey(mark, text, tag == "?" && text == "<<");
@@ -229,6 +239,8 @@ class Builder : public YAML::EventHandler {
     Fail(mark, "\"" + text + "\" cannot be read as " + tag);
   }
 
+  const std::string_view text_;
+  bool first_ = true;
   std::vector<Value> documents_;
   Value root_;
   std::vector<Frame> stack_;
@@ -268,6 +280,7 @@ Result<std::vector<Value>> ParseYaml(std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes)
     return Error{Code::kTooLarge, "YAML of " + std::to_string(text.size()) + " bytes; at most " +
                                       std::to_string(max_bytes)};
+  if (text.starts_with("\uFEFF")) text.remove_prefix(3);
   if (Status characters = CheckCharacters(text); !characters) return characters.error();
   // JSON is almost YAML: a manifest in JSON is read as such, fast and with its own escapes.
   if (Trim(text).starts_with('{')) {
@@ -279,7 +292,7 @@ Result<std::vector<Value>> ParseYaml(std::string_view text, size_t max_bytes) {
   try {
     std::istringstream stream(WithEnd(text));
     YAML::Parser parser(stream);
-    Builder builder;
+    Builder builder(text);
     while (parser.HandleNextDocument(builder)) {
     }
     return builder.Take();

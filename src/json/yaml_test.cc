@@ -125,6 +125,15 @@ TEST(ParseYaml, GivesEachDocumentAndLeavesEmptyOnesOut) {
   EXPECT_EQ(ParseYaml("# only a comment\n")->size(), 0u);
 }
 
+TEST(ParseYaml, RefusesTextAfterTheEndOfADocument) {
+  EXPECT_EQ(Read("- a\nb: 1\n"),
+            "YAML line 2: text after the end of the document; a new one begins with ---");
+  for (const char* text : {",", ",---\na: 1\n", "a\n...\nb\n", "[a] b"})
+    EXPECT_EQ(Read(text).substr(0, 9), "YAML line") << text;
+  EXPECT_EQ(Read("\uFEFFé: 1\n---\n2\n"), "2 documents");
+  EXPECT_EQ(Read("%YAML 1.2\n---\na: 1\n...\n%YAML 1.2\n---\nb\n...\n"), "2 documents");
+}
+
 TEST(ParseYaml, ResolvesAliases) {
   EXPECT_EQ(Read("a: &x {n: [1]}\nb: *x\nc: [*x, &y text, *y]\n"),
             R"({"a":{"n":[1]},"b":{"n":[1]},"c":[{"n":[1]},"text","text"]})");
@@ -164,6 +173,8 @@ TEST(ParseYaml, SaysWhichLineIsWrong) {
 TEST(ParseYaml, RefusesBytesThatAreNotText) {
   EXPECT_EQ(Read("a: 1\nb: \xFF\n"), "YAML line 2: not UTF-8");
   EXPECT_EQ(Read("a: 1\nb: \x04\nc: 1"), "YAML line 2: control character");
+  EXPECT_EQ(Read("a: \"\\N\"\n"),
+            R"(YAML line 1: write the escapes \N and \_ as \u0085 and \u00a0)");
   EXPECT_EQ(Read(std::string_view("a\0b", 3)), "YAML line 1: control character");
 }
 
