@@ -1,0 +1,71 @@
+#include "apiserver/auth.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "hash/hash.h"
+
+namespace leat::apiserver {
+namespace {
+
+constexpr std::string_view kMasters = "system:masters";
+
+// What system:discovery allows every known user.
+bool IsDiscovery(std::string_view path) {
+  return path == "/api" || path.starts_with("/api/") || path == "/apis" ||
+         path.starts_with("/apis/") || path == "/openapi" || path.starts_with("/openapi/");
+}
+
+std::string ResourceRefusal(const User& user, const RequestInfo& request) {
+  const api::Gvr& gvr = request.gvr;
+  std::string text = gvr.group.empty() ? gvr.resource : gvr.resource + "." + gvr.group;
+  if (!request.name.empty()) text += " \"" + request.name + "\"";
+  std::string resource = gvr.resource;
+  if (!request.subresource.empty()) resource += "/" + request.subresource;
+  text += " is forbidden: User \"" + user.name + "\" cannot " +
+          std::string(VerbName(request.verb)) + " resource \"" + resource + "\" in API group \"" +
+          gvr.group + "\"";
+  return text + (request.ns.empty() ? " at the cluster scope"
+                                    : " in the namespace \"" + request.ns + "\"");
+}
+
+}  // namespace
+
+bool User::IsAdmin() const {
+  return std::find(groups.begin(), groups.end(), kMasters) != groups.end();
+}
+
+Result<User> Authenticator::Identify(const net::ServerRequest& request) const {
+  const std::string_view authorization = Trim(request.headers.Get("Authorization"));
+  if (const auto parts = Cut(authorization, " ");
+      parts && EqualsIgnoreCase(parts->first, "Bearer")) {
+    if (!access_.bearer_token.empty() &&
+        hash::ConstantTimeEquals(Trim(parts->second), access_.bearer_token)) {
+      return User{"admin", {std::string(kMasters), "system:authenticated"}};
+    }
+    return Error{Code::kUnauthorized, "Unauthorized"};
+  }
+  if (request.peer && !request.peer->common_name.empty()) {
+    User user{request.peer->common_name, request.peer->organizations};
+    user.groups.emplace_back("system:authenticated");
+    return user;
+  }
+  return Error{Code::kUnauthorized, "Unauthorized"};
+}
+
+bool IsOpen(std::string_view path) {
+  return path == "/version" || path == "/healthz" || path == "/livez" || path == "/readyz" ||
+         path.starts_with("/healthz/") || path.starts_with("/livez/") ||
+         path.starts_with("/readyz/");
+}
+
+Status Authorize(const User& user, const RequestInfo& request) {
+  if (user.IsAdmin()) return {};
+  if (request.is_resource) return Error{Code::kForbidden, ResourceRefusal(user, request)};
+  if (request.verb == Verb::kGet && (IsOpen(request.path) || IsDiscovery(request.path))) return {};
+  return Error{Code::kForbidden, "forbidden: User \"" + user.name + "\" cannot " +
+                                     std::string(VerbName(request.verb)) + " path \"" +
+                                     request.path + "\""};
+}
+
+}  // namespace leat::apiserver

@@ -1,0 +1,77 @@
+#include "apiserver/crd_controller.h"
+
+#include "api/meta.h"
+#include "apiserver/content_deletion.h"
+#include "apiserver/crd_status.h"
+#include "apiserver/kind_rules.h"
+#include "base/log.h"
+
+namespace leat::apiserver {
+
+CrdController::CrdController(Verbs& verbs, api::TypeTable& types)
+    : verbs_(verbs),
+      types_(types),
+      worker_("CRDs", verbs.clock(), [this](const store::Key& key) { return Reconcile(key); }) {}
+
+void CrdController::Start() {
+  const store::ListOptions all{.type = std::string(kCrdStorageName)};
+  for (const auto& entry : verbs_.store().List(all).entries) OnWritten(*entry);
+}
+
+void CrdController::OnWritten(const store::Entry& entry) {
+  if (entry.key.type != kCrdStorageName) return;
+  {
+    MutexLock lock(mu_);
+    store::Revision& applied = applied_[entry.key.name];
+    if (applied >= entry.revision) return;
+    applied = entry.revision;
+    if (IsEstablished(entry.value)) {
+      if (auto added = types_.AddCustom(entry.value); !added) {
+        LogError("custom type is not served", {{"crd", entry.key.name}, {"error", added.error()}});
+      }
+    }
+  }
+  if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
+}
+
+void CrdController::OnRemoved(const store::Entry& last) {
+  if (last.key.type == kCrdStorageName) {
+    MutexLock lock(mu_);
+    store::Revision& applied = applied_[last.key.name];
+    if (applied >= last.revision) return;
+    applied = last.revision;
+    if (!IsEstablished(last.value)) return;
+    types_.RemoveCustom(last.value["spec"]["group"].AsString(),
+                        last.value["spec"]["names"]["plural"].AsString());
+    return;
+  }
+  // A custom object: its definition, named like its storage type, may be waiting for it.
+  const store::Key crd{std::string(kCrdStorageName), "", last.key.type};
+  auto definition = verbs_.store().Get(crd);
+  if (definition && api::IsBeingDeleted((*definition)->value)) worker_.Add(crd);
+}
+
+Status CrdController::Reconcile(const store::Key& key) {
+  auto crd = verbs_.store().Get(key);
+  if (!crd || !api::IsBeingDeleted((*crd)->value)) return {};
+  const json::Value& spec = (*crd)->value["spec"];
+  const api::TypePtr type =
+      types_.FindResource(spec["group"].AsString(), spec["names"]["plural"].AsString());
+  if (type != nullptr && type->custom && IsEstablished((*crd)->value)) {
+    auto left = DeleteAll(verbs_, type, std::nullopt);
+    if (!left) return left.error();
+    if (*left > 0) return {};  // the removal of the last one brings us back
+  }
+  const api::TypePtr crds =
+      types_.FindResource("apiextensions.k8s.io", "customresourcedefinitions");
+  auto released =
+      verbs_.Change(*crds, key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+        json::Value next = now.value;
+        api::RemoveFinalizer(next, kCrdFinalizer);
+        return std::optional(std::move(next));
+      });
+  if (!released && released.error().code != Code::kNotFound) return released.error();
+  return {};
+}
+
+}  // namespace leat::apiserver

@@ -1,0 +1,37 @@
+// Keeps the type table in step with the stored CustomResourceDefinitions, and ends deleted ones.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "apiserver/verbs.h"
+#include "apiserver/worker.h"
+
+namespace leat::apiserver {
+
+// A definition serves its type from the moment its write returns: the table changes on the writer's
+// thread. A deleted one stays, Terminating, until all its objects are gone. Thread-safe.
+class CrdController : public WriteObserver {
+ public:
+  CrdController(Verbs& verbs, api::TypeTable& types);
+
+  // Serves all stored definitions. One that the table refuses is logged and left out.
+  void Start();
+  void Stop() { worker_.Stop(); }
+
+  void OnWritten(const store::Entry& entry) override EXCLUDES(mu_);
+  void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
+
+ private:
+  Status Reconcile(const store::Key& key);
+
+  Verbs& verbs_;
+  api::TypeTable& types_;
+  // Also orders the table's changes: two writers may come here in the wrong order, and the newer
+  // revision must win.
+  Mutex mu_;
+  std::map<std::string, store::Revision, std::less<>> applied_ GUARDED_BY(mu_);
+  Worker worker_;
+};
+
+}  // namespace leat::apiserver

@@ -1,0 +1,18 @@
+// What the server says about a CustomResourceDefinition.
+#pragma once
+
+#include "api/types.h"
+#include "base/clock.h"
+#include "json/value.h"
+
+namespace leat::apiserver {
+
+// Sets acceptedNames, storedVersions and the conditions NamesAccepted and Established of a
+// v1-shaped definition: at once and not by a controller, because the type table is in the same
+// process. Names that another type has leave both conditions False with the reason.
+void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd);
+
+// True if its type is served.
+bool IsEstablished(const json::Value& crd);
+
+}  // namespace leat::apiserver

@@ -1,0 +1,229 @@
+// An object with ownerReferences lives as long as one of its owners. The collector looks at an
+// object when it is written with owners and when an owner is removed:
+//   no owner left        -> the object is deleted, in the background way
+//   some gone, some left -> the references to the gone ones are taken off
+// An owner counts as there when an object of that kind, name and uid exists; a kind that this
+// server does not know counts as there, because its objects cannot be looked up.
+//
+// Two deletions ask for more, by a finalizer on the owner:
+//   orphan              the references to it are taken off its dependents, then the finalizer
+//   foregroundDeletion  its dependents are deleted; the finalizer goes when none that blocks the
+//                       owner (blockOwnerDeletion) is left
+//
+// The index may say too much, never too little: an object enters it before the collector hears of
+// the write, and leaves it only when it is removed or found not to name the owner.
+#include "apiserver/garbage_collector.h"
+
+#include <algorithm>
+
+#include "api/meta.h"
+#include "apiserver/kind_rules.h"
+#include "base/strings.h"
+
+namespace leat::apiserver {
+namespace {
+
+api::TypePtr TypeOf(const api::TypeTable& types, const json::Value& reference) {
+  const std::string_view api_version = reference["apiVersion"].AsString();
+  const auto cut = Cut(api_version, "/");
+  return types.FindKind(cut ? cut->first : "", reference["kind"].AsString());
+}
+
+api::TypePtr TypeOfKey(const api::TypeTable& types, const store::Key& key) {
+  const auto cut = Cut(key.type, ".");
+  return cut ? types.FindResource(cut->second, cut->first) : types.FindResource("", key.type);
+}
+
+bool OwnerExists(const Verbs& verbs, const json::Value& reference, const std::string& ns) {
+  const api::TypePtr type = TypeOf(verbs.types(), reference);
+  if (type == nullptr) return true;
+  auto owner =
+      verbs.store().Get({type->StorageName(), type->namespaced ? ns : "", reference["name"].Str()});
+  return owner && (*owner)->value["metadata"]["uid"] == reference["uid"];
+}
+
+// Without the references that `gone` is true for; the member goes with the last one.
+template <class Gone>
+json::Value WithoutOwners(const json::Value& object, Gone gone) {
+  json::Value next = object;
+  json::Value& metadata = next.Mut("metadata");
+  json::ArrayItems kept;
+  for (const json::Value& reference : metadata["ownerReferences"].Items()) {
+    if (!gone(reference)) kept.push_back(reference);
+  }
+  if (kept.empty()) {
+    metadata.Erase("ownerReferences");
+  } else {
+    metadata.Set("ownerReferences", std::move(kept));
+  }
+  return next;
+}
+
+bool Blocks(const json::Value& dependent, std::string_view owner_uid) {
+  for (const json::Value& reference : dependent["metadata"]["ownerReferences"].Items()) {
+    if (reference["uid"].AsString() == owner_uid) return reference["blockOwnerDeletion"].AsBool();
+  }
+  return false;
+}
+
+bool Names(const json::Value& dependent, std::string_view owner_uid) {
+  const auto& references = dependent["metadata"]["ownerReferences"].Items();
+  return std::any_of(references.begin(), references.end(), [&](const json::Value& reference) {
+    return reference["uid"].AsString() == owner_uid;
+  });
+}
+
+Status Ignore(const Status& done, Code code) {
+  if (!done && done.error().code == code) return {};
+  return done;
+}
+
+}  // namespace
+
+GarbageCollector::GarbageCollector(Verbs& verbs)
+    : verbs_(verbs), worker_("garbage collector", verbs.clock(), [this](const store::Key& key) {
+        return Collect(key);
+      }) {}
+
+void GarbageCollector::Start() {
+  for (const api::TypePtr& type : verbs_.types().All()) {
+    for (const auto& entry : verbs_.store().List({.type = type->StorageName()}).entries) {
+      OnWritten(*entry);
+    }
+  }
+}
+
+void GarbageCollector::OnWritten(const store::Entry& entry) {
+  const json::Value& metadata = entry.value["metadata"];
+  const auto& references = metadata["ownerReferences"].Items();
+  const bool held = api::HasFinalizer(entry.value, kOrphanFinalizer) ||
+                    api::HasFinalizer(entry.value, kForegroundFinalizer);
+  if (references.empty() && !held) return;
+  {
+    MutexLock lock(mu_);
+    for (const json::Value& reference : references) {
+      dependents_[reference["uid"].Str()].insert(entry.key);
+    }
+  }
+  worker_.Add(entry.key);
+}
+
+void GarbageCollector::OnRemoved(const store::Entry& last) {
+  const json::Value& metadata = last.value["metadata"];
+  std::vector<store::Key> keys = DependentsOf(metadata["uid"].Str());
+  {
+    MutexLock lock(mu_);
+    for (const json::Value& reference : metadata["ownerReferences"].Items()) {
+      const auto found = dependents_.find(reference["uid"].AsString());
+      if (found == dependents_.end()) continue;
+      found->second.erase(last.key);
+      if (found->second.empty()) dependents_.erase(found);
+    }
+  }
+  // Its owners may be waiting for it in the foreground.
+  for (const json::Value& reference : metadata["ownerReferences"].Items()) {
+    const api::TypePtr type = TypeOf(verbs_.types(), reference);
+    if (type == nullptr) continue;
+    keys.push_back(
+        {type->StorageName(), type->namespaced ? last.key.ns : "", reference["name"].Str()});
+  }
+  for (store::Key& key : keys) worker_.Add(std::move(key));
+}
+
+std::vector<store::Key> GarbageCollector::DependentsOf(const std::string& uid) {
+  MutexLock lock(mu_);
+  const auto found = dependents_.find(uid);
+  if (found == dependents_.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
+Status GarbageCollector::Collect(const store::Key& key) {
+  const api::TypePtr type = TypeOfKey(verbs_.types(), key);
+  auto entry = verbs_.store().Get(key);
+  if (type == nullptr || !entry) return {};
+  const json::Value& object = (*entry)->value;
+  if (api::IsBeingDeleted(object)) {
+    if (api::HasFinalizer(object, kOrphanFinalizer)) return OrphanDependents(*type, **entry);
+    if (api::HasFinalizer(object, kForegroundFinalizer)) return DeleteDependents(*type, **entry);
+    return {};
+  }
+  return CollectDependent(*type, **entry);
+}
+
+Status GarbageCollector::CollectDependent(const api::Type& type, const store::Entry& entry) {
+  const auto& references = entry.value["metadata"]["ownerReferences"].Items();
+  const auto gone = [&](const json::Value& reference) {
+    return !OwnerExists(verbs_, reference, entry.key.ns);
+  };
+  const auto missing = std::count_if(references.begin(), references.end(), gone);
+  if (missing == 0) return {};
+  if (static_cast<size_t>(missing) == references.size()) {
+    return DeleteObject(entry, Propagation::kBackground);
+  }
+  auto changed = verbs_.Change(type, entry.key,
+                               [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+                                 return std::optional(WithoutOwners(now.value, gone));
+                               });
+  return Ignore(changed ? Status() : Status(changed.error()), Code::kNotFound);
+}
+
+Status GarbageCollector::OrphanDependents(const api::Type& type, const store::Entry& owner) {
+  const std::string uid = owner.value["metadata"]["uid"].Str();
+  const auto is_owner = [&](const json::Value& reference) {
+    return reference["uid"].AsString() == uid;
+  };
+  for (const store::Key& key : DependentsOf(uid)) {
+    const api::TypePtr dependent = TypeOfKey(verbs_.types(), key);
+    if (dependent == nullptr) continue;
+    auto changed = verbs_.Change(
+        *dependent, key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+          return std::optional(WithoutOwners(now.value, is_owner));
+        });
+    if (!changed && changed.error().code != Code::kNotFound) return changed.error();
+  }
+  auto released = verbs_.Change(type, owner.key,
+                                [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+                                  json::Value next = now.value;
+                                  api::RemoveFinalizer(next, kOrphanFinalizer);
+                                  return std::optional(std::move(next));
+                                });
+  return Ignore(released ? Status() : Status(released.error()), Code::kNotFound);
+}
+
+Status GarbageCollector::DeleteDependents(const api::Type& type, const store::Entry& owner) {
+  const std::string uid = owner.value["metadata"]["uid"].Str();
+  bool blocked = false;
+  for (const store::Key& key : DependentsOf(uid)) {
+    auto dependent = verbs_.store().Get(key);
+    if (!dependent || !Names((*dependent)->value, uid)) continue;
+    if (!api::IsBeingDeleted((*dependent)->value)) {
+      auto deleted = DeleteObject(**dependent, Propagation::kForeground);
+      if (!deleted) return deleted;
+      dependent = verbs_.store().Get(key);
+    }
+    blocked = blocked || (dependent && Blocks((*dependent)->value, uid));
+  }
+  if (blocked) return {};  // the removal of the last one brings the owner back here
+  auto released = verbs_.Change(type, owner.key,
+                                [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+                                  json::Value next = now.value;
+                                  api::RemoveFinalizer(next, kForegroundFinalizer);
+                                  return std::optional(std::move(next));
+                                });
+  return Ignore(released ? Status() : Status(released.error()), Code::kNotFound);
+}
+
+Status GarbageCollector::DeleteObject(const store::Entry& entry, Propagation propagation) {
+  const api::TypePtr type = TypeOfKey(verbs_.types(), entry.key);
+  if (type == nullptr) return {};
+  Target target{type, &type->StorageVersion(), entry.key.ns, entry.key.name, ""};
+  Call call;
+  auto deleted = verbs_.Delete(
+      target, {.propagation = propagation, .uid = entry.value["metadata"]["uid"].Str()}, call);
+  if (deleted || deleted.error().code == Code::kNotFound) return {};
+  // Another object has the name by now: it is looked at in its own right.
+  if (deleted.error().code == Code::kConflict) return {};
+  return deleted.error();
+}
+
+}  // namespace leat::apiserver

@@ -1,0 +1,41 @@
+// Deletes what is owned by objects that are gone.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "apiserver/verbs.h"
+#include "apiserver/worker.h"
+
+namespace leat::apiserver {
+
+// Thread-safe. Knows from the writes who names whom as an owner; see the .cc for the rules.
+class GarbageCollector : public WriteObserver {
+ public:
+  explicit GarbageCollector(Verbs& verbs);
+
+  // Reads all objects and checks those with owners: what was left undone when the server ended.
+  void Start();
+  void Stop() { worker_.Stop(); }
+
+  void OnWritten(const store::Entry& entry) override EXCLUDES(mu_);
+  void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
+
+ private:
+  Status Collect(const store::Key& key);
+  Status CollectDependent(const api::Type& type, const store::Entry& entry);
+  Status OrphanDependents(const api::Type& type, const store::Entry& owner);
+  Status DeleteDependents(const api::Type& type, const store::Entry& owner);
+  std::vector<store::Key> DependentsOf(const std::string& uid) EXCLUDES(mu_);
+  Status DeleteObject(const store::Entry& entry, Propagation propagation);
+
+  Verbs& verbs_;
+  Mutex mu_;
+  // owner uid -> objects that name it. A superset: every use reads the object again.
+  std::map<std::string, std::set<store::Key>, std::less<>> dependents_ GUARDED_BY(mu_);
+  Worker worker_;  // last: stops first
+};
+
+}  // namespace leat::apiserver

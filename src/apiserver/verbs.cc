@@ -1,0 +1,183 @@
+#include "apiserver/verbs.h"
+
+#include "api/status.h"
+#include "api/validation.h"
+#include "apiserver/kind_rules.h"
+#include "base/strings.h"
+
+namespace leat::apiserver {
+namespace {
+
+constexpr int kMaxAttempts = 100;  // of a read-change-write under contention
+
+// Members of metadata that are never stored from a request.
+void DropIgnoredMetadata(json::Value& object) {
+  json::Value* metadata = object.Find("metadata");
+  if (metadata == nullptr || !metadata->IsObject()) return;
+  metadata->Erase("managedFields");
+  metadata->Erase("selfLink");
+}
+
+std::string UnknownFieldsText(const std::vector<std::string>& duplicates,
+                              const std::vector<std::string>& unknown) {
+  std::vector<std::string> problems;
+  for (const std::string& path : duplicates) problems.push_back("duplicate field \"" + path + "\"");
+  for (const std::string& path : unknown) problems.push_back("unknown field \"" + path + "\"");
+  return Join(problems, ", ");
+}
+
+bool MayBeRemoved(const api::Type& type, const json::Value& object) {
+  const json::Value& metadata = object["metadata"];
+  return metadata.Has("deletionTimestamp") &&
+         metadata["deletionGracePeriodSeconds"].AsInt(0) == 0 && !HeldByFinalizers(type, object);
+}
+
+}  // namespace
+
+Result<store::Revision> ParseRevision(std::string_view text) {
+  auto number = ParseInt(text);
+  if (!number || *number < 0) {
+    return Error{Code::kInvalid, "resourceVersion: Invalid value: \"" + std::string(text) +
+                                     "\": it is a number that this server gave"};
+  }
+  return *number;
+}
+
+Result<Target> Verbs::Resolve(const api::Gvr& gvr, std::string_view ns, std::string_view name,
+                              std::string_view subresource) const {
+  const Error missing{Code::kNotFound, "the server could not find the requested resource"};
+  Target target;
+  target.type = types_.Find(gvr.group, gvr.version, gvr.resource);
+  if (target.type == nullptr) return missing;
+  target.version = target.type->FindVersion(gvr.version);
+  if (target.version == nullptr) return missing;
+  if (!target.type->namespaced && !ns.empty()) return missing;
+  if (subresource == "status" && !target.version->status_subresource) return missing;
+  target.ns = ns;
+  target.name = name;
+  target.subresource = subresource;
+  return target;
+}
+
+// Lets the request name what it leaves out, and refuses what contradicts the URL.
+Status Verbs::CheckIdentity(const Target& target, json::Value& object) const {
+  if (!object.IsObject()) return Error{Code::kInvalid, "the body must be one JSON object"};
+  const auto agree = [&](json::Value& holder, std::string_view key, const std::string& expected,
+                         const std::string& complaint) -> Status {
+    const std::string given = holder[key].Str();
+    if (given.empty()) {
+      if (!expected.empty()) holder.Set(key, expected);
+    } else if (!expected.empty() && given != expected) {
+      return Error{Code::kInvalid, "the " + complaint + " of the provided object (" + given +
+                                       ") does not match the " + complaint +
+                                       " sent on the request (" + expected + ")"};
+    }
+    return {};
+  };
+  if (auto ok = agree(object, "apiVersion", target.ApiVersion(), "API version"); !ok) return ok;
+  if (auto ok = agree(object, "kind", target.type->kind, "kind"); !ok) return ok;
+  json::Value& metadata = object.Mut("metadata");
+  if (metadata.IsNull()) metadata = json::Object();
+  if (!metadata.IsObject()) return Error{Code::kInvalid, "metadata must be an object"};
+  for (const char* key : {"name", "namespace", "resourceVersion", "uid"}) {
+    const json::Value* member = metadata.Find(key);
+    if (member != nullptr && !member->IsString() && !member->IsNull()) {
+      return Error{Code::kInvalid, std::string("metadata.") + key + " must be a string"};
+    }
+  }
+  if (auto ok = agree(metadata, "name", target.name, "name"); !ok) return ok;
+  if (!target.type->namespaced) {
+    metadata.Erase("namespace");
+    return {};
+  }
+  return agree(metadata, "namespace", target.ns, "namespace");
+}
+
+Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object, Call& call) const {
+  DropIgnoredMetadata(object);
+  const api::Type& type = *target.type;
+  const std::vector<std::string> unknown = api::Prune(*target.version->schema, object);
+  if (call.field_validation != FieldValidation::kIgnore &&
+      (!unknown.empty() || !call.duplicates.empty())) {
+    if (call.field_validation == FieldValidation::kStrict) {
+      return Refuse(call, 400, "BadRequest",
+                    {Code::kInvalid, type.kind + " in version \"" + target.version->name +
+                                         "\" cannot be handled as a " + type.kind +
+                                         ": strict decoding error: " +
+                                         UnknownFieldsText(call.duplicates, unknown)});
+    }
+    call.warnings.clear();  // a repeated attempt finds them again
+    for (const auto& path : call.duplicates)
+      call.warnings.push_back("duplicate field \"" + path + "\"");
+    for (const auto& path : unknown) call.warnings.push_back("unknown field \"" + path + "\"");
+  }
+  api::ApplyDefaults(*target.version->schema, object);
+  // A custom object is checked by the schema of the version it came in; the built-in kinds have
+  // their rules written for the stored one.
+  Shaped shaped;
+  shaped.checked = type.custom ? target.version : &type.StorageVersion();
+  if (shaped.checked != target.version) {
+    auto converted = api::Convert(type, std::move(object), shaped.checked->name);
+    if (!converted) return converted.error();
+    object = std::move(*converted);
+    api::ApplyDefaults(*shaped.checked->schema, object);
+  }
+  api::DefaultObject(type, *shaped.checked, object);
+  shaped.object = std::move(object);
+  return shaped;
+}
+
+Result<store::EntryPtr> Verbs::Change(const api::Type& type, const store::Key& key,
+                                      const ChangeFunction& change) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    auto current = store_.Get(key);
+    if (!current) return api::NotFoundError(key.type, key.name);
+    auto next = change(**current);
+    if (!next) return next.error();
+    if (!*next) return *current;
+    const bool remove = MayBeRemoved(type, **next);
+    // Writing what is already there would wake every watcher for nothing.
+    if (!remove && **next == (*current)->value) return *current;
+    auto written = remove ? store_.Delete(key, (*current)->revision)
+                          : store_.Put(key, (*current)->revision, std::move(**next));
+    if (written) {
+      remove ? Removed(*written) : Written(*written);
+      return *written;
+    }
+    if (written.error().code == Code::kNotFound) return api::NotFoundError(key.type, key.name);
+    if (written.error().code != Code::kConflict) return written.error();
+  }
+  return api::ConflictError(key.type, key.name);
+}
+
+Result<store::EntryPtr> Verbs::Write(const Target& target, const Call& call,
+                                     const ChangeFunction& change) {
+  if (!call.dry_run) return Change(*target.type, target.Key(), change);
+  auto current = store_.Get(target.Key());
+  if (!current) return api::NotFoundError(target.StorageName(), target.name);
+  auto next = change(**current);
+  if (!next) return next.error();
+  if (!*next) return *current;
+  auto entry = std::make_shared<store::Entry>();
+  entry->key = target.Key();
+  entry->revision = (*current)->revision;
+  entry->value = std::move(**next);
+  return store::EntryPtr(std::move(entry));
+}
+
+Status Verbs::Remove(const store::Entry& entry) {
+  auto removed = store_.Delete(entry.key, entry.revision);
+  if (!removed) return removed.error();
+  Removed(*removed);
+  return {};
+}
+
+void Verbs::Written(const store::EntryPtr& entry) const {
+  for (WriteObserver* observer : observers_) observer->OnWritten(*entry);
+}
+
+void Verbs::Removed(const store::EntryPtr& last) const {
+  for (WriteObserver* observer : observers_) observer->OnRemoved(*last);
+}
+
+}  // namespace leat::apiserver

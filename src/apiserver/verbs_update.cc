@@ -1,0 +1,160 @@
+#include "api/meta.h"
+#include "api/status.h"
+#include "api/validation.h"
+#include "apiserver/kind_rules.h"
+#include "apiserver/verbs.h"
+#include "json/patch.h"
+
+namespace leat::apiserver {
+namespace {
+
+// What a client may never change, whatever it sends.
+void KeepOwnedMetadata(const json::Value& old_metadata, json::Value& metadata) {
+  for (const char* owned :
+       {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+        "generateName", "resourceVersion"}) {
+    const json::Value* kept = old_metadata.Find(owned);
+    if (kept != nullptr) {
+      metadata.Set(owned, *kept);
+    } else {
+      metadata.Erase(owned);
+    }
+  }
+}
+
+Error UidConflict(const Target& target, std::string_view wanted, std::string_view actual) {
+  return {Code::kConflict,
+          "Operation cannot be fulfilled on " + target.StorageName() + " \"" + target.name +
+              "\": Precondition failed: UID in precondition: " + std::string(wanted) +
+              ", UID in object meta: " + std::string(actual)};
+}
+
+}  // namespace
+
+// What is stored when `object` replaces `current` through the target's endpoint.
+Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry& current,
+                                       json::Value object, Call& call) const {
+  const api::Type& type = *target.type;
+  const json::Value& old_metadata = current.value["metadata"];
+  const std::string version = object["metadata"]["resourceVersion"].Str();
+  if (!version.empty() && version != "0" && version != old_metadata["resourceVersion"].AsString()) {
+    return api::ConflictError(target.StorageName(), target.name);
+  }
+  const std::string uid = object["metadata"]["uid"].Str();
+  if (!uid.empty() && uid != old_metadata["uid"].AsString()) {
+    return UidConflict(target, uid, old_metadata["uid"].AsString());
+  }
+  const bool status_only = target.subresource == "status";
+  if (status_only) {
+    auto merged = InVersion(target, current.value);
+    if (!merged) return merged.error();
+    merged->Set("status", object["status"]);
+    object = std::move(*merged);
+  }
+  auto shaped = Shape(target, std::move(object), call);
+  if (!shaped) return shaped.error();
+  json::Value& next = shaped->object;
+  auto old = api::Convert(type, current.value, shaped->checked->name);
+  if (!old) return old.error();
+  KeepOwnedMetadata(old_metadata, next.Mut("metadata"));
+  if (!status_only) {
+    PrepareUpdate(types_, type, *shaped->checked, clock_.Now(), *old, next);
+    if (CountsGeneration(type) && SpecDiffers(*old, next)) {
+      next.Mut("metadata").Set("generation", old_metadata["generation"].AsInt() + 1);
+    }
+  }
+  const auto errors = api::ValidateObject(type, *shaped->checked, next, &*old);
+  if (!errors.empty()) return RefuseInvalid(call, type, target.name, errors);
+  return api::Convert(type, std::move(next), type.StorageVersion().name);
+}
+
+Result<store::EntryPtr> Verbs::Update(const Target& request, json::Value object, Call& call) {
+  Target target = request;
+  if (auto ok = CheckIdentity(target, object); !ok) return ok.error();
+  target.name = object["metadata"]["name"].Str();
+  target.ns = target.type->namespaced ? object["metadata"]["namespace"].Str() : "";
+  return Write(target, call,
+               [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
+                 auto next = Replacement(target, current, object, call);
+                 if (!next) return next.error();
+                 return std::optional(std::move(*next));
+               });
+}
+
+Result<json::Value> Verbs::Patched(const Target& target, const store::Entry& current,
+                                   api::PatchType patch_type, const json::Value& patch,
+                                   Call& call) const {
+  auto object = InVersion(target, current.value);
+  if (!object) return object.error();
+  Status applied;
+  switch (patch_type) {
+    case api::PatchType::kMerge:
+      if (!patch.IsObject()) return Error{Code::kInvalid, "a merge patch must be a JSON object"};
+      json::MergePatch(*object, patch);
+      break;
+    case api::PatchType::kJson:
+      applied = json::JsonPatch(*object, patch);
+      break;
+    case api::PatchType::kStrategicMerge:
+      if (!patch.IsObject())
+        return Error{Code::kInvalid, "a strategic patch must be a JSON object"};
+      applied = api::StrategicMerge(*target.version->schema, *object, patch);
+      break;
+  }
+  if (!applied) return Refuse(call, 422, "Invalid", applied.error());
+  if (auto ok = CheckIdentity(target, *object); !ok)
+    return Refuse(call, 422, "Invalid", ok.error());
+  return object;
+}
+
+Result<store::EntryPtr> Verbs::Patch(const Target& target, api::PatchType patch_type,
+                                     const json::Value& patch, Call& call) {
+  if (patch_type == api::PatchType::kStrategicMerge && target.type->custom) {
+    return Refuse(call, 415, "UnsupportedMediaType",
+                  {Code::kInvalid,
+                   "the body of the request was in an unknown format - accepted media types "
+                   "include: application/json-patch+json, application/merge-patch+json"});
+  }
+  return Write(target, call,
+               [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
+                 auto object = Patched(target, current, patch_type, patch, call);
+                 if (!object) return object.error();
+                 auto next = Replacement(target, current, std::move(*object), call);
+                 if (!next) return next.error();
+                 return std::optional(std::move(*next));
+               });
+}
+
+Result<store::EntryPtr> Verbs::Bind(const Target& pod, const json::Value& binding, Call& call) {
+  const std::string node = binding["target"]["name"].Str();
+  if (node.empty()) {
+    return Error{Code::kInvalid,
+                 "Binding \"" + pod.name +
+                     "\" is invalid: target.name: Required value: the node to bind to"};
+  }
+  const std::string uid = binding["metadata"]["uid"].Str();
+  return Write(pod, call, [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
+    json::Value next = current.value;
+    if (!uid.empty() && uid != next["metadata"]["uid"].AsString()) {
+      return UidConflict(pod, uid, next["metadata"]["uid"].AsString());
+    }
+    const std::string prefix =
+        "Operation cannot be fulfilled on pods/binding \"" + pod.name + "\": ";
+    if (api::IsBeingDeleted(next)) {
+      return Error{Code::kConflict, prefix + "pod " + pod.name +
+                                        " is being deleted, cannot be "
+                                        "assigned to a host"};
+    }
+    if (const std::string bound = next["spec"]["nodeName"].Str(); !bound.empty()) {
+      return Error{Code::kConflict,
+                   prefix + "pod " + pod.name + " is already assigned to node \"" + bound + "\""};
+    }
+    next.Mut("spec").Set("nodeName", node);
+    json::Value conditions = next["status"]["conditions"];
+    api::SetCondition(conditions, "PodScheduled", "True", "", "", FormatTime(clock_.Now()));
+    next.Mut("status").Set("conditions", std::move(conditions));
+    return std::optional(std::move(next));
+  });
+}
+
+}  // namespace leat::apiserver
