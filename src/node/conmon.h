@@ -1,0 +1,30 @@
+// Starting one container: conmon runs `runc create` and stays with the container until its end.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace leat::node {
+
+struct ConmonLaunch {
+  std::string id;
+  std::string bundle;      // directory with config.json; conmon's files go there too
+  std::string log_path;
+  std::string exit_dir;
+  std::string socket_dir;  // short: a unix socket's path has at most 107 bytes
+  std::string runc_root;
+};
+
+// Returns the pid of the container's first process, created and not yet started. kInvalid with
+// runc's own words when it cannot be made.
+Result<int> LaunchConmon(const ConmonLaunch& launch);
+
+// The files that conmon leaves in the bundle.
+std::string PidFile(const std::string& bundle);
+std::string ConmonPidFile(const std::string& bundle);
+std::string OomFile(const std::string& bundle);
+// Asks a running conmon to open its log file anew.
+Status ReopenConmonLog(const std::string& bundle);
+
+}  // namespace leat::node

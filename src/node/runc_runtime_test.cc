@@ -1,0 +1,156 @@
+// Real containers: needs root, runc and conmon.
+#include "node/runc_runtime.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/ids.h"
+#include "io/file.h"
+#include "io/process.h"
+#include "node/testing/no_objects.h"
+
+namespace leat::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+class RuncRuntimeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    runtime_ = MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
+    if (const Status ready = runtime_->Ready(); !ready) GTEST_SKIP() << ready.error().message;
+    ASSERT_TRUE(io::WriteFile(dir_.path() + "/hosts", "127.0.0.1 localhost\n", 0644));
+    ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
+  }
+  void TearDown() override {
+    if (!runtime_->Ready()) return;
+    (void)runtime_->StopSandbox(uid_);
+    (void)runtime_->RemoveSandbox(uid_);
+  }
+
+  SandboxConfig Sandbox() const {
+    return {.pod_uid = uid_, .ns = "default", .pod_name = "p", .hostname = "p",
+            .hosts_file = dir_.path() + "/hosts"};
+  }
+  ContainerConfig Shell(const std::string& script) const {
+    return {.name = "c",
+            .image = *catalogue_.Resolve("leat.dev/host"),
+            .argv = {"/bin/sh", "-c", script},
+            .env = {{"PATH", "/usr/bin:/bin:/usr/sbin:/sbin"}},
+            .log_path = dir_.path() + "/log"};
+  }
+  ContainerStatus Finish(const std::string& id) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    for (;;) {
+      const auto all = runtime_->ListContainers(uid_);
+      EXPECT_TRUE(all);
+      for (const ContainerStatus& status : *all)
+        if (status.id == id && status.state == ContainerState::kExited) return status;
+      if (std::chrono::steady_clock::now() > deadline) {
+        ADD_FAILURE() << id << " does not end";
+        return {};
+      }
+      runtime_->AwaitChange(1s, {});
+    }
+  }
+  // The texts of the log's lines.
+  std::string Log() const {
+    std::string text;
+    const std::string log = *io::ReadFile(dir_.path() + "/log");
+    for (size_t at = 0; at < log.size();) {
+      const size_t end = log.find('\n', at);
+      const size_t tag = log.find(" F ", at);
+      text += log.substr(tag + 3, end - tag - 2);
+      at = end + 1;
+    }
+    return text;
+  }
+  std::string Output(const std::string& script) {
+    const auto id = runtime_->StartContainer(uid_, Shell(script));
+    EXPECT_TRUE(id) << id.error().message;
+    if (!id) return "";
+    Finish(*id);
+    return Log();
+  }
+
+  io::TempDir dir_;
+  NoObjects no_objects_;
+  ImageCatalogue catalogue_{no_objects_};
+  const std::string uid_ = NewUuid();
+  std::unique_ptr<ContainerRuntime> runtime_;
+};
+
+TEST_F(RuncRuntimeTest, KnowsTheExitCodeAndKeepsTheLog) {
+  const auto id = runtime_->StartContainer(uid_, Shell("echo out; echo err >&2; exit 3"));
+  ASSERT_TRUE(id) << id.error().message;
+  const ContainerStatus status = Finish(*id);
+  EXPECT_EQ(status.exit_code, 3);
+  EXPECT_FALSE(status.oom_killed);
+  EXPECT_LE(status.started_at, status.finished_at);
+  EXPECT_EQ(Log(), "out\nerr\n");
+}
+
+TEST_F(RuncRuntimeTest, AContainerSeesNothingOfTheHostsPrivateFiles) {
+  EXPECT_EQ(Output("ls -A /root /home /var/lib 2>&1 | grep -v '^/' | grep -v '^ls:' | grep .; "
+                   "cat /etc/shadow 2>/dev/null; ls " + dir_.path() + " 2>/dev/null; "
+                   "touch /usr/x 2>/dev/null && echo writable; mount -t tmpfs x /mnt 2>/dev/null && echo mounted; "
+                   "grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status; ps -e | wc -l"),
+            "NoNewPrivs:\t1\nSeccomp:\t2\n4\n");
+}
+
+TEST_F(RuncRuntimeTest, ASignalledContainerEndsWithinItsGrace) {
+  const auto id = runtime_->StartContainer(uid_, Shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));
+  ASSERT_TRUE(id);
+  while (!io::Exists(dir_.path() + "/log") || io::ReadFile(dir_.path() + "/log")->empty())
+    runtime_->AwaitChange(50ms, {});
+  ASSERT_TRUE(runtime_->StopContainer(*id, 30s, {}));
+  EXPECT_EQ(Finish(*id).exit_code, 7);
+}
+
+TEST_F(RuncRuntimeTest, OneThatIgnoresSigtermIsKilled) {
+  const auto id = runtime_->StartContainer(uid_, Shell("trap '' TERM; while :; do sleep 0.1; done"));
+  ASSERT_TRUE(id);
+  ASSERT_TRUE(runtime_->StopContainer(*id, 0s, {}));
+  EXPECT_EQ(Finish(*id).exit_code, 137);
+}
+
+TEST_F(RuncRuntimeTest, ANewRuntimeFindsWhatTheOneBeforeLeft) {
+  const auto id = runtime_->StartContainer(uid_, Shell("sleep 1000"));
+  ASSERT_TRUE(id);
+  runtime_.reset();
+  runtime_ = MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
+  EXPECT_EQ(*runtime_->ListSandboxes(), std::vector<std::string>{uid_});
+  const auto all = runtime_->ListContainers(uid_);
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().state, ContainerState::kRunning);
+  ASSERT_TRUE(runtime_->StopContainer(*id, 0s, {}));
+}
+
+TEST_F(RuncRuntimeTest, SaysWhyACommandCannotRun) {
+  ContainerConfig config = Shell("");
+  config.argv = {"/no/such/program"};
+  const auto id = runtime_->StartContainer(uid_, config);
+  ASSERT_FALSE(id);
+  EXPECT_NE(id.error().message.find("no such file or directory"), std::string::npos)
+      << id.error().message;
+}
+
+TEST_F(RuncRuntimeTest, OutOfMemoryIsSeen) {
+  ContainerConfig config = Shell("exec tail /dev/zero");
+  config.memory_bytes = 16 << 20;
+  const auto id = runtime_->StartContainer(uid_, config);
+  ASSERT_TRUE(id) << id.error().message;
+  const ContainerStatus status = Finish(*id);
+  EXPECT_EQ(status.exit_code, 137);
+  EXPECT_TRUE(status.oom_killed);
+}
+
+TEST_F(RuncRuntimeTest, ALostContainerCountsAsKilled) {
+  const auto id = runtime_->StartContainer(uid_, Shell("sleep 1000"));
+  ASSERT_TRUE(id);
+  (void)io::Run({.argv = {"pkill", "-9", "-f", "conmon.*" + uid_}}, 10s);
+  EXPECT_EQ(Finish(*id).exit_code, 137);
+}
+
+}  // namespace
+}  // namespace leat::node
