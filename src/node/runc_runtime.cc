@@ -27,6 +27,7 @@ using std::chrono::seconds;
 
 constexpr char kSandboxName[] = "_sandbox";  // no pod container can have this name
 constexpr char kLostExit[] = "137";
+constexpr char kStartErrorExit[] = "128";
 
 std::string IdOf(const std::string& sandbox, const std::string& name, int attempt) {
   return fmt::format("{}_{}_{}", sandbox, name, attempt);
@@ -132,7 +133,7 @@ class RuncRuntime : public ContainerRuntime {
     if (!containers) return containers.error();
     for (const ContainerStatus& container : *containers)
       if (container.state == ContainerState::kRunning || container.state == ContainerState::kCreated)
-        if (auto stopped = StopContainer(container.id, seconds(0), {}); !stopped) return stopped;
+        if (auto killed = Kill(container.id); !killed) return killed;
     return {};
   }
 
@@ -156,11 +157,18 @@ class RuncRuntime : public ContainerRuntime {
     const std::string id = IdOf(sandbox_id, config.name, config.attempt);
     const std::string bundle = Bundle(sandbox_id, config.name, config.attempt);
     if (auto gone = RemoveContainer(id); !gone) return gone.error();  // of a start that was cut short
+    // Kept as a run that failed to start, so that restart policies see it like any other.
     const auto failed = [&](const Error& error) {
-      (void)RemoveContainer(id);
+      if (error.code != Code::kInvalid) return (void)RemoveContainer(id), error;
+      (void)Runc({"delete", "--force", id});
+      (void)io::WriteFile(bundle + "/error", error.message);
+      (void)io::WriteFile(ExitFile(id), kStartErrorExit);
       return error;
     };
-    if (auto made = MakeBundle(*sandbox, config, bundle); !made) return failed(made.error());
+    if (auto made = MakeBundle(*sandbox, config, bundle); !made) {
+      (void)RemoveContainer(id);
+      return made.error();
+    }
     auto pid = LaunchConmon({.id = id,
                              .bundle = bundle,
                              .log_path = config.log_path,
@@ -174,27 +182,25 @@ class RuncRuntime : public ContainerRuntime {
     return id;
   }
 
-  Status StopContainer(const std::string& id, seconds grace, const std::stop_token& stop) override {
+  Status Terminate(const std::string& id) override {
     auto parsed = ParseId(id);
     if (!parsed) return parsed.error();
-    const auto running = [&] {
-      const auto status = StatusOf(parsed->sandbox, parsed->name, parsed->attempt);
-      return status && status->state != ContainerState::kExited;
-    };
-    if (!running()) return {};
-    const auto deadline = std::chrono::steady_clock::now() + grace;
-    if (grace > seconds(0)) (void)Runc({"kill", id, "TERM"});
-    while (running() && std::chrono::steady_clock::now() < deadline) {
-      if (stop.stop_requested()) return Error{Code::kCancelled, "stopping " + id + " was interrupted"};
-      AwaitChange(milliseconds(500), stop);
-    }
-    if (!running()) return {};
-    (void)Runc({"kill", "--all", id, "KILL"});
+    const std::string marker = Bundle(parsed->sandbox, parsed->name, parsed->attempt) + "/terminated";
+    if (io::Exists(marker) || !IsRunning(*parsed)) return {};
+    if (auto killed = Runc({"kill", id, "TERM"}); !killed && IsRunning(*parsed)) return killed;
+    return io::WriteFile(marker, "");
+  }
+
+  Status Kill(const std::string& id) override {
+    auto parsed = ParseId(id);
+    if (!parsed) return parsed.error();
+    if (!IsRunning(*parsed)) return {};
     const auto gone_by = std::chrono::steady_clock::now() + seconds(30);
-    while (running()) {
+    (void)Runc({"kill", "--all", id, "KILL"});
+    while (IsRunning(*parsed)) {
       if (std::chrono::steady_clock::now() > gone_by)
         return Error{Code::kTimeout, "container " + id + " does not end after SIGKILL"};
-      AwaitChange(milliseconds(200), stop);
+      AwaitChange(milliseconds(100), {});
     }
     return {};
   }
@@ -245,6 +251,11 @@ class RuncRuntime : public ContainerRuntime {
   std::string ExitDir() const { return options_.dir + "/exits"; }
   std::string ExitFile(const std::string& id) const { return ExitDir() + "/" + id; }
   std::string RuncRoot() const { return options_.dir + "/runc"; }
+
+  bool IsRunning(const ParsedId& id) {
+    const auto status = StatusOf(id.sandbox, id.name, id.attempt);
+    return status && status->state != ContainerState::kExited;
+  }
 
   Status Runc(std::vector<std::string> arguments) const {
     std::vector<std::string> argv = {"runc", "--root", RuncRoot()};
@@ -336,6 +347,7 @@ class RuncRuntime : public ContainerRuntime {
       status.exit_code = static_cast<int>(ParseInt(Trim(*exit_text)).value_or(255));
       status.finished_at = ModifiedAt(ExitFile(id));
       status.oom_killed = io::Exists(OomFile(bundle));
+      if (auto error = io::ReadFile(bundle + "/error"); error) status.error = std::move(*error);
     } else {
       status.state = started ? ContainerState::kRunning : ContainerState::kCreated;
     }

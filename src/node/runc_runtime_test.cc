@@ -98,19 +98,19 @@ TEST_F(RuncRuntimeTest, AContainerSeesNothingOfTheHostsPrivateFiles) {
             "NoNewPrivs:\t1\nSeccomp:\t2\n4\n");
 }
 
-TEST_F(RuncRuntimeTest, ASignalledContainerEndsWithinItsGrace) {
+TEST_F(RuncRuntimeTest, ATerminatedContainerMayEndInItsOwnWay) {
   const auto id = runtime_->StartContainer(uid_, Shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));
   ASSERT_TRUE(id);
   while (!io::Exists(dir_.path() + "/log") || io::ReadFile(dir_.path() + "/log")->empty())
     runtime_->AwaitChange(50ms, {});
-  ASSERT_TRUE(runtime_->StopContainer(*id, 30s, {}));
+  ASSERT_TRUE(runtime_->Terminate(*id));
   EXPECT_EQ(Finish(*id).exit_code, 7);
 }
 
 TEST_F(RuncRuntimeTest, OneThatIgnoresSigtermIsKilled) {
   const auto id = runtime_->StartContainer(uid_, Shell("trap '' TERM; while :; do sleep 0.1; done"));
   ASSERT_TRUE(id);
-  ASSERT_TRUE(runtime_->StopContainer(*id, 0s, {}));
+  ASSERT_TRUE(runtime_->Kill(*id));
   EXPECT_EQ(Finish(*id).exit_code, 137);
 }
 
@@ -123,7 +123,7 @@ TEST_F(RuncRuntimeTest, ANewRuntimeFindsWhatTheOneBeforeLeft) {
   const auto all = runtime_->ListContainers(uid_);
   ASSERT_EQ(all->size(), 1u);
   EXPECT_EQ(all->front().state, ContainerState::kRunning);
-  ASSERT_TRUE(runtime_->StopContainer(*id, 0s, {}));
+  ASSERT_TRUE(runtime_->Kill(*id));
 }
 
 TEST_F(RuncRuntimeTest, SaysWhyACommandCannotRun) {
@@ -133,6 +133,10 @@ TEST_F(RuncRuntimeTest, SaysWhyACommandCannotRun) {
   ASSERT_FALSE(id);
   EXPECT_NE(id.error().message.find("no such file or directory"), std::string::npos)
       << id.error().message;
+  const auto all = runtime_->ListContainers(uid_);
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().exit_code, 128);
+  EXPECT_EQ(all->front().error, id.error().message);
 }
 
 TEST_F(RuncRuntimeTest, OutOfMemoryIsSeen) {

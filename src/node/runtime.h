@@ -79,6 +79,7 @@ struct ContainerStatus {
   WallTime created_at, started_at, finished_at;
   int exit_code = 0;    // 128 + signal for a killed one
   bool oom_killed = false;
+  std::string error;  // why it could not be started (then exit_code is 128), else ""
 };
 
 // Thread-safe; calls for different pods run in parallel. Containers and sandboxes outlive the
@@ -100,12 +101,14 @@ class ContainerRuntime {
   virtual Status RemoveSandbox(const std::string& sandbox_id) = 0;
   virtual Result<std::vector<std::string>> ListSandboxes() = 0;  // ids; an id tells its pod's uid
 
-  // Makes and starts it; the id. kInvalid with runc's own words when the command cannot be run.
+  // Makes and starts it; the id. kInvalid, in runc's own words, when the command cannot be run: then
+  // the container is listed as exited with code 128 and that error.
   virtual Result<std::string> StartContainer(const std::string& sandbox_id,
                                              const ContainerConfig& config) = 0;
-  // SIGTERM, then SIGKILL after `grace`; returns when it has ended. Idempotent.
-  virtual Status StopContainer(const std::string& id, std::chrono::seconds grace,
-                               const std::stop_token& stop) = 0;
+  // Asks its first process to end (SIGTERM), once however often it is called. Does not wait.
+  virtual Status Terminate(const std::string& id) = 0;
+  // Kills all of it (SIGKILL) and waits for its end. Idempotent.
+  virtual Status Kill(const std::string& id) = 0;
   virtual Status RemoveContainer(const std::string& id) = 0;  // an ended one
   virtual Result<std::vector<ContainerStatus>> ListContainers(const std::string& sandbox_id) = 0;
   // Blocks until some container's state may have changed (an exit file appeared), the timeout, or stop.

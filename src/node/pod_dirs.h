@@ -1,0 +1,38 @@
+// Where the node keeps what belongs to a pod.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "json/value.h"
+
+namespace leat::node {
+
+class PodDirs {
+ public:
+  explicit PodDirs(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+
+  std::string Root() const { return data_dir_ + "/pods"; }
+  std::string Pod(const std::string& uid) const { return Root() + "/" + uid; }
+  std::string Hosts(const std::string& uid) const { return Pod(uid) + "/hosts"; }
+  std::string Volume(const std::string& uid, const std::string& volume) const {
+    return Pod(uid) + "/volumes/" + volume;
+  }
+  // Bound to the container's terminationMessagePath.
+  std::string TerminationMessage(const std::string& uid, const std::string& container,
+                                 int attempt) const {
+    return fmt::format("{}/termination/{}_{}", Pod(uid), container, attempt);
+  }
+  std::string Logs(const std::string& uid) const { return data_dir_ + "/logs/" + uid; }
+  std::string Log(const std::string& uid, const std::string& container, int attempt) const {
+    return fmt::format("{}/{}/{}.log", Logs(uid), container, attempt);
+  }
+
+ private:
+  std::string data_dir_;
+};
+
+inline std::string UidOf(const json::Value& pod) { return pod["metadata"]["uid"].Str(); }
+
+}  // namespace leat::node
