@@ -118,7 +118,7 @@ object ObjectFieldSelector {
 object ResourceFieldSelector {
   containerName 1 string
   resource      2 string required
-  divisor       3 quantity
+  divisor       3 quantity default="0"
 }
 object KeySelector {
   inline LocalObjectReference 1

@@ -42,7 +42,7 @@ object VolumeSource {
 }
 object HostPathVolumeSource {
   path 1 string required
-  type 2 string
+  type 2 string default=""
 }
 object EmptyDirVolumeSource {
   medium    1 string

@@ -46,13 +46,17 @@ Result<SchemaPtr> SchemaOfVersion(const json::Value& crd, const json::Value& ver
 
 std::vector<PrinterColumn> ColumnsOf(const json::Value& version) {
   std::vector<PrinterColumn> columns;
-  for (const json::Value& column : version["additionalPrinterColumns"].Items())
-    columns.push_back({.name = column["name"].Str(),
-                       .type = column["type"].Str(),
-                       .format = column["format"].Str(),
-                       .description = column["description"].Str(),
-                       .priority = static_cast<int>(column["priority"].AsInt()),
-                       .json_path = column["jsonPath"].Str()});
+  for (const json::Value& written : version["additionalPrinterColumns"].Items()) {
+    PrinterColumn column{.name = written["name"].Str(),
+                         .type = written["type"].Str(),
+                         .format = written["format"].Str(),
+                         .description = written["description"].Str(),
+                         .priority = static_cast<int>(written["priority"].AsInt()),
+                         .json_path = written["jsonPath"].Str()};
+    if (Result<json::JsonPath> path = json::JsonPath::Compile(column.json_path))
+      column.path = std::make_shared<const json::JsonPath>(std::move(*path));
+    columns.push_back(std::move(column));
+  }
   return columns;
 }
 

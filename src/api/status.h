@@ -18,8 +18,9 @@ struct StatusKind {
 };
 StatusKind StatusKindOf(Code code);
 
-// {"kind":"Status", "status":"Failure", message, reason, details, code}. `details` may be null. With
-// causes among them kInvalid is 422 Invalid (a bad object), else 400 BadRequest (a bad request).
+// {"kind":"Status", "status":"Failure", message, reason, details, code}. `details` may be null.
+// With causes among them kInvalid is 422 Invalid (a bad object), else 400 BadRequest (a bad
+// request).
 json::Value StatusObject(const Error& error, json::Value details = {});
 // The 422 for field errors: `Pod "x" is invalid: spec.containers[0].image: Required value`, several
 // ones in brackets, each one a cause.

@@ -26,6 +26,7 @@ struct PrinterColumn {
   std::string description;
   int priority = 0;  // > 0: shown by -o wide only
   std::string json_path;
+  std::shared_ptr<const json::JsonPath> path;  // json_path compiled; null when it is not one
 };
 
 struct TypeVersion {
