@@ -24,7 +24,8 @@ std::string CanonicalPath(std::string_view path, PathRule rule) {
 
 std::string CanonicalQuery(std::string_view raw_query) {
   std::vector<std::pair<std::string, std::string>> fields;
-  for (const auto& [name, value] : net::Query::Parse(raw_query).all()) {
+  const net::Query query = net::Query::Parse(raw_query);
+  for (const auto& [name, value] : query.all()) {
     if (name == "X-Amz-Signature") continue;
     fields.emplace_back(PercentEncode(name), PercentEncode(value));
   }

@@ -18,8 +18,8 @@ inline constexpr char kAccountId[] = "000000000000";
 inline constexpr char kEngineNamespace[] = "leat-engine";
 
 struct Options {
-  std::string data_dir;            // DIR/aws: S3 files and databases
-  aws::Credentials root;           // the account's own key
+  std::string data_dir;   // DIR/aws: S3 files and databases
+  aws::Credentials root;  // the account's own key
   std::string default_region = "us-east-1";
 };
 

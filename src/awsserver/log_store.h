@@ -15,7 +15,7 @@ namespace leat::awsserver {
 struct LogEvent {
   int64_t timestamp_ms = 0;  // when it was written
   int64_t ingestion_ms = 0;
-  int64_t id = 0;            // grows with each event of a group: order, eventId and paging
+  int64_t id = 0;  // grows with each event of a group: order, eventId and paging
   std::string stream;
   std::string message;
 };

@@ -23,6 +23,7 @@ struct AwsError {
   std::string type;
   std::string message;
   int http_status = 400;
+  std::vector<std::pair<std::string, std::string>> details = {};  // more elements, for XML only
 };
 
 // A T, or the refusal that the caller shall see:

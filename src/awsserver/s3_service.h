@@ -1,0 +1,42 @@
+// The S3 side of the endpoint: which operation a request asks for, and who may ask.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "awsserver/authenticator.h"
+#include "awsserver/blob_store.h"
+#include "awsserver/object_index.h"
+#include "awsserver/s3_operations.h"
+#include "base/clock.h"
+#include "net/server.h"
+
+namespace leat::awsserver {
+
+// Thread-safe.
+class S3Service {
+ public:
+  // Opens data_dir/s3.sqlite and the files beside it; a thread then removes the files that a crash
+  // left without a name.
+  static Result<std::unique_ptr<S3Service>> Open(const std::string& data_dir,
+                                                 Authenticator& authenticator, Clock& clock);
+
+  // Answers a path-style request, errors included.
+  void Handle(net::ServerRequest& request, net::ResponseWriter& response,
+              const std::string& request_id);
+
+ private:
+  S3Service(std::unique_ptr<ObjectIndex> index, std::unique_ptr<BlobStore> blobs,
+            Authenticator& authenticator, Clock& clock);
+  Answer<void> Dispatch(net::ServerRequest& request, net::ResponseWriter& response);
+  void Sweep(const std::stop_token& stop);
+
+  const std::unique_ptr<ObjectIndex> index_;
+  const std::unique_ptr<BlobStore> blobs_;
+  Authenticator& authenticator_;
+  const S3Stores stores_;
+  std::jthread sweeper_;
+};
+
+}  // namespace leat::awsserver
