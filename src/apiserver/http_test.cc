@@ -1,0 +1,349 @@
+// The HTTP face: credentials, content types, refusals, discovery.
+#include "apiserver/testing/api_fixture.h"
+#include "base/strings.h"
+
+namespace leat::apiserver {
+namespace {
+
+using HttpTest = HttpApiTest;
+
+constexpr const char* kMaps = "/api/v1/namespaces/default/configmaps";
+constexpr const char* kPodsPath = "/api/v1/namespaces/default/pods";
+constexpr const char* kWidgetsPath = "/apis/example.com/v1/namespaces/default/widgets";
+
+TEST_F(HttpTest, OnlyHealthAndVersionAreOpen) {
+  for (const char* path : {"/healthz", "/livez", "/readyz", "/version"}) {
+    EXPECT_EQ(Send("GET", path, "", {{"Authorization", "none"}}).status, 200) << path;
+  }
+  for (const char* path : {"/", "/api", "/apis", "/metrics", kPodsPath, "/nothing"}) {
+    const HttpAnswer answer = Send("GET", path, "", {{"Authorization", "none"}});
+    EXPECT_EQ(answer.status, 401) << path;
+    EXPECT_EQ(answer.json["kind"].AsString(), "Status");
+    EXPECT_EQ(answer.Message(), "Unauthorized");
+  }
+  EXPECT_EQ(Send("GET", kPodsPath, "", {{"Authorization", "Bearer wrong"}}).status, 401);
+}
+
+TEST_F(HttpTest, CreateGetUpdateDelete) {
+  const HttpAnswer made = Send("POST", kMaps, json::Print(ConfigMap("a", "1")));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const HttpAnswer got = Send("GET", std::string(kMaps) + "/a");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.json, made.json);
+  json::Value changed = got.json;
+  changed.Mut("data").Set("key", "2");
+  EXPECT_EQ(Send("PUT", std::string(kMaps) + "/a", json::Print(changed)).status, 200);
+  const HttpAnswer stale = Send("PUT", std::string(kMaps) + "/a", json::Print(got.json));
+  EXPECT_EQ(stale.status, 409);
+  EXPECT_EQ(stale.json["reason"].AsString(), "Conflict");
+  EXPECT_EQ(stale.json["details"]["name"].AsString(), "a");
+  const HttpAnswer deleted = Send("DELETE", std::string(kMaps) + "/a");
+  EXPECT_EQ(deleted.status, 200);
+  EXPECT_EQ(deleted.json["status"].AsString(), "Success");
+  const HttpAnswer gone = Send("GET", std::string(kMaps) + "/a");
+  EXPECT_EQ(gone.status, 404);
+  EXPECT_EQ(gone.Message(), "configmaps \"a\" not found");
+  EXPECT_EQ(gone.json["details"]["kind"].AsString(), "configmaps");
+}
+
+TEST_F(HttpTest, UrlAndBodyMustAgree) {
+  json::Value other = ConfigMap("a", "1");
+  other.Mut("metadata").Set("namespace", "kube-system");
+  EXPECT_EQ(Send("POST", kMaps, json::Print(other)).status, 400);
+  json::Value kind = ConfigMap("a", "1");
+  kind.Set("kind", "Secret");
+  EXPECT_EQ(Send("POST", kMaps, json::Print(kind)).status, 400);
+  ASSERT_EQ(Send("POST", kMaps, json::Print(ConfigMap("a", "1"))).status, 201);
+  const HttpAnswer name = Send("PUT", std::string(kMaps) + "/b", json::Print(ConfigMap("a", "1")));
+  EXPECT_EQ(name.status, 400);
+  EXPECT_EQ(name.Message(),
+            "the name of the provided object (a) does not match the name sent on the request (b)");
+}
+
+TEST_F(HttpTest, InvalidObjectsNameTheirFields) {
+  json::Value pod = Pod("web");
+  pod.Mut("spec").Mut("containers").MutItems()[0].Erase("image");
+  pod.Mut("metadata").Set("name", "Not A Name");
+  const HttpAnswer answer = Send("POST", kPodsPath, json::Print(pod));
+  EXPECT_EQ(answer.status, 422) << answer.body;
+  EXPECT_EQ(answer.json["reason"].AsString(), "Invalid");
+  EXPECT_GE(answer.json["details"]["causes"].size(), 2u);
+  EXPECT_NE(answer.Message().find("spec.containers[0].image: Required value"), std::string::npos);
+}
+
+TEST_F(HttpTest, UnknownFieldsByPolicy) {
+  json::Value pod = Pod("web");
+  pod.Mut("spec").Set("foo", 1);
+  const std::string dry = std::string(kPodsPath) + "?dryRun=All";
+  const HttpAnswer strict = Send("POST", dry + "&fieldValidation=Strict", json::Print(pod));
+  EXPECT_EQ(strict.status, 400);
+  EXPECT_NE(strict.Message().find("strict decoding error: unknown field \"spec.foo\""),
+            std::string::npos);
+  const HttpAnswer warn = Send("POST", dry, json::Print(pod));
+  EXPECT_EQ(warn.status, 201);
+  EXPECT_EQ(warn.headers.Get("Warning"), "299 - \"unknown field \\\"spec.foo\\\"\"");
+  EXPECT_FALSE(warn.json["spec"].Has("foo"));
+  const HttpAnswer ignore = Send("POST", dry + "&fieldValidation=Ignore", json::Print(pod));
+  EXPECT_EQ(ignore.status, 201);
+  EXPECT_FALSE(ignore.headers.Has("Warning"));
+  EXPECT_EQ(Send("POST", dry + "&fieldValidation=Maybe", json::Print(pod)).status, 400);
+  const std::string twice = R"({"metadata":{"name":"a"},"data":{"k":"1","k":"2"}})";
+  const HttpAnswer duplicate = Send("POST", std::string(kMaps) + "?fieldValidation=Strict", twice);
+  EXPECT_EQ(duplicate.status, 400);
+  EXPECT_NE(duplicate.Message().find("duplicate field \"data.k\""), std::string::npos);
+}
+
+TEST_F(HttpTest, DryRunStoresNothing) {
+  const std::string map = json::Print(ConfigMap("a", "1"));
+  const HttpAnswer made = Send("POST", std::string(kMaps) + "?dryRun=All", map);
+  EXPECT_EQ(made.status, 201);
+  EXPECT_EQ(made.json["metadata"]["uid"].AsString().size(), 36u);
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "/a").status, 404);
+  ASSERT_EQ(Send("POST", kMaps, map).status, 201);
+  EXPECT_EQ(Send("POST", std::string(kMaps) + "?dryRun=All", map).status, 409);
+  EXPECT_EQ(Send("DELETE", std::string(kMaps) + "/a?dryRun=All").status, 200);
+  EXPECT_EQ(Send("PATCH", std::string(kMaps) + "/a?dryRun=All", R"({"data":{"key":"9"}})",
+                 {{"Content-Type", "application/merge-patch+json"}})
+                .json["data"]["key"]
+                .AsString(),
+            "9");
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "/a").json["data"]["key"].AsString(), "1");
+  EXPECT_EQ(Send("POST", std::string(kMaps) + "?dryRun=Some", map).status, 400);
+}
+
+TEST_F(HttpTest, BodiesMayBeYamlButNotProtobuf) {
+  const HttpAnswer yaml = Send(
+      "POST", kMaps, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-yaml}\ndata: {a: b}\n",
+      {{"Content-Type", "application/yaml"}});
+  EXPECT_EQ(yaml.status, 201) << yaml.body;
+  const HttpAnswer proto =
+      Send("POST", kMaps, "k8s", {{"Content-Type", "application/vnd.kubernetes.protobuf"}});
+  EXPECT_EQ(proto.status, 415);
+  EXPECT_EQ(proto.json["reason"].AsString(), "UnsupportedMediaType");
+  EXPECT_NE(proto.Message().find("kubectl 1.31"), std::string::npos);
+  EXPECT_EQ(Send("POST", kMaps, "{").status, 400);
+  EXPECT_EQ(Send("POST", kMaps, "[]").status, 400);
+  EXPECT_EQ(Send("POST", kMaps, "").status, 400);
+}
+
+TEST_F(HttpTest, PatchTypesThatCannotBeAreRefused) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  ASSERT_EQ(Send("POST", kWidgetsPath, json::Print(Widget("w", 1))).status, 201);
+  const std::string path = std::string(kWidgetsPath) + "/w";
+  const auto patch = [&](const char* type) {
+    return Send("PATCH", path, R"({"spec":{"size":2}})", {{"Content-Type", type}});
+  };
+  EXPECT_EQ(patch("application/merge-patch+json").status, 200);
+  EXPECT_EQ(patch("application/strategic-merge-patch+json").status, 415);
+  EXPECT_EQ(patch("application/json").status, 415);
+  const HttpAnswer apply = patch("application/apply-patch+yaml");
+  EXPECT_EQ(apply.status, 415);
+  EXPECT_NE(apply.Message().find("--server-side"), std::string::npos);
+  const HttpAnswer bad = Send("PATCH", path, R"([{"op":"remove","path":"/spec/none"}])",
+                              {{"Content-Type", "application/json-patch+json"}});
+  EXPECT_EQ(bad.status, 422) << bad.body;
+}
+
+TEST_F(HttpTest, BodiesBeyondThreeMebibytesAreRefused) {
+  json::Value big = ConfigMap("big", std::string(4u << 20, 'x'));
+  const HttpAnswer answer = Send("POST", kMaps, json::Print(big));
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_EQ(answer.json["reason"].AsString(), "RequestEntityTooLarge");
+  EXPECT_EQ(answer.Message(), "Request entity too large: limit is 3145728");
+}
+
+TEST_F(HttpTest, MethodsAndResourcesThatAreNotThere) {
+  EXPECT_EQ(Send("PUT", kMaps, "{}").status, 405);
+  EXPECT_EQ(Send("POST", std::string(kMaps) + "/a", "{}").status, 405);
+  EXPECT_EQ(Send("POST", "/version").status, 405);
+  EXPECT_EQ(Send("GET", "/api/v1/namespaces/default/gizmos").status, 404);
+  EXPECT_EQ(Send("GET", "/api/v2/namespaces/default/pods").status, 404);
+  EXPECT_EQ(Send("GET", "/api/v1/namespaces/default/pods/a/scale").status, 404);
+  EXPECT_EQ(Send("GET", "/api/v1/namespaces/default/namespaces").status, 404);
+  EXPECT_EQ(Send("GET", "/apis/none.example.com/v1").status, 404);
+  EXPECT_EQ(Send("GET", kPodsPath, "", {{"Accept", "text/html"}}).status, 406);
+}
+
+TEST_F(HttpTest, ListsComeInPages) {
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap(name, "1")));
+  }
+  const HttpAnswer first = Send("GET", std::string(kMaps) + "?limit=2");
+  EXPECT_EQ(first.json["kind"].AsString(), "ConfigMapList");
+  ASSERT_EQ(first.json["items"].size(), 2u);
+  EXPECT_EQ(first.json["metadata"]["remainingItemCount"].AsInt(), 3);
+  const std::string token = PercentEncode(first.json["metadata"]["continue"].AsString());
+  const HttpAnswer second = Send("GET", std::string(kMaps) + "?limit=2&continue=" + token);
+  EXPECT_EQ(second.json["items"][0]["metadata"]["name"].AsString(), "c");
+  EXPECT_EQ(second.json["metadata"]["resourceVersion"], first.json["metadata"]["resourceVersion"]);
+  const std::string last = PercentEncode(second.json["metadata"]["continue"].AsString());
+  const HttpAnswer third = Send("GET", std::string(kMaps) + "?limit=2&continue=" + last);
+  EXPECT_EQ(third.json["items"].size(), 1u);
+  EXPECT_FALSE(third.json["metadata"].Has("continue"));
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "?continue=nonsense").status, 400);
+  const HttpAnswer chosen =
+      Send("GET", std::string(kMaps) + "?limit=1&fieldSelector=metadata.name!%3Da");
+  EXPECT_EQ(chosen.json["items"][0]["metadata"]["name"].AsString(), "b");
+  EXPECT_FALSE(chosen.json["metadata"]["continue"].AsString().empty());
+}
+
+TEST_F(HttpTest, RevisionsOfListsAreChecked) {
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "?resourceVersion=0").status, 200);
+  const HttpAnswer ahead = Send("GET", std::string(kMaps) + "?resourceVersion=99999999");
+  EXPECT_EQ(ahead.status, 504);
+  EXPECT_NE(ahead.Message().find("Too large resource version"), std::string::npos);
+  const HttpAnswer past =
+      Send("GET", std::string(kMaps) + "?resourceVersion=1&resourceVersionMatch=Exact");
+  EXPECT_EQ(past.status, 410);
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "?resourceVersion=x").status, 400);
+}
+
+TEST_F(HttpTest, TablesHaveTheKindsColumns) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  ASSERT_TRUE(client().Create(kWidgets, Widget("w", 5)));
+  const net::Headers table = {{"Accept", "application/json;as=Table;v=v1;g=meta.k8s.io"}};
+  const HttpAnswer widgets = Send("GET", kWidgetsPath, "", table);
+  EXPECT_EQ(widgets.json["kind"].AsString(), "Table");
+  EXPECT_EQ(widgets.json["columnDefinitions"][1]["name"].AsString(), "Size");
+  EXPECT_EQ(widgets.json["rows"][0]["cells"][1].AsInt(), 5);
+  EXPECT_EQ(widgets.json["rows"][0]["object"]["kind"].AsString(), "PartialObjectMetadata");
+  const HttpAnswer old = Send("GET", std::string(kWidgetsPath) + "/w?includeObject=Object", "",
+                              {{"Accept", "application/json;as=Table;v=v1beta1;g=meta.k8s.io"}});
+  EXPECT_EQ(old.json["apiVersion"].AsString(), "meta.k8s.io/v1beta1");
+  EXPECT_EQ(old.json["rows"][0]["object"]["kind"].AsString(), "Widget");
+  const HttpAnswer partial =
+      Send("GET", kWidgetsPath, "",
+           {{"Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}});
+  EXPECT_EQ(partial.json["kind"].AsString(), "PartialObjectMetadataList");
+  EXPECT_FALSE(partial.json["items"][0].Has("spec"));
+}
+
+TEST_F(HttpTest, DiscoveryListsBuiltInAndCustomTypes) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  EXPECT_EQ(Send("GET", "/version").json["minor"].AsString(), "31");
+  EXPECT_EQ(Send("GET", "/api").json["versions"][0].AsString(), "v1");
+  const HttpAnswer group = Send("GET", "/apis/example.com");
+  EXPECT_EQ(group.json["preferredVersion"]["groupVersion"].AsString(), "example.com/v1");
+  const HttpAnswer list = Send("GET", "/apis/example.com/v1");
+  EXPECT_EQ(list.json["resources"][0]["name"].AsString(), "widgets");
+  EXPECT_EQ(list.json["resources"][0]["shortNames"][0].AsString(), "wd");
+  EXPECT_EQ(list.json["resources"][1]["name"].AsString(), "widgets/status");
+  const HttpAnswer core = Send("GET", "/api/v1");
+  EXPECT_NE(core.body.find("\"pods/log\""), std::string::npos);
+  const HttpAnswer all =
+      Send("GET", "/apis", "",
+           {{"Accept",
+             "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+             "application/json"}});
+  EXPECT_EQ(all.json["kind"].AsString(), "APIGroupDiscoveryList");
+  EXPECT_EQ(all.headers.Get("Content-Type"),
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+  EXPECT_NE(all.body.find("\"widgets\""), std::string::npos);
+}
+
+TEST_F(HttpTest, OpenApiIsEmptyAndOfTheTypeThatKubectlWants) {
+  const HttpAnswer proto =
+      Send("GET", "/openapi/v2", "",
+           {{"Accept", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}});
+  EXPECT_EQ(proto.status, 200);
+  EXPECT_EQ(proto.body, "");
+  EXPECT_EQ(proto.headers.Get("Content-Type"),
+            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+  EXPECT_EQ(Send("GET", "/openapi/v2").json["swagger"].AsString(), "2.0");
+  EXPECT_EQ(Send("GET", "/openapi/v3").status, 404);
+}
+
+TEST_F(HttpTest, DefinitionsSpeakBothVersions) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  const HttpAnswer old = Send(
+      "GET", "/apis/apiextensions.k8s.io/v1beta1/customresourcedefinitions/widgets.example.com");
+  EXPECT_EQ(old.json["apiVersion"].AsString(), "apiextensions.k8s.io/v1beta1");
+  EXPECT_EQ(old.json["spec"]["names"]["kind"].AsString(), "Widget");
+}
+
+TEST_F(HttpTest, DeleteOptionsComeFromBodyOrQuery) {
+  json::Value pod = Pod("web");
+  ASSERT_TRUE(client().Create(api::gvr::kPods, pod));
+  ASSERT_TRUE(client().BindPod({"default", "web"}, "node-a"));
+  const std::string path = std::string(kPodsPath) + "/web";
+  EXPECT_EQ(Send("DELETE", path, R"({"preconditions":{"uid":"x"}})").status, 409);
+  const HttpAnswer marked = Send("DELETE", path, R"({"gracePeriodSeconds":7})");
+  EXPECT_EQ(marked.json["metadata"]["deletionGracePeriodSeconds"].AsInt(), 7);
+  EXPECT_EQ(Send("DELETE", path + "?gracePeriodSeconds=-1").status, 400);
+  EXPECT_EQ(Send("DELETE", path + "?gracePeriodSeconds=0").json["status"].AsString(), "Success");
+}
+
+TEST_F(HttpTest, ForegroundAndOrphan) {
+  const auto owner = client().Create(api::gvr::kConfigMaps, ConfigMap("owner", "1"));
+  ASSERT_TRUE(owner);
+  json::Value child = ConfigMap("child", "1");
+  json::Value reference = json::Object({{"apiVersion", "v1"},
+                                        {"kind", "ConfigMap"},
+                                        {"name", "owner"},
+                                        {"uid", (*owner)["metadata"]["uid"]},
+                                        {"blockOwnerDeletion", true}});
+  child.Mut("metadata").Set("ownerReferences", json::Array({reference}));
+  child.Mut("metadata").Set("finalizers", json::Array({"example.com/hold"}));
+  ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, child));
+  EXPECT_EQ(Send("DELETE", std::string(kMaps) + "/owner?propagationPolicy=Foreground").status, 200);
+  Await(api::gvr::kConfigMaps, {"default", "child"},
+        [](const json::Value& now) { return now["metadata"].Has("deletionTimestamp"); });
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "/owner").status, 200) << "its child is still there";
+  Send("PATCH", std::string(kMaps) + "/child", R"({"metadata":{"finalizers":[]}})",
+       {{"Content-Type", "application/merge-patch+json"}});
+  AwaitGone(api::gvr::kConfigMaps, {"default", "owner"});
+  EXPECT_EQ(Send("GET", std::string(kMaps) + "/child").status, 404);
+
+  const auto second = client().Create(api::gvr::kConfigMaps, ConfigMap("owner", "1"));
+  reference.Set("uid", (*second)["metadata"]["uid"]);
+  child.Mut("metadata").Set("ownerReferences", json::Array({reference}));
+  child.Mut("metadata").Erase("finalizers");
+  ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, child));
+  Send("DELETE", std::string(kMaps) + "/owner", R"({"propagationPolicy":"Orphan"})");
+  AwaitGone(api::gvr::kConfigMaps, {"default", "owner"});
+  const HttpAnswer orphan = Send("GET", std::string(kMaps) + "/child");
+  EXPECT_EQ(orphan.status, 200);
+  EXPECT_FALSE(orphan.json["metadata"].Has("ownerReferences"));
+}
+
+TEST_F(HttpTest, DeleteCollectionTakesWhatTheSelectorChooses) {
+  for (const char* name : {"a", "b", "c"}) {
+    json::Value map = ConfigMap(name, "1");
+    map.Mut("metadata").Mut("labels").Set("keep", std::string(name) == "b" ? "yes" : "no");
+    ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, map));
+  }
+  EXPECT_EQ(Send("DELETE", std::string(kMaps) + "?labelSelector=keep%3Dno").status, 200);
+  const HttpAnswer left = Send("GET", kMaps);
+  ASSERT_EQ(left.json["items"].size(), 1u);
+  EXPECT_EQ(left.json["items"][0]["metadata"]["name"].AsString(), "b");
+}
+
+TEST_F(HttpTest, BindingIsASubresourceOfPods) {
+  ASSERT_TRUE(client().Create(api::gvr::kPods, Pod("web")));
+  const std::string path = std::string(kPodsPath) + "/web/binding";
+  EXPECT_EQ(Send("POST", path, R"({"target":{"kind":"Node","name":"node-a"}})").status, 201);
+  EXPECT_EQ(Send("POST", path, R"({"target":{"kind":"Node","name":"node-b"}})").status, 409);
+}
+
+TEST_F(HttpTest, MetricsCountRequestsAndTakeMore) {
+  server().AddMetrics([] { return std::string("leat_widgets 3\n"); });
+  Send("GET", kPodsPath);
+  Send("GET", "/api/v1/namespaces/default/made-up-by-a-client");
+  const HttpAnswer metrics = Send("GET", "/metrics");
+  EXPECT_NE(
+      metrics.body.find("apiserver_request_total{verb=\"list\",resource=\"pods\",code=\"200\"} 1"),
+      std::string::npos);
+  EXPECT_EQ(metrics.body.find("made-up"), std::string::npos);
+  EXPECT_NE(metrics.body.find("leat_widgets 3"), std::string::npos);
+}
+
+TEST_F(HttpTest, AnswersMayBeYaml) {
+  ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap("a", "1")));
+  const HttpAnswer yaml =
+      Send("GET", std::string(kMaps) + "/a", "", {{"Accept", "application/yaml"}});
+  EXPECT_EQ(yaml.headers.Get("Content-Type"), "application/yaml");
+  EXPECT_NE(yaml.body.find("kind: ConfigMap"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace leat::apiserver
