@@ -78,6 +78,7 @@ Answer<std::unique_ptr<Payload>> Payload::Open(net::ServerRequest& request, cons
     return InvalidRequest("The value of x-amz-content-sha256 header is invalid.");
   }
   if (auto read = payload->ReadExpectations(request.headers); !read) return read.error();
+  if (!limits.checksum_of_body) return payload;
   if (auto read = payload->ReadChecksumHeaders(request.headers, limits.checksum); !read) {
     return read.error();
   }

@@ -25,6 +25,8 @@ class Payload {
     uint64_t max_bytes;
     // The algorithm a multipart upload was started with: parts get it though they do not ask.
     std::optional<hash::Algorithm> checksum = {};
+    // Whether x-amz-checksum- headers speak of this body (or of what it describes).
+    bool checksum_of_body = true;
   };
   // Looks at the head only: MissingContentLength, EntityTooLarge, InvalidDigest, InvalidRequest.
   static Answer<std::unique_ptr<Payload>> Open(net::ServerRequest& request, const Caller& caller,

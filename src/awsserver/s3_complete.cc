@@ -64,6 +64,21 @@ std::string CombinedEtag(const std::vector<NamedPart>& parts) {
                      parts.size());
 }
 
+// Every part but the last has its least size.
+Answer<void> RequireLargeParts(const std::vector<PartRecord>& parts) {
+  for (size_t i = 0; i + 1 < parts.size(); ++i) {
+    if (parts[i].piece.size >= kMinPart) continue;
+    return AwsError{"EntityTooSmall",
+                    "Your proposed upload is smaller than the minimum allowed size",
+                    400,
+                    {{"ProposedSize", std::to_string(parts[i].piece.size)},
+                     {"MinSizeAllowed", std::to_string(kMinPart)},
+                     {"PartNumber", std::to_string(parts[i].number)},
+                     {"ETag", parts[i].etag}}};
+  }
+  return {};
+}
+
 // The stored parts that the client names, in order, each held against what it says of them.
 Answer<std::vector<PartRecord>> MatchParts(const std::vector<PartRecord>& stored,
                                            const std::vector<NamedPart>& named,
@@ -80,18 +95,9 @@ Answer<std::vector<PartRecord>> MatchParts(const std::vector<PartRecord>& stored
           part.node.ChildText(aws::ChecksumElement(at->checksum->algorithm));
       if (!said.empty() && said != at->checksum->value) return InvalidPart(part, upload);
     }
-    const bool last = &part == &named.back();
-    if (!last && at->piece.size < kMinPart) {
-      return AwsError{"EntityTooSmall",
-                      "Your proposed upload is smaller than the minimum allowed size",
-                      400,
-                      {{"ProposedSize", std::to_string(at->piece.size)},
-                       {"MinSizeAllowed", std::to_string(kMinPart)},
-                       {"PartNumber", std::to_string(part.number)},
-                       {"ETag", part.etag}}};
-    }
     matched.push_back(*at);
   }
+  if (auto large = RequireLargeParts(matched); !large) return large.error();
   return matched;
 }
 
@@ -160,7 +166,8 @@ Answer<void> AnswerAgain(const S3Stores& stores, S3Call& call, const std::string
 Answer<void> CompleteMultipartUpload(const S3Stores& stores, S3Call& call) {
   if (!call.MayWrite()) return AccessDenied();
   const std::string id(call.request.query.Get("uploadId"));
-  auto payload = Payload::Open(call.request, call.caller, {.max_bytes = kMaxDocument});
+  auto payload = Payload::Open(call.request, call.caller,
+                               {.max_bytes = kMaxDocument, .checksum_of_body = false});
   if (!payload) return payload.error();
   const auto body = (*payload)->ReadAll();
   if (!body) return body.error();
