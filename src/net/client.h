@@ -67,7 +67,7 @@ class Client {
   // Sends and waits for the head of the response; any status is a success here. kUnavailable when
   // the host cannot be reached or hung up (a kept-alive connection that died before a byte of the
   // answer is retried once on a fresh one when the body can be sent again), kTimeout, kCancelled,
-  // kUnauthorized when the server's certificate does not verify.
+  // kUnauthorized when the server's certificate does not verify or the server refuses ours.
   virtual Result<std::unique_ptr<ClientResponse>> Send(ClientRequest request,
                                                        const std::stop_token& stop = {}) = 0;
 };

@@ -1,6 +1,7 @@
 #include "net/client.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include <atomic>
 #include <future>
@@ -178,6 +179,40 @@ TEST(Client, AStopCancelsAStreamThatIsBeingRead) {
   reading.wait();
   stop.request_stop();
   EXPECT_EQ(read.get().error().code, Code::kCancelled);
+}
+
+// A listener whose queue is full lets further connects hang, as a host that drops packets does.
+class FullListener {
+ public:
+  FullListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(fd_.get(), 0), 0);
+    while (auto fd = ConnectTo("127.0.0.1", port(), 100ms, {})) queued_.push_back(std::move(*fd));
+  }
+  uint16_t port() const { return *LocalPort(fd_.get()); }
+
+ private:
+  io::UniqueFd fd_;
+  std::vector<io::UniqueFd> queued_;
+};
+
+TEST(Client, AConnectThatHangsTimesOutOrIsCancelled) {
+  const FullListener listener;
+  const auto hasty = Client::Make({.connect_timeout = 50ms});
+  EXPECT_EQ(hasty->Send({.url = UrlOf(listener.port())}).error().code, Code::kTimeout);
+  const auto patient = Client::Make({.connect_timeout = 60s});
+  std::stop_source stop;
+  std::latch calling(1);
+  InBackground call([&] {
+    calling.count_down();
+    return patient->Send({.url = UrlOf(listener.port())}, stop.get_token());
+  });
+  calling.wait();
+  stop.request_stop();
+  EXPECT_EQ(call.get().error().code, Code::kCancelled);
 }
 
 TEST(Client, TimesOutWithoutProgress) {

@@ -82,9 +82,12 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  // 0: the kernel picks; see Server::port
   std::optional<TlsServerOptions> tls;
-  int threads = 16;               // handlers that may run at once; further requests queue
+  // Handlers that may run at once; further requests queue. One that waits for a slow body holds a
+  // thread, an idle connection or a Stream does not.
+  int threads = 16;
   size_t max_connections = 4096;  // beyond: closed at accept
   size_t max_header_bytes = 64 << 10;
+  // From the connection, or from the first byte of a later request, to the end of the head.
   std::chrono::seconds header_timeout{30};
   std::chrono::seconds body_timeout{60};   // without progress
   std::chrono::seconds write_timeout{60};  // without progress

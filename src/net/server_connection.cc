@@ -86,7 +86,7 @@ void ServerConnection::Shake() {
       return Close();
     case IoState::kFailed:
       LogDebug("TLS handshake failed", {{"remote", remote_}, {"error", transport_->error()}});
-      return Close();
+      return Linger();  // the alert that says why is on its way
   }
 }
 
@@ -96,7 +96,8 @@ void ServerConnection::AwaitRequest() {
   head_begun_ = false;
   parser_ = nullptr;
   input_.Shrink();
-  loop_->SetDeadline(this, host_.options().idle_timeout);
+  const ServerOptions& options = host_.options();
+  loop_->SetDeadline(this, served_ ? options.idle_timeout : options.header_timeout);
   Watch(EPOLLIN | EPOLLRDHUP);
   if (!input_.empty() && ParseHead()) return;
   if (transport_->HasBuffered()) ReadHead();
@@ -140,6 +141,7 @@ bool ServerConnection::ParseHead() {
   }
   exchange_ = std::move(*exchange);
   state_ = State::kHandling;
+  served_ = true;
   loop_->ClearDeadline(this);
   Watch(EPOLLRDHUP | EPOLLONESHOT);
   host_.Dispatch(shared_from_this());
@@ -275,8 +277,8 @@ void ServerConnection::StopGently() {
     case State::kHandling:
       return exchange_->RequestStop();
     case State::kStreaming:
-      exchange_->RequestStop();
-      return aftermath_.stream->Close();
+      aftermath_.stream->Close();
+      return exchange_->RequestStop();
     case State::kLingering:
     case State::kClosed:
       return;
@@ -298,11 +300,11 @@ void ServerConnection::Close() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
   loop_->Remove(transport_->fd(), this);
-  if (exchange_) exchange_->RequestStop();
   if (aftermath_.stream) {
     aftermath_.stream->SetWake(nullptr);
     aftermath_.stream->Close();
   }
+  if (exchange_) exchange_->RequestStop();
   ::shutdown(transport_->fd(), SHUT_RDWR);
   host_.Forget(this);
 }

@@ -90,6 +90,7 @@ class ServerConnection : public EventLoop::Watcher,
   std::unique_ptr<MessageParser> parser_;  // while reading a head
   std::unique_ptr<Exchange> exchange_;     // while handling and streaming
   bool head_begun_ = false;
+  bool served_ = false;  // at least one request
 
   // While streaming.
   Aftermath aftermath_;

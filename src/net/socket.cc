@@ -143,7 +143,7 @@ Result<io::UniqueFd> AcceptNext(int listener, std::string* remote) {
 Result<io::UniqueFd> ConnectTo(const std::string& host, uint16_t port,
                                std::chrono::milliseconds timeout, const std::stop_token& stop) {
   const std::string what = "connect to " + Endpoint(host, port);
-  const auto resolved = Resolve(host, port, AI_ADDRCONFIG);
+  const auto resolved = Resolve(host, port, 0);
   if (!resolved) return resolved.error().Within(what);
   Error last{Code::kUnavailable, "the name has no address"};
   for (const addrinfo* address = resolved->get(); address != nullptr; address = address->ai_next) {

@@ -71,12 +71,36 @@ std::string NameEntry(const X509_NAME* name, int index) {
   return text;
 }
 
+// What a browser or curl shows to somebody who forgot the s in https.
+constexpr std::string_view kUseHttps =
+    "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    "this port speaks HTTPS: use https:// in the URL\n";
+
+// Whether the reason of a TLS error is an alert by which the other side refuses a certificate.
+bool RefusesCertificate(int reason) {
+  switch (reason - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class TlsTransport : public Transport {
  public:
   TlsTransport(io::UniqueFd fd, SslPtr ssl) : Transport(std::move(fd)), ssl_(std::move(ssl)) {}
 
   IoStep Handshake() override {
-    return Step([&](size_t*) { return SSL_do_handshake(ssl_.get()); });
+    const IoStep step = Step([&](size_t*) { return SSL_do_handshake(ssl_.get()); });
+    if (spoke_plain_http_) ::send(fd(), kUseHttps.data(), kUseHttps.size(), MSG_NOSIGNAL);
+    return step;
   }
 
   IoStep Read(std::span<char> buffer) override {
@@ -156,11 +180,15 @@ class TlsTransport : public Transport {
       return {Code::kUnauthorized, "the other side's certificate does not verify: " +
                                        std::string(X509_verify_cert_error_string(verdict))};
     }
-    return OpenSslError(Code::kUnavailable, "TLS connection");
+    const int reason = ERR_GET_REASON(ERR_peek_error());
+    spoke_plain_http_ = reason == SSL_R_HTTP_REQUEST;
+    if (!RefusesCertificate(reason)) return OpenSslError(Code::kUnavailable, "TLS connection");
+    return OpenSslError(Code::kUnauthorized, "the other side refuses our certificate");
   }
 
   SslPtr ssl_;
   bool broken_ = false;
+  bool spoke_plain_http_ = false;
 };
 
 // The certificates of a PEM text, each given to `take`; false when there is none.

@@ -2,11 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <future>
-
 #include "base/strings.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "net/testing/raw_peer.h"
 
 namespace leat::net {
 namespace {
@@ -92,7 +91,37 @@ TEST_F(TlsTest, EndsTheHandshakeOfAClientWithAForeignCertificate) {
   const auto forged = IssueCertificate(
       *other,
       {.common_name = "kubernetes-admin", .organizations = {"system:masters"}, .server = false});
-  EXPECT_FALSE(Ask({.ca_pem = ca_.certificate_pem, .identity = *forged}));
+  const auto answer = Ask({.ca_pem = ca_.certificate_pem, .identity = *forged});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kUnauthorized) << answer.error().message;
+}
+
+TEST_F(TlsTest, TellsAClientThatForgotTheS) {
+  RawPeer peer(server_->port());
+  peer.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string answer = peer.HearAll();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.0 400 ")) << answer;
+  EXPECT_NE(answer.find("use https://"), std::string::npos);
+}
+
+TEST_F(TlsTest, StreamsFromAnOutbox) {
+  auto outbox = std::make_shared<Outbox>();
+  auto server = Server::Start(
+      {.tls = TlsServerOptions{.identity = identity_}},
+      [&](ServerRequest&, ResponseWriter& response) { response.Stream(200, outbox); });
+  ASSERT_TRUE(server);
+  const auto client = Client::Make({.tls = {.ca_pem = ca_.certificate_pem}});
+  auto response =
+      client->Send({.url = {.scheme = "https", .host = "127.0.0.1", .port = (*server)->port()}});
+  ASSERT_TRUE(response) << response.error().message;
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string line = std::string(static_cast<size_t>(i) * 100, 'x') + "\n";
+    expected += line;
+    outbox->Push(line);
+  }
+  outbox->Close();
+  EXPECT_TRUE((*response)->ReadAll().value_or("failed") == expected);
 }
 
 TEST_F(TlsTest, CarriesALargeUpload) {

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include "io/file.h"
 
 namespace leat::net {
 namespace {
+
+// Longer waits would overflow what poll(2) and clocks can say.
+constexpr std::chrono::hours kForever{24};
 
 class PlainTransport : public Transport {
  public:
@@ -79,13 +83,14 @@ std::unique_ptr<Transport> MakePlainTransport(io::UniqueFd fd) {
 }
 
 Result<short> WaitFor(const Transport& transport, short events, const Patience& patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience.timeout;
+  const auto timeout = std::min<std::chrono::milliseconds>(patience.timeout, kForever);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
     if (patience.stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd wait{transport.fd(), events, 0};
-    const int n = ::poll(&wait, 1, std::max<int>(0, static_cast<int>(left.count())));
+    const int n = ::poll(&wait, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX)));
     if (n > 0) return wait.revents;
     if (n < 0 && errno != EINTR) return io::ErrnoError(errno, "poll");
     if (n == 0) {
