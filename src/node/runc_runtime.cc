@@ -200,7 +200,7 @@ class RuncRuntime : public ContainerRuntime {
     while (IsRunning(*parsed)) {
       if (std::chrono::steady_clock::now() > gone_by)
         return Error{Code::kTimeout, "container " + id + " does not end after SIGKILL"};
-      AwaitChange(milliseconds(100), {});
+      RealClock().SleepFor(milliseconds(10), {});  // conmon is about to write the exit file
     }
     return {};
   }
@@ -221,7 +221,6 @@ class RuncRuntime : public ContainerRuntime {
   }
 
   void AwaitChange(nanoseconds timeout, const std::stop_token& stop) override {
-    // Many threads may wait and one reads the events away, so each looks again soon.
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (!stop.stop_requested()) {
       const auto left = deadline - std::chrono::steady_clock::now();

@@ -111,7 +111,8 @@ class ContainerRuntime {
   virtual Status Kill(const std::string& id) = 0;
   virtual Status RemoveContainer(const std::string& id) = 0;  // an ended one
   virtual Result<std::vector<ContainerStatus>> ListContainers(const std::string& sandbox_id) = 0;
-  // Blocks until some container's state may have changed (an exit file appeared), the timeout, or stop.
+  // Blocks until some container's state may have changed (an exit file appeared), the timeout, or
+  // stop. For one thread at a time: what it is told of, others are not.
   virtual void AwaitChange(std::chrono::nanoseconds timeout, const std::stop_token& stop) = 0;
   // Moves the log file aside and has the holder write a fresh one.
   virtual Status ReopenLog(const std::string& id) = 0;

@@ -1,0 +1,271 @@
+#include "node/pod_sync.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "api/meta.h"
+#include "base/log.h"
+#include "io/file.h"
+#include "node/container_config.h"
+#include "node/pod_log.h"
+
+namespace leat::node {
+
+using reconcile::EventType;
+using reconcile::Outcome;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr nanoseconds kRetryStart = seconds(5);
+constexpr size_t kMaxMessage = 4096;
+constexpr int kFallbackLines = 80;
+constexpr size_t kFallbackBytes = 2048;
+
+bool HasEnded(const json::Value& pod) {
+  const std::string_view phase = pod["status"]["phase"].AsString();
+  return phase == "Succeeded" || phase == "Failed";
+}
+
+const json::Value& ContainerNamed(const json::Value& pod, const std::string& name) {
+  for (const char* list : {"containers", "initContainers"})
+    for (const json::Value& container : pod["spec"][list].Items())
+      if (container["name"].AsString() == name) return container;
+  static const json::Value kNone;
+  return kNone;
+}
+
+}  // namespace
+
+struct PodSync::Pod {
+  json::Value object;
+  std::string uid;
+  std::string address;
+  Runs runs;
+  WaitingReasons waiting;
+  bool retry = false;  // something failed that may work later
+};
+
+PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
+                 ContainerRuntime& runtime, AddressBook& addresses)
+    : node_name_(std::move(node_name)),
+      dirs_(std::move(dirs)),
+      client_(client),
+      clock_(clock),
+      runtime_(runtime),
+      addresses_(addresses),
+      events_(client, clock, "node") {}
+
+Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token&) {
+  auto object = client_.Get(api::gvr::kPods, key);
+  if (!object && object.error().code == Code::kNotFound) {
+    if (auto removed = RemoveOrphans(); !removed) return removed.error();
+    return Outcome{};
+  }
+  if (!object) return object.error();
+  if ((*object)["spec"]["nodeName"].AsString() != node_name_) return Outcome{};
+  Pod pod{.object = std::move(*object), .uid = {}, .address = {}, .runs = {}, .waiting = {}};
+  pod.uid = UidOf(pod.object);
+  pod.address = addresses_.AddressOf(pod.object);
+  auto containers = runtime_.ListContainers(pod.uid);
+  if (!containers) return containers.error();
+  pod.runs = GroupRuns(std::move(*containers));
+  if (api::IsBeingDeleted(pod.object)) return End(pod);
+  if (HasEnded(pod.object)) return Outcome{};
+  return Run(pod);
+}
+
+Result<Outcome> PodSync::Run(Pod& pod) {
+  const PodPlan plan = PlanPod(pod.object, pod.runs, clock_.Now());
+  if (plan.finished) {
+    const seconds grace(pod.object["spec"]["terminationGracePeriodSeconds"].AsInt(30));
+    WallTime last_end{};
+    for (const auto& [name, runs] : pod.runs) last_end = std::max(last_end, runs.back().finished_at);
+    auto ended = EndContainers(pod, last_end + grace);
+    if (!ended) return ended.error();
+    if (!*ended) return Outcome{seconds(1)};
+    if (auto written = WriteStatus(pod, plan.finished); !written) return written.error();
+    if (auto stopped = runtime_.StopSandbox(pod.uid); !stopped) return stopped.error();
+    return Outcome{};
+  }
+
+  auto peers = client_.List(api::gvr::kPods, {.ns = pod.object["metadata"]["namespace"].Str()});
+  if (!peers) return peers.error();
+  // Written in place: the file is bound into containers, which would keep a replaced one.
+  if (auto made = io::MakeDirs(dirs_.Pod(pod.uid), 0700); !made) return made.error();
+  const std::string hosts = HostsFile(pod.object, pod.address, peers->items);
+  if (const auto present = io::ReadFile(dirs_.Hosts(pod.uid)); !present || *present != hosts)
+    if (auto written = io::WriteFile(dirs_.Hosts(pod.uid), hosts, 0644); !written)
+      return written.error();
+
+  auto volumes = PrepareVolumes(pod.object, dirs_, client_);
+  if (!volumes) {
+    events_.Record(pod.object, EventType::kWarning, "FailedMount", volumes.error().message);
+    pod.retry = true;
+  } else if (!plan.start.empty()) {
+    auto sandbox = runtime_.RunSandbox(
+        {.pod_uid = pod.uid,
+         .ns = pod.object["metadata"]["namespace"].Str(),
+         .pod_name = pod.object["metadata"]["name"].Str(),
+         .hostname = HostnameOf(pod.object),
+         .address = pod.address,
+         .hosts_file = dirs_.Hosts(pod.uid),
+         .share_pid = pod.object["spec"]["shareProcessNamespace"].AsBool(),
+         .host_pid = pod.object["spec"]["hostPID"].AsBool(),
+         .host_ipc = pod.object["spec"]["hostIPC"].AsBool()});
+    if (!sandbox) {
+      events_.Record(pod.object, EventType::kWarning, "FailedCreatePodSandBox", sandbox.error().message);
+      return sandbox.error();
+    }
+    for (const PodPlan::Start& start : plan.start) StartContainer(pod, start, *volumes);
+    auto containers = runtime_.ListContainers(pod.uid);
+    if (!containers) return containers.error();
+    pod.runs = GroupRuns(std::move(*containers));
+  }
+  if (auto written = WriteStatus(pod, std::nullopt); !written) return written.error();
+  Outcome next{plan.look_again};
+  if (pod.retry) next.again_after = std::min(next.again_after.value_or(kRetryStart), kRetryStart);
+  // What was just started may have ended before anyone watched.
+  if (!plan.start.empty() && !pod.retry) next.again_after = std::chrono::milliseconds(50);
+  return next;
+}
+
+void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes) {
+  const json::Value& container = *start.container;
+  const std::string name = container["name"].Str();
+  const auto wait = [&](const char* reason, const Error& error) {
+    pod.waiting[name] = {reason, error.message};
+    pod.retry = true;
+    events_.Record(pod.object, EventType::kWarning, "Failed", error.message);
+  };
+  const std::string reference = container["image"].Str();
+  auto image = runtime_.ResolveImage(reference);
+  if (!image) return wait("ErrImagePull", image.error());
+  auto config = MakeContainerConfig({.pod = pod.object,
+                                     .container = container,
+                                     .attempt = start.attempt,
+                                     .image = *image,
+                                     .volumes = volumes},
+                                    dirs_, client_);
+  if (!config) return wait("CreateContainerConfigError", config.error());
+  // Of the runs before, only the last is kept: its log is `kubectl logs --previous`.
+  if (const auto runs = pod.runs.find(name); runs != pod.runs.end())
+    for (size_t i = 0; i + 1 < runs->second.size(); ++i) (void)runtime_.RemoveContainer(runs->second[i].id);
+  const auto began = clock_.Monotonic();
+  auto id = runtime_.StartContainer(pod.uid, *config);
+  if (!id && id.error().code == Code::kInvalid) {  // counts as a run: policies apply
+    events_.Record(pod.object, EventType::kWarning, "Failed",
+                   fmt::format("Error: failed to start container {}: {}", name, id.error().message));
+    return;
+  }
+  if (!id) return wait("RunContainerError", id.error());
+  LogInfo("container started",
+          {{"pod", api::NameOf(pod.object).ToString()},
+           {"container", name},
+           {"attempt", start.attempt},
+           {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - began).count()}});
+  events_.Record(pod.object, EventType::kNormal, "Started", "Started container " + name);
+}
+
+Result<bool> PodSync::EndContainers(const Pod& pod, WallTime deadline) {
+  const bool kill = clock_.Now() >= deadline;
+  bool all_ended = true;
+  for (const auto& [name, runs] : pod.runs) {
+    const ContainerStatus& run = runs.back();
+    if (run.state == ContainerState::kExited) continue;
+    all_ended = false;
+    const Status done = kill ? runtime_.Kill(run.id) : runtime_.Terminate(run.id);
+    if (!done) return done.error();
+  }
+  return all_ended;
+}
+
+Result<Outcome> PodSync::End(Pod& pod) {
+  const auto deadline = ParseTime(pod.object["metadata"]["deletionTimestamp"].AsString());
+  const WallTime by = deadline ? *deadline : clock_.Now();
+  auto ended = EndContainers(pod, by);
+  if (!ended) return ended.error();
+  if (!*ended) {
+    const nanoseconds left = by - clock_.Now();
+    return Outcome{std::clamp<nanoseconds>(left, std::chrono::milliseconds(20), seconds(1))};
+  }
+  // Watchers see how it ended before the object goes.
+  const PodPlan plan = PlanPod(pod.object, pod.runs, clock_.Now());
+  const bool began = !pod.runs.empty() && !HasEnded(pod.object);
+  if (began)
+    if (auto written = WriteStatus(pod, plan.finished ? plan.finished : std::optional<std::string>("Failed"));
+        !written && written.error().code != Code::kNotFound)
+      return written.error();
+  if (auto forgotten = Forget(pod.uid); !forgotten) return forgotten.error();
+  auto deleted = client_.Delete(api::gvr::kPods, api::NameOf(pod.object),
+                                {.grace_period_seconds = 0, .uid = pod.uid});
+  if (!deleted && deleted.error().code != Code::kNotFound && deleted.error().code != Code::kConflict)
+    return deleted.error();
+  return Outcome{};
+}
+
+Status PodSync::Forget(const std::string& uid) {
+  if (auto stopped = runtime_.StopSandbox(uid); !stopped) return stopped;
+  if (auto removed = RemoveVolumes(uid, dirs_); !removed) return removed;
+  if (auto removed = runtime_.RemoveSandbox(uid); !removed) return removed;
+  if (auto removed = io::RemoveTree(dirs_.Pod(uid)); !removed) return removed;
+  if (auto removed = io::RemoveTree(dirs_.Logs(uid)); !removed) return removed;
+  addresses_.Forget(uid);
+  return {};
+}
+
+Status PodSync::RemoveOrphans() {
+  auto pods = client_.List(api::gvr::kPods, {.field_selector = "spec.nodeName=" + node_name_});
+  if (!pods) return pods.error();
+  std::vector<std::string> known;
+  for (const json::Value& pod : pods->items) known.push_back(UidOf(pod));
+  std::vector<std::string> present;
+  if (auto sandboxes = runtime_.ListSandboxes(); sandboxes) present = *sandboxes;
+  if (const auto dirs = io::ListDir(dirs_.Root()); dirs)
+    present.insert(present.end(), dirs->begin(), dirs->end());
+  for (const std::string& uid : present)
+    if (std::find(known.begin(), known.end(), uid) == known.end())
+      if (auto forgotten = Forget(uid); !forgotten) return forgotten;
+  return {};
+}
+
+std::string PodSync::TerminationMessage(const Pod& pod, const ContainerStatus& run) const {
+  // The file is bound into the container, which can write but not replace it.
+  auto fd = io::OpenBeneath(dirs_.Pod(pod.uid), fmt::format("termination/{}_{}", run.name, run.attempt),
+                            O_RDONLY);
+  std::string message(kMaxMessage, '\0');
+  const ssize_t size = fd ? pread(fd->get(), message.data(), message.size(), 0) : 0;
+  message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
+  const bool fallback = ContainerNamed(pod.object, run.name)["terminationMessagePolicy"].AsString() ==
+                        "FallbackToLogsOnError";
+  if (message.empty() && fallback && run.exit_code != 0)
+    message = LogTail(dirs_.Log(pod.uid, run.name, run.attempt), kFallbackLines, kFallbackBytes);
+  return message;
+}
+
+Status PodSync::WriteStatus(const Pod& pod, const std::optional<std::string>& finished) {
+  std::map<std::string, std::string> messages;
+  for (const auto& [name, runs] : pod.runs)
+    for (const ContainerStatus& run : runs)
+      if (run.state == ContainerState::kExited) messages[run.id] = TerminationMessage(pod, run);
+  const json::Value status = PodStatus({.pod = pod.object,
+                                        .runs = pod.runs,
+                                        .waiting = pod.waiting,
+                                        .messages = messages,
+                                        .pod_ip = pod.address,
+                                        .host_ip = "127.0.0.1",
+                                        .finished = finished},
+                                       clock_.Now());
+  if (status == pod.object["status"]) return {};
+  json::Value updated = pod.object;
+  updated.Set("status", status);
+  auto written = client_.UpdateStatus(api::gvr::kPods, updated);
+  if (!written) return written.error();
+  return {};
+}
+
+}  // namespace leat::node

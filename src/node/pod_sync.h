@@ -1,0 +1,51 @@
+// The node's reconciler: brings one pod's containers to what its object asks for.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "api/object_client.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "node/addresses.h"
+#include "node/pod_dirs.h"
+#include "node/pod_plan.h"
+#include "node/runtime.h"
+#include "node/volumes.h"
+#include "reconcile/controller.h"
+#include "reconcile/events.h"
+
+namespace leat::node {
+
+class PodSync : public reconcile::Reconciler {
+ public:
+  PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
+          ContainerRuntime& runtime, AddressBook& addresses);
+
+  Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
+                                       const std::stop_token& stop) override;
+  // Ends and removes what is left of pods whose objects are gone (or were replaced): those that were
+  // deleted while no Leat ran.
+  Status RemoveOrphans();
+
+ private:
+  struct Pod;  // one reconcile's view
+  Result<reconcile::Outcome> Run(Pod& pod);
+  Result<reconcile::Outcome> End(Pod& pod);  // it is being deleted
+  // Ends what still runs: SIGTERM, and SIGKILL once `deadline` has passed. True when nothing runs.
+  Result<bool> EndContainers(const Pod& pod, WallTime deadline);
+  void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
+  Status WriteStatus(const Pod& pod, const std::optional<std::string>& finished);
+  Status Forget(const std::string& uid);
+  std::string TerminationMessage(const Pod& pod, const ContainerStatus& run) const;
+
+  const std::string node_name_;
+  const PodDirs dirs_;
+  api::ObjectClient& client_;
+  Clock& clock_;
+  ContainerRuntime& runtime_;
+  AddressBook& addresses_;
+  reconcile::EventRecorder events_;
+};
+
+}  // namespace leat::node
