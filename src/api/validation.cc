@@ -21,10 +21,11 @@ std::vector<FieldError> ValidateObject(const Type& type, const TypeVersion& vers
       old = &old_pod;
     }
     CheckPod(object, old, errors);
-  } else if (type.group == "apiextensions.k8s.io" && type.kind == "CustomResourceDefinition")
+  } else if (type.group == "apiextensions.k8s.io" && type.kind == "CustomResourceDefinition") {
     CheckDefinition(object, old, errors);
-  else
+  } else {
     CheckSmallKind(type, object, old, errors);
+  }
   return errors;
 }
 
