@@ -1,29 +1,277 @@
 #include "awsserver/log_store.h"
 
+#include <algorithm>
+
+#include "awsserver/log_query.h"
+#include "base/log.h"
+#include "db/database.h"
+
 namespace leat::awsserver {
 namespace {
 
-// Keeps nothing.
-class EmptyLogStore : public LogStore {
+// A stream whose log_group is null is deleted; its events are still to be removed.
+constexpr char kSchema[] = R"(
+CREATE TABLE groups (
+  name TEXT PRIMARY KEY,
+  creation_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  log_group TEXT,
+  name TEXT NOT NULL,
+  creation_ms INTEGER NOT NULL,
+  first_ms INTEGER NOT NULL DEFAULT 0,
+  last_ms INTEGER NOT NULL DEFAULT 0,
+  last_ingestion_ms INTEGER NOT NULL DEFAULT 0,
+  stored_bytes INTEGER NOT NULL DEFAULT 0,
+  position INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (log_group, name)
+);
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  timestamp_ms INTEGER NOT NULL,
+  ingestion_ms INTEGER NOT NULL,
+  message BLOB NOT NULL
+);
+CREATE INDEX events_by_time ON events (stream, timestamp_ms);
+)";
+
+// Events removed in one transaction: few enough that appends do not wait long behind it.
+constexpr int64_t kRemovedAtOnce = 20'000;
+
+Status MakeGroup(db::Connection& connection, const std::string& group, int64_t now_ms) {
+  return connection.Prepare("INSERT OR IGNORE INTO groups VALUES (?1, ?2)")
+      .Bind(1, group)
+      .Bind(2, now_ms)
+      .Run();
+}
+
+Status MakeStream(db::Connection& connection, const std::string& group, const std::string& stream,
+                  int64_t now_ms) {
+  return connection
+      .Prepare("INSERT OR IGNORE INTO streams (log_group, name, creation_ms) VALUES (?1, ?2, ?3)")
+      .Bind(1, group)
+      .Bind(2, stream)
+      .Bind(3, now_ms)
+      .Run();
+}
+
+Status RequireGroup(db::Connection& connection, const std::string& group) {
+  const auto found =
+      connection.Prepare("SELECT 1 FROM groups WHERE name = ?1").Bind(1, group).Step();
+  if (!found) return found.error();
+  if (!*found) return NoSuchGroup();
+  return {};
+}
+
+// Adds the events that were not seen before to a stream that exists.
+Status AppendTo(db::Connection& connection, const std::string& group, const std::string& stream,
+                const std::vector<NewLogEvent>& events, int64_t now_ms) {
+  db::Statement& find = connection.Prepare(
+      "SELECT id, position, first_ms, last_ms, stored_bytes, last_ingestion_ms FROM streams"
+      " WHERE log_group = ?1 AND name = ?2");
+  const auto found = find.Bind(1, group).Bind(2, stream).Step();
+  if (!found) return found.error();
+  if (!*found) return NoSuchStream();
+  const int64_t id = find.Int(0);
+  int64_t position = find.Int(1), first_ms = find.Int(2), last_ms = find.Int(3);
+  int64_t bytes = find.Int(4);
+  bool has_events = find.Int(5) != 0;
+  find.Reset();
+
+  db::Statement& insert = connection.Prepare(
+      "INSERT INTO events (stream, timestamp_ms, ingestion_ms, message) VALUES (?1, ?2, ?3, ?4)");
+  bool added = false;
+  for (const NewLogEvent& event : events) {
+    if (event.position != 0 && event.position <= position) continue;
+    insert.Bind(1, id).Bind(2, event.timestamp_ms).Bind(3, now_ms).BindBlob(4, event.message);
+    if (auto done = insert.Run(); !done) return done;
+    position = std::max(position, event.position);
+    first_ms = has_events ? std::min(first_ms, event.timestamp_ms) : event.timestamp_ms;
+    last_ms = has_events ? std::max(last_ms, event.timestamp_ms) : event.timestamp_ms;
+    bytes += static_cast<int64_t>(event.message.size());
+    has_events = added = true;
+  }
+  if (!added) return {};
+  return connection
+      .Prepare(
+          "UPDATE streams SET position = ?2, first_ms = ?3, last_ms = ?4, stored_bytes = ?5,"
+          " last_ingestion_ms = ?6 WHERE id = ?1")
+      .Bind(1, id)
+      .Bind(2, position)
+      .Bind(3, first_ms)
+      .Bind(4, last_ms)
+      .Bind(5, bytes)
+      .Bind(6, now_ms)
+      .Run();
+}
+
+Status Doom(db::Connection& connection, const std::vector<LogStreamRow>& streams) {
+  for (const LogStreamRow& stream : streams) {
+    db::Statement& doom = connection.Prepare("UPDATE streams SET log_group = NULL WHERE id = ?1");
+    if (auto done = doom.Bind(1, stream.id).Run(); !done) return done;
+  }
+  return {};
+}
+
+class SqliteLogStore : public LogStore {
  public:
-  Status Append(const std::string&, const std::string&,
-                const std::vector<NewLogEvent>&) override {
-    return Error{Code::kUnimplemented, "logs are not kept yet"};
+  SqliteLogStore(std::unique_ptr<db::Database> db, Clock& clock)
+      : db_(std::move(db)), clock_(clock) {}
+
+  Status Append(const std::string& group, const std::string& stream,
+                const std::vector<NewLogEvent>& events) override {
+    const int64_t now_ms = NowMs();
+    return db_->Write([&, now_ms](db::Connection& connection) -> Status {
+      if (auto made = MakeGroup(connection, group, now_ms); !made) return made;
+      if (auto made = MakeStream(connection, group, stream, now_ms); !made) return made;
+      return AppendTo(connection, group, stream, events, now_ms);
+    });
   }
-  int64_t Position(const std::string&, const std::string&) override { return 0; }
-  Result<std::vector<LogEvent>> Query(const LogQuery&) override {
-    return Error{Code::kNotFound, "The specified log group does not exist."};
+
+  int64_t Position(const std::string& group, const std::string& stream) override {
+    int64_t position = 0;
+    auto read = db_->Read([&](db::Connection& connection) -> Status {
+      db::Statement& find =
+          connection.Prepare("SELECT position FROM streams WHERE log_group = ?1 AND name = ?2");
+      const auto found = find.Bind(1, group).Bind(2, stream).Step();
+      if (!found) return found.error();
+      if (*found) position = find.Int(0);
+      find.Reset();
+      return {};
+    });
+    if (!read) LogError("log position unknown", {{"stream", stream}, {"error", read.error()}});
+    return position;
   }
-  Result<std::vector<LogStreamInfo>> Streams(const std::string&, const std::string&) override {
-    return Error{Code::kNotFound, "The specified log group does not exist."};
+
+  Result<std::vector<LogEvent>> Query(const LogQuery& query) override {
+    std::vector<LogEvent> events;
+    auto read = db_->Read([&](db::Connection& connection) -> Status {
+      auto found = ReadEvents(connection, query);
+      if (!found) return found.error();
+      events = std::move(*found);
+      return {};
+    });
+    if (!read) return read.error();
+    return events;
   }
-  Status DeleteStreams(const std::string&, const std::string&) override { return {}; }
+
+  Result<std::vector<LogGroupInfo>> Groups(const std::string& prefix) override {
+    std::vector<LogGroupInfo> groups;
+    auto read = db_->Read([&](db::Connection& connection) -> Status {
+      db::Statement& select = connection.Prepare(
+          "SELECT name, creation_ms, (SELECT coalesce(sum(stored_bytes), 0) FROM streams"
+          " WHERE log_group = groups.name) FROM groups WHERE name >= ?1 ORDER BY name");
+      auto row = select.Bind(1, prefix).Step();
+      for (; row && *row && select.Text(0).starts_with(prefix); row = select.Step())
+        groups.push_back({std::string(select.Text(0)), select.Int(1), select.Int(2)});
+      if (!row) return row.error();
+      select.Reset();
+      return {};
+    });
+    if (!read) return read.error();
+    return groups;
+  }
+
+  Result<std::vector<LogStreamInfo>> Streams(const std::string& group,
+                                             const std::string& prefix) override {
+    std::vector<LogStreamInfo> streams;
+    auto read = db_->Read([&](db::Connection& connection) -> Status {
+      auto rows = FindStreams(connection, group, prefix);
+      if (!rows) return rows.error();
+      for (LogStreamRow& row : *rows) streams.push_back(std::move(row.info));
+      return {};
+    });
+    if (!read) return read.error();
+    return streams;
+  }
+
+  Status CreateGroup(const std::string& group) override {
+    return db_->Write([&](db::Connection& connection) -> Status {
+      if (auto made = MakeGroup(connection, group, NowMs()); !made) return made;
+      if (connection.Changes() > 0) return {};
+      return Error{Code::kAlreadyExists, "The specified log group already exists"};
+    });
+  }
+
+  Status CreateStream(const std::string& group, const std::string& stream) override {
+    return db_->Write([&](db::Connection& connection) -> Status {
+      if (auto there = RequireGroup(connection, group); !there) return there;
+      if (auto made = MakeStream(connection, group, stream, NowMs()); !made) return made;
+      if (connection.Changes() > 0) return {};
+      return Error{Code::kAlreadyExists, "The specified log stream already exists"};
+    });
+  }
+
+  Status DeleteStreams(const std::string& group, const std::string& prefix) override {
+    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
+      auto streams = FindStreams(connection, group, prefix);
+      if (!streams && streams.error().code == Code::kNotFound) return {};
+      if (!streams) return streams.error();
+      return Doom(connection, *streams);
+    });
+    if (!doomed) return doomed;
+    return RemoveDoomed();
+  }
+
+  Status DeleteStream(const std::string& group, const std::string& stream) override {
+    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
+      auto streams = FindStreams(connection, group, stream);
+      if (!streams) return streams.error();
+      std::erase_if(*streams, [&](const LogStreamRow& row) { return row.info.name != stream; });
+      if (streams->empty()) return NoSuchStream();
+      return Doom(connection, *streams);
+    });
+    if (!doomed) return doomed;
+    return RemoveDoomed();
+  }
+
+  Status DeleteGroup(const std::string& group) override {
+    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
+      auto streams = FindStreams(connection, group, "");
+      if (!streams) return streams.error();
+      if (auto done = Doom(connection, *streams); !done) return done;
+      return connection.Prepare("DELETE FROM groups WHERE name = ?1").Bind(1, group).Run();
+    });
+    if (!doomed) return doomed;
+    return RemoveDoomed();
+  }
+
+ private:
+  int64_t NowMs() {
+    using std::chrono::milliseconds;
+    return std::chrono::duration_cast<milliseconds>(clock_.Now().time_since_epoch()).count();
+  }
+
+  // Also finishes what a crash had interrupted.
+  Status RemoveDoomed() {
+    bool more = true;
+    while (more) {
+      auto removed = db_->Write([&](db::Connection& connection) -> Status {
+        db::Statement& events = connection.Prepare(
+            "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE stream IN"
+            " (SELECT id FROM streams WHERE log_group IS NULL) LIMIT ?1)");
+        if (auto done = events.Bind(1, kRemovedAtOnce).Run(); !done) return done;
+        more = connection.Changes() == kRemovedAtOnce;
+        if (more) return {};
+        return connection.Prepare("DELETE FROM streams WHERE log_group IS NULL").Run();
+      });
+      if (!removed) return removed;
+    }
+    return {};
+  }
+
+  const std::unique_ptr<db::Database> db_;
+  Clock& clock_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<LogStore>> LogStore::Open(const std::string&, Clock&) {
-  return std::unique_ptr<LogStore>(std::make_unique<EmptyLogStore>());
+Result<std::unique_ptr<LogStore>> LogStore::Open(const std::string& path, Clock& clock) {
+  auto db = db::Database::Open({.path = path, .migrations = {kSchema}, .full_sync = false});
+  if (!db) return db.error().Within("logs");
+  return std::unique_ptr<LogStore>(std::make_unique<SqliteLogStore>(std::move(*db), clock));
 }
 
 }  // namespace leat::awsserver

@@ -1,0 +1,157 @@
+#include "awsserver/log_store.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "io/file.h"
+
+namespace leat::awsserver {
+namespace {
+
+const std::string kGroup = "/aws/sagemaker/TrainingJobs";
+
+class LogStoreTest : public ::testing::Test {
+ protected:
+  LogStoreTest() { Open(); }
+  void Open() {
+    logs_.reset();
+    auto opened = LogStore::Open(dir_.path() + "/logs.sqlite", clock_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    logs_ = std::move(*opened);
+  }
+  void Append(const std::string& stream, const std::vector<NewLogEvent>& events) {
+    auto appended = logs_->Append(kGroup, stream, events);
+    EXPECT_TRUE(appended) << appended.error().message;
+  }
+  std::vector<LogEvent> Query(LogQuery query) {
+    query.group = kGroup;
+    auto events = logs_->Query(query);
+    EXPECT_TRUE(events) << events.error().message;
+    return events ? *events : std::vector<LogEvent>();
+  }
+  std::string Messages(LogQuery query) {
+    std::string all;
+    for (const LogEvent& event : Query(std::move(query))) all += event.message + " ";
+    return all;
+  }
+
+  io::TempDir dir_;
+  FakeClock clock_;
+  std::unique_ptr<LogStore> logs_;
+};
+
+TEST_F(LogStoreTest, AGroupThatNoOneWroteToDoesNotExist) {
+  auto events = logs_->Query({.group = kGroup});
+  ASSERT_FALSE(events);
+  EXPECT_EQ(events.error().code, Code::kNotFound);
+  EXPECT_EQ(events.error().message, "The specified log group does not exist.");
+  EXPECT_EQ(logs_->Position(kGroup, "a"), 0);
+}
+
+TEST_F(LogStoreTest, EventsSurviveARestart) {
+  Append("a", {{1000, 5, "one"}, {1001, 6, "two"}});
+  Open();
+  EXPECT_EQ(Messages({}), "one two ");
+  EXPECT_EQ(logs_->Position(kGroup, "a"), 6);
+}
+
+TEST_F(LogStoreTest, AReaderMayStartAgainAnywhereEarlier) {
+  Append("a", {{1000, 5, "one"}, {1001, 6, "two"}});
+  Append("a", {{1000, 5, "one"}, {1001, 6, "two"}, {1002, 7, "three"}});
+  EXPECT_EQ(Messages({}), "one two three ");
+}
+
+TEST_F(LogStoreTest, EventsWithoutPositionsAreNeverSkipped) {
+  Append("a", {{1000, 9, "placed"}});
+  Append("a", {{1000, 0, "x"}, {1000, 0, "x"}});
+  EXPECT_EQ(Messages({}), "placed x x ");
+  EXPECT_EQ(logs_->Position(kGroup, "a"), 9);
+}
+
+TEST_F(LogStoreTest, StreamsInterleaveByTime) {
+  Append("a", {{1000, 1, "a1"}, {1004, 2, "a2"}});
+  Append("b", {{1002, 1, "b1"}, {1004, 2, "b2"}});
+  EXPECT_EQ(Messages({}), "a1 b1 a2 b2 ");
+  EXPECT_EQ(Messages({.newest_first = true}), "b2 a2 b1 a1 ");
+}
+
+TEST_F(LogStoreTest, AQueryChoosesStreamsAndTimes) {
+  Append("job/algo-1", {{1000, 1, "a1"}, {2000, 2, "a2"}});
+  Append("job/algo-2", {{1500, 1, "b1"}});
+  Append("other/algo-1", {{1600, 1, "c1"}});
+  EXPECT_EQ(Messages({.stream_prefix = "job/"}), "a1 b1 a2 ");
+  EXPECT_EQ(Messages({.streams = {"job/algo-2", "other/algo-1", "nobody"}}), "b1 c1 ");
+  EXPECT_EQ(Messages({.start_ms = 1500, .end_ms = 2000}), "b1 c1 ");
+}
+
+TEST_F(LogStoreTest, CursorsPageThroughEverythingOnce) {
+  // More than the merge reads at once, with many events in one millisecond.
+  for (int i = 0; i < 3; ++i) {
+    std::vector<NewLogEvent> events;
+    for (int n = 0; n < 100; ++n) events.push_back({1000 + n / 10, n + 1, std::to_string(n)});
+    Append("s" + std::to_string(i), events);
+  }
+  for (const bool newest_first : {false, true}) {
+    LogQuery query{.limit = 7, .newest_first = newest_first};
+    std::vector<LogCursor> seen;
+    while (true) {
+      const auto page = Query(query);
+      if (page.empty()) break;
+      for (const LogEvent& event : page) seen.push_back(CursorOf(event));
+      (newest_first ? query.before : query.after) = seen.back();
+    }
+    EXPECT_EQ(seen.size(), 300u);
+    if (newest_first) std::reverse(seen.begin(), seen.end());
+    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  }
+}
+
+TEST_F(LogStoreTest, APageEndsBeforeItsBytesDo) {
+  Append("a", {{1, 1, "12345"}, {2, 2, "12345"}, {3, 3, "12345"}});
+  EXPECT_EQ(Query({.max_bytes = 10}).size(), 2u);
+  EXPECT_EQ(Query({.max_bytes = 1}).size(), 1u);  // never none
+}
+
+TEST_F(LogStoreTest, StreamsTellWhatTheyHold) {
+  Append("b", {{2000, 1, "xx"}});
+  Append("b", {{1000, 2, "yyy"}});
+  ASSERT_TRUE(logs_->CreateStream(kGroup, "a"));
+  const auto streams = logs_->Streams(kGroup, "");
+  ASSERT_TRUE(streams);
+  ASSERT_EQ(streams->size(), 2u);
+  EXPECT_EQ((*streams)[0].name, "a");
+  EXPECT_EQ((*streams)[0].last_ingestion_ms, 0);
+  EXPECT_EQ((*streams)[1].first_event_ms, 1000);
+  EXPECT_EQ((*streams)[1].last_event_ms, 2000);
+  EXPECT_EQ((*streams)[1].stored_bytes, 5);
+  EXPECT_EQ((*streams)[1].creation_ms, 1'600'000'000'000);
+}
+
+TEST_F(LogStoreTest, DeletedStreamsLeaveNothingBehind) {
+  std::vector<NewLogEvent> many(30'000, {1000, 0, "x"});
+  Append("job/algo-1", many);
+  Append("job2/algo-1", {{1000, 1, "kept"}});
+  ASSERT_TRUE(logs_->DeleteStreams(kGroup, "job/"));
+  EXPECT_EQ(Messages({}), "kept ");
+  Append("job/algo-1", {{1000, 1, "new"}});  // its positions start again
+  EXPECT_EQ(Messages({.stream_prefix = "job/"}), "new ");
+  EXPECT_TRUE(logs_->DeleteStreams("/no/such/group", ""));
+}
+
+TEST_F(LogStoreTest, GroupsAndStreamsAreMadeOnce) {
+  ASSERT_TRUE(logs_->CreateGroup("g"));
+  EXPECT_EQ(logs_->CreateGroup("g").error().code, Code::kAlreadyExists);
+  ASSERT_TRUE(logs_->CreateStream("g", "s"));
+  EXPECT_EQ(logs_->CreateStream("g", "s").error().code, Code::kAlreadyExists);
+  EXPECT_EQ(logs_->CreateStream("h", "s").error().code, Code::kNotFound);
+  ASSERT_TRUE(logs_->DeleteStream("g", "s"));
+  EXPECT_EQ(logs_->DeleteStream("g", "s").error().message,
+            "The specified log stream does not exist.");
+  ASSERT_TRUE(logs_->DeleteGroup("g"));
+  EXPECT_EQ(logs_->DeleteGroup("g").error().code, Code::kNotFound);
+  EXPECT_TRUE(logs_->Groups("")->empty());
+}
+
+}  // namespace
+}  // namespace leat::awsserver
