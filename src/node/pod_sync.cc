@@ -31,6 +31,14 @@ bool HasEnded(const json::Value& pod) {
   return phase == "Succeeded" || phase == "Failed";
 }
 
+// For a file that is bound into containers, which would keep a replaced one.
+Status WriteInPlace(const std::string& path, const std::string& text) {
+  if (const auto present = io::ReadFile(path); present && *present == text) return {};
+  auto fd = io::Open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (!fd) return fd.error();
+  return io::WriteAll(fd->get(), text);
+}
+
 const json::Value& ContainerNamed(const json::Value& pod, const std::string& name) {
   for (const char* list : {"containers", "initContainers"})
     for (const json::Value& container : pod["spec"][list].Items())
@@ -95,12 +103,9 @@ Result<Outcome> PodSync::Run(Pod& pod) {
 
   auto peers = client_.List(api::gvr::kPods, {.ns = pod.object["metadata"]["namespace"].Str()});
   if (!peers) return peers.error();
-  // Written in place: the file is bound into containers, which would keep a replaced one.
   if (auto made = io::MakeDirs(dirs_.Pod(pod.uid), 0700); !made) return made.error();
   const std::string hosts = HostsFile(pod.object, pod.address, peers->items);
-  if (const auto present = io::ReadFile(dirs_.Hosts(pod.uid)); !present || *present != hosts)
-    if (auto written = io::WriteFile(dirs_.Hosts(pod.uid), hosts, 0644); !written)
-      return written.error();
+  if (auto written = WriteInPlace(dirs_.Hosts(pod.uid), hosts); !written) return written.error();
 
   auto volumes = PrepareVolumes(pod.object, dirs_, client_);
   if (!volumes) {

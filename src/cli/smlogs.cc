@@ -1,0 +1,210 @@
+#include "cli/smlogs.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <set>
+#include <string>
+
+#include "aws/json_client.h"
+#include "base/clock.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "client/http_object_client.h"
+#include "client/kubeconfig.h"
+#include "net/client.h"
+
+namespace leat::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{500};
+constexpr char kLogGroup[] = "/aws/sagemaker/TrainingJobs";
+
+struct SmlogsFlags {
+  std::string kind, name;
+  std::string ns, context, kubeconfig;
+  std::string search_prefix;
+  bool follow = false;
+  bool hide_stream = false;
+};
+
+// Go's default format of a time, in the user's zone: "2020-01-28 17:19:43.244 -0800 PST".
+std::string GoTime(int64_t ms) {
+  const std::time_t whole = ms / 1000;
+  std::tm fields{};
+  localtime_r(&whole, &fields);
+  char date[64], zone[64];
+  std::strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &fields);
+  std::strftime(zone, sizeof zone, "%z %Z", &fields);
+  std::string fraction = fmt::format(".{:03}", ms % 1000);
+  while (fraction.ends_with('0')) fraction.pop_back();  // Go drops trailing zeros
+  if (fraction == ".") fraction.clear();
+  return fmt::format("{}{} {}", date, fraction, zone);
+}
+
+bool IsFinal(std::string_view status) {
+  return status == "Completed" || status == "Failed" || status == "Stopped";
+}
+
+class LogPrinter {
+ public:
+  LogPrinter(const SmlogsFlags& flags, api::ObjectClient& cluster, std::string default_namespace)
+      : flags_(flags), cluster_(cluster), ns_(flags.ns.empty() ? std::move(default_namespace) : flags.ns) {}
+
+  Status Run() {
+    auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+    if (!job) return job.error();
+    const json::Value& status = (*job)["status"];
+    const std::string job_name = status["sageMakerTrainingJobName"].AsString().empty()
+                                     ? (*job)["spec"]["trainingJobName"].Str()
+                                     : status["sageMakerTrainingJobName"].Str();
+    if (job_name.empty())
+      return Error{Code::kNotFound,
+                   fmt::format("trainingjob \"{}\" has no SageMaker job yet (status \"{}\"{}); look again in a "
+                               "moment", flags_.name, status["trainingJobStatus"].AsString(),
+                               status["additional"].AsString().empty()
+                                   ? ""
+                                   : ": " + status["additional"].Str())};
+    const std::string region = (*job)["spec"]["region"].Str();
+    std::fprintf(stderr,
+                 "\"%s\" has SageMaker TrainingJobName \"%s\" in region \"%s\", status \"%s\" and secondary "
+                 "status \"%s\"\n",
+                 flags_.name.c_str(), job_name.c_str(), region.c_str(),
+                 status["trainingJobStatus"].Str().c_str(), status["secondaryStatus"].Str().c_str());
+    if (auto ready = PrepareService(*job, region); !ready) return ready;
+    return Print(job_name);
+  }
+
+ private:
+  // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The key: the
+  // AWS chain, else Leat's in kube-system.
+  Status PrepareService(const json::Value& job, const std::string& region) {
+    service_ = {.endpoint = job["spec"]["sageMakerEndpoint"].Str(),
+                .region = region,
+                .signing_name = "logs",
+                .target_prefix = "Logs_20140328",
+                .credentials = {}};
+    net::ClientOptions options;
+    if (auto config = cluster_.Get(api::gvr::kConfigMaps, {"kube-public", "leat-aws"}); config) {
+      if (service_.endpoint.empty()) service_.endpoint = (*config)["data"]["endpoint"].Str();
+      options.tls.ca_pem = (*config)["data"]["ca.crt"].Str();
+    }
+    if (service_.endpoint.empty()) service_.endpoint = aws::FindEndpoint("logs", region);
+    http_ = net::Client::Make(std::move(options));
+    auto credentials = aws::FindCredentials();
+    if (credentials) {
+      service_.credentials = *credentials;
+      return {};
+    }
+    auto secret = cluster_.Get(api::gvr::kSecrets, {"kube-system", "leat-aws"});
+    if (!secret) return credentials.error();
+    const auto id = Base64Decode((*secret)["data"]["accessKeyId"].AsString());
+    const auto key = Base64Decode((*secret)["data"]["secretAccessKey"].AsString());
+    if (!id || !key) return Error{Code::kInvalid, "Secret kube-system/leat-aws is not readable"};
+    service_.credentials = {.access_key_id = *id, .secret_access_key = *key};
+    return {};
+  }
+
+  Status Print(const std::string& job_name) {
+    RealClock clock;
+    for (;;) {
+      // Asked before the events: once the job has ended, all of them are there.
+      bool ended = true;
+      if (flags_.follow) {
+        auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+        if (job) ended = IsFinal((*job)["status"]["trainingJobStatus"].AsString());
+        else if (job.error().code != Code::kNotFound) return job.error();
+      }
+      if (auto printed = PrintNew(job_name); !printed) return printed;
+      if (ended) return {};
+      clock.SleepFor(kPoll, {});
+    }
+  }
+
+  // Prints what was not printed before. Events come in order of time, so the last pages' time is
+  // where the next call starts, and its ids say which of them are known.
+  Status PrintNew(const std::string& job_name) {
+    json::Value input = json::Object(
+        {{"logGroupName", kLogGroup},
+         {"logStreamNamePrefix", job_name + "/" + flags_.search_prefix},
+         {"startTime", last_ms_}});
+    for (;;) {
+      auto page = aws::Call(*http_, service_, "FilterLogEvents", input);
+      if (!page && page.error().code == Code::kNotFound) return {};  // no group, no logs yet
+      if (!page) return page.error();
+      for (const json::Value& event : (*page)["events"].Items()) PrintEvent(event);
+      std::fflush(stdout);
+      if ((*page)["nextToken"].AsString().empty()) return {};
+      input.Set("nextToken", (*page)["nextToken"]);
+    }
+  }
+
+  void PrintEvent(const json::Value& event) {
+    const int64_t ms = event["timestamp"].AsInt();
+    const std::string id = event["eventId"].Str();
+    if (ms > last_ms_) {
+      last_ms_ = ms;
+      known_.clear();
+    }
+    if (ms == last_ms_ && !known_.insert(id).second) return;
+    const std::string message = event["message"].Str();
+    if (flags_.hide_stream)
+      std::printf("%s %s\n", GoTime(ms).c_str(), message.c_str());
+    else
+      std::printf("%s %s %s\n", event["logStreamName"].Str().c_str(), GoTime(ms).c_str(), message.c_str());
+  }
+
+  const SmlogsFlags& flags_;
+  api::ObjectClient& cluster_;
+  const std::string ns_;
+  aws::JsonService service_;
+  std::unique_ptr<net::Client> http_;
+  int64_t last_ms_ = 0;
+  std::set<std::string> known_;  // ids at last_ms_
+};
+
+Status RunSmlogs(const SmlogsFlags& flags) {
+  const std::string kind = Lower(flags.kind);
+  if (kind == "hyperparametertuningjob" || kind == "hyperparametertuningjobs")
+    return Error{Code::kInvalid,
+                 "a HyperParameterTuningJob has no logs of its own: use `kubectl smlogs trainingjob` with "
+                 "one of the TrainingJobs it made (kubectl get trainingjobs)"};
+  if (kind == "batchtransformjob" || kind == "batchtransformjobs")
+    return Error{Code::kUnimplemented, "BatchTransformJobs are not served yet"};
+  if (kind != "trainingjob" && kind != "trainingjobs")
+    return Error{Code::kInvalid, fmt::format("there are no SageMaker logs for \"{}\": use TrainingJob",
+                                             flags.kind)};
+  auto access = client::LoadKubeconfig(flags.kubeconfig, flags.context);
+  if (!access) return access.error();
+  auto cluster = client::MakeHttpObjectClient(*access);
+  if (!cluster) return cluster.error();
+  return LogPrinter(flags, **cluster, access->default_namespace).Run();
+}
+
+}  // namespace
+
+int SmlogsMain(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL);  // `kubectl smlogs ... | head` ends quietly
+  SmlogsFlags flags;
+  CLI::App app{"Shows the logs of a SageMaker job by its Kubernetes name", "kubectl smlogs"};
+  app.add_option("KIND", flags.kind, "TrainingJob")->required();
+  app.add_option("NAME", flags.name, "Name of the Kubernetes object")->required();
+  app.add_flag("-f,--follow", flags.follow, "Go on until the job has ended");
+  app.add_flag("--hide-log-stream-name", flags.hide_stream, "Leave out the log stream's name");
+  app.add_option("-p,--logSearchPrefix", flags.search_prefix, "Only streams that start so, e.g. algo-1");
+  app.add_option("-n,--namespace", flags.ns, "Namespace of the object");
+  app.add_option("--context", flags.context, "Context of the kubeconfig");
+  app.add_option("--kubeconfig", flags.kubeconfig, "Path of the kubeconfig");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
+  const Status done = RunSmlogs(flags);
+  return done ? 0 : Fail(done.error());
+}
+
+}  // namespace leat::cli
