@@ -298,17 +298,22 @@ TEST_F(DatabaseTest, NamesTheDirectoryThatIsMissing) {
 
 TEST_F(DatabaseTest, TheLogStaysShortUnderOverlappingReaders) {
   Open();
-  // Each reader begins before the other ends, so the log is never without one.
+  // Each reader begins before the other ends and stays for several writes, so that the log is never
+  // without one.
+  const char kSlow[] =
+      "WITH RECURSIVE n(i) AS (SELECT count(*) * 0 FROM t UNION ALL SELECT i + 1 FROM n) "
+      "SELECT i FROM n LIMIT 20000";
   std::atomic<bool> stop = false;
-  std::vector<std::jthread> readers;
   std::atomic<int> round = 0;
+  std::vector<std::jthread> readers;
   for (int r = 0; r < 2; ++r)
     readers.emplace_back([&] {
       while (!stop)
         EXPECT_TRUE(db_->Read([&](Connection& c) -> Status {
-          (void)CountIn(c);
           const int mine = ++round;
-          while (!stop && round == mine) std::this_thread::yield();
+          do {
+            if (Status read = c.Prepare(kSlow).Run(); !read) return read;
+          } while (!stop && round == mine);
           return {};
         }));
     });

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMaxQueued = 1024;
 constexpr int kCopyAtPages = 1000;     // 4 MB
 constexpr int kRestartAtPages = 8000;  // 32 MB
-constexpr int kReaderPatienceMs = 200;
+constexpr int kPatienceMs = 100;
+constexpr int kTries = 10;
 constexpr int kBusyTimeoutMs = 5000;
 
 }  // namespace
@@ -29,24 +30,21 @@ Writer::Writer(std::unique_ptr<Connection> connection)
   thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
 }
 
-Writer::~Writer() {
-  thread_.request_stop();
-  thread_.join();
-  MutexLock lock(mu_);
-  while (callers_ > 0) changed_.Wait(mu_);  // they have their results but still hold our mutex
-}
+Writer::~Writer() = default;  // the thread stops and is joined first
 
 Status Writer::Write(const std::function<Status(Connection&)>& work) {
   LEAT_CHECK(std::this_thread::get_id() != thread_.get_id(), "Write called from inside work");
   Job job{.work = &work};
-  MutexLock lock(mu_);
-  ++callers_;
-  while (queue_.size() >= kMaxQueued) changed_.Wait(mu_);
-  queue_.push_back(&job);
-  changed_.NotifyAll();
-  while (!job.done) job.finished.Wait(mu_);
-  if (--callers_ == 0) changed_.NotifyAll();
-  return std::move(job.result);
+  std::future<Status> result = job.done.get_future();
+  {
+    MutexLock lock(mu_);
+    ++waiting_;
+    while (queue_.size() >= kMaxQueued) changed_.Wait(mu_);
+    --waiting_;
+    queue_.push_back(std::move(job));
+    changed_.NotifyAll();
+  }
+  return result.get();
 }
 
 size_t Writer::Queued() {
@@ -56,37 +54,36 @@ size_t Writer::Queued() {
 
 void Writer::Loop(const std::stop_token& stop) {
   while (true) {
-    std::vector<Job*> batch;
+    std::vector<Job> batch;
     {
       MutexLock lock(mu_);
       changed_.Wait(mu_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS { return !queue_.empty(); });
-      // Only when stopping: who is inside Write already may still want to queue.
-      while (queue_.empty() && callers_ > 0) changed_.Wait(mu_);
+      // Only when stopping: those who were promised room still get it.
+      while (queue_.empty() && waiting_ > 0) changed_.Wait(mu_);
       if (queue_.empty()) return;
-      batch.assign(queue_.begin(), queue_.end());
-      queue_.clear();
-      changed_.NotifyAll();
+      batch.swap(queue_);
+      if (waiting_ > 0) changed_.NotifyAll();
     }
-    std::span<Job*> rest(batch);
+    std::span<Job> rest(batch);
     while (!rest.empty()) {
       const size_t ran = RunTransaction(rest);
-      Finish(rest.first(ran));
+      for (Job& job : rest.first(ran)) job.done.set_value(std::move(job.result));
       rest = rest.subspan(ran);
     }
     KeepLogShort();
   }
 }
 
-size_t Writer::RunTransaction(std::span<Job*> batch) {
+size_t Writer::RunTransaction(std::span<Job> batch) {
   const Status begun = connection_->Prepare("BEGIN IMMEDIATE").Run();
   if (!begun) {
-    for (Job* job : batch) job->result = begun.error();
+    for (Job& job : batch) job.result = begun.error();
     return batch.size();
   }
   size_t ran = 0;
   Status committed;
   while (ran < batch.size() && committed) {
-    Job& job = *batch[ran++];
+    Job& job = batch[ran++];
     RunJob(job, batch.size() == 1);
     // After some errors SQLite rolls back the whole transaction, with the earlier jobs in it.
     if (IsOver())
@@ -96,8 +93,8 @@ size_t Writer::RunTransaction(std::span<Job*> batch) {
   }
   if (committed) committed = Commit();
   if (!committed)
-    for (Job* job : batch.first(ran))
-      if (job->result) job->result = committed.error();
+    for (Job& job : batch.first(ran))
+      if (job.result) job.result = committed.error();
   return ran;
 }
 
@@ -126,33 +123,37 @@ Status Writer::Commit() {
   return committed;
 }
 
-void Writer::Finish(std::span<Job*> jobs) {
-  MutexLock lock(mu_);
-  for (Job* job : jobs) {
-    job->done = true;
-    job->finished.NotifyOne();  // under the lock: once it is seen, the job is gone
-  }
-}
-
 void Writer::KeepLogShort() {
   if (log_pages_ < kCopyAtPages) return;
-  sqlite3* handle = connection_->handle();
   // Copying disturbs nobody, but the log begins anew only when no reader needs it. Where readers
   // overlap without a gap that moment never comes by itself, so a long log waits for it; new
   // readers meanwhile use the database, not the log.
   const bool restart = log_pages_ >= restart_at_pages_;
-  if (restart) sqlite3_busy_timeout(handle, kReaderPatienceMs);
-  const int mode = restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
-  const int code = sqlite3_wal_checkpoint_v2(handle, "main", mode, nullptr, nullptr);
-  if (restart) sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  const int code = restart ? RestartLog() : CopyLog(SQLITE_CHECKPOINT_PASSIVE);
   const bool busy = (code & 0xFF) == SQLITE_BUSY;
   // A reader that will not end must not cost each commit our patience.
   if (restart) restart_at_pages_ = busy ? log_pages_ + kRestartAtPages : kRestartAtPages;
   const bool stuck = code != SQLITE_OK && !busy;
   if (stuck && !log_is_stuck_)
     LogWarning("database log cannot be copied back; it grows",
-               {{"error", SqliteError(handle, code)}});
+               {{"error", SqliteError(connection_->handle(), code)}});
   log_is_stuck_ = stuck;
+}
+
+int Writer::CopyLog(int mode) {
+  return sqlite3_wal_checkpoint_v2(connection_->handle(), "main", mode, nullptr, nullptr);
+}
+
+int Writer::RestartLog() {
+  sqlite3* handle = connection_->handle();
+  // Many short waits: SQLite waits for the slot of an old reader to be free, and does not see when
+  // readers of the newest state, who are no hindrance, keep it taken. Asking again does.
+  sqlite3_busy_timeout(handle, kPatienceMs);
+  int code = SQLITE_BUSY;
+  for (int tries = 0; tries < kTries && (code & 0xFF) == SQLITE_BUSY; ++tries)
+    code = CopyLog(SQLITE_CHECKPOINT_RESTART);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  return code;
 }
 
 }  // namespace leat::db

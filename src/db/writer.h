@@ -1,8 +1,8 @@
 // The thread that makes all writes. Internal to this module.
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <span>
 #include <thread>
@@ -27,23 +27,22 @@ class Writer {
   size_t Queued();  // waiting for the next transaction; for tests
 
  private:
-  // Lives on the stack of the caller, who waits until it is done.
   struct Job {
-    const std::function<Status(Connection&)>* work;
+    const std::function<Status(Connection&)>* work;  // the caller's, who waits for `done`
     Status result;
-    bool done = false;
-    CondVar finished;
+    std::promise<Status> done;
   };
 
   void Loop(const std::stop_token& stop);
   // Runs the first jobs of `batch` in one transaction, at least one of them, and returns how many.
-  size_t RunTransaction(std::span<Job*> batch);
+  size_t RunTransaction(std::span<Job> batch);
   void RunJob(Job& job, bool alone);
   bool IsOver() const;  // no transaction is open
   Status Commit();
-  void Finish(std::span<Job*> jobs);
   // Copies the log back into the database so that the log can begin anew.
   void KeepLogShort();
+  int CopyLog(int mode);
+  int RestartLog();
 
   const std::unique_ptr<Connection> connection_;
   int log_pages_ = 0;          // the log's length after the latest commit
@@ -52,8 +51,8 @@ class Writer {
 
   Mutex mu_;
   CondVar changed_;
-  std::deque<Job*> queue_ GUARDED_BY(mu_);
-  int callers_ GUARDED_BY(mu_) = 0;  // threads inside Write
+  std::vector<Job> queue_ GUARDED_BY(mu_);
+  int waiting_ GUARDED_BY(mu_) = 0;  // threads that wait for room in the queue
   std::jthread thread_;
 };
 
