@@ -40,11 +40,17 @@ Status BlobWriter::Append(std::string_view bytes) {
 
 Result<std::string> BlobWriter::Keep() {
   if (::fsync(fd_.get()) != 0) return io::ErrnoError(errno, "fsync " + aside_);
-  if (auto moved = io::Rename(aside_, place_); !moved) return moved.error();
-  fd_.Reset();
-  if (auto synced = io::SyncDir(place_.substr(0, place_.rfind('/'))); !synced) {
-    return synced.error();
+  const std::string dir = place_.substr(0, place_.rfind('/'));
+  auto moved = io::Rename(aside_, place_);
+  if (!moved && moved.error().code == Code::kNotFound) {
+    // The first blob there: directories are made as they are needed, for a quick start.
+    if (auto made = io::MakeDirs(dir, 0700); !made) return made.error();
+    if (auto synced = io::SyncDir(dir.substr(0, dir.rfind('/'))); !synced) return synced.error();
+    moved = io::Rename(aside_, place_);
   }
+  if (!moved) return moved.error();
+  fd_.Reset();
+  if (auto synced = io::SyncDir(dir); !synced) return synced.error();
   return id_;
 }
 
@@ -56,12 +62,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::Open(const std::string& dir) {
   std::unique_ptr<BlobStore> store(new BlobStore(dir));
   if (auto removed = io::RemoveTree(dir + "/incoming"); !removed) return removed.error();
   if (auto made = io::MakeDirs(dir + "/incoming", 0700); !made) return made.error();
-  constexpr char kDigits[] = "0123456789abcdef";
-  for (int i = 0; i < 256; ++i) {
-    const std::string sub = dir + "/objects/" + kDigits[i / 16] + kDigits[i % 16];
-    if (auto made = io::MakeDirs(sub, 0700); !made) return made.error();
-  }
-  if (auto synced = io::SyncDir(dir + "/objects"); !synced) return synced.error();
+  if (auto made = io::MakeDirs(dir + "/objects", 0700); !made) return made.error();
   return store;
 }
 

@@ -273,6 +273,7 @@ TEST_F(S3Objects, WhatIsNotDoneIsSaid) {
 TEST_F(S3Objects, EverythingSurvivesARestartAndOrphansGo) {
   Put("/bucket/a", "kept");
   const std::string orphan = dir_.path() + "/aws/objects/ab/00000000ab0000000000000000000000";
+  ASSERT_TRUE(io::MakeDirs(dir_.path() + "/aws/objects/ab"));
   ASSERT_TRUE(io::WriteFile(orphan, "lost"));
   ASSERT_TRUE(io::WriteFile(dir_.path() + "/aws/incoming/half", "lost"));
   Restart();

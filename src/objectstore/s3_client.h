@@ -28,7 +28,7 @@ struct S3Url {
 struct ObjectInfo {
   std::string key;
   uint64_t size = 0;
-  std::string etag;  // without quotes
+  std::string etag;           // without quotes
   int64_t last_modified = 0;  // seconds since the epoch
 };
 
@@ -39,17 +39,21 @@ struct S3Options {
   // How long to go on trying while the store answers 5xx, slows down or cannot be reached, with
   // back-off from 0.2 s to 5 s.
   std::chrono::seconds retry_for{60};
-  // Called at each retry, to tell the user: "cannot reach ...: connection refused; trying again".
+  std::string ca_pem;  // trust anchors for https; empty = the system's
+  // Called at each retry, from any of the client's threads, to tell the user: "GET s3://b/k:
+  // connect to ...: Connection refused; trying again".
   std::function<void(const std::string& message)> on_retry;
 };
 
 // Thread-safe. Errors: kNotFound (NoSuchBucket, NoSuchKey), kForbidden, kInvalid, kConflict
-// (precondition), kUnavailable (after the retries), kCancelled; messages name the bucket and key.
+// (precondition), kExhausted (the store is full), kUnavailable (after the retries), kCancelled;
+// messages name the bucket and key.
 class S3Client {
  public:
   explicit S3Client(S3Options options);
   ~S3Client();
 
+  // kAlreadyExists when it is there already.
   Status CreateBucket(const std::string& bucket, const std::stop_token& stop = {});
   // kNotFound when absent.
   Status HeadBucket(const std::string& bucket, const std::stop_token& stop = {});
@@ -66,20 +70,23 @@ class S3Client {
   Status Delete(const S3Url& url, const std::stop_token& stop = {});
 
   // Downloads to `path` with parallel ranges for large objects; `progress` gets the bytes of each
-  // step, from several threads.
+  // step, from several threads. kConflict when the object changes meanwhile (info.etag). After a
+  // failure there is no file at `path`.
   Status Download(const S3Url& url, const ObjectInfo& info, const std::string& path,
                   const std::function<void(uint64_t)>& progress, const std::stop_token& stop = {});
-  // Uploads an open file, as multipart beyond 64 MiB; a failed multipart upload is aborted.
+  // Uploads an open file (read with pread), as parallel multipart beyond 64 MiB; a failed multipart
+  // upload is aborted. `progress` as above.
   Status Upload(const S3Url& url, int fd, uint64_t size,
                 const std::function<void(uint64_t)>& progress, const std::stop_token& stop = {});
-  // Uploads a stream of unknown length as multipart: `source` fills the buffer, 0 at the end.
-  Status UploadStream(const S3Url& url, const std::function<Result<size_t>(std::span<char>)>& source,
+  // Uploads a stream of unknown length as multipart: `source` fills the buffer, 0 at the end; it is
+  // called on the calling thread. Holds at most four parts of 16 MiB (64 MiB beyond 16 GiB).
+  Status UploadStream(const S3Url& url,
+                      const std::function<Result<size_t>(std::span<char>)>& source,
                       const std::function<void(uint64_t)>& progress,
                       const std::stop_token& stop = {});
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  const std::unique_ptr<class S3Session> session_;
 };
 
 }  // namespace leat::objectstore
