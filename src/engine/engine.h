@@ -12,8 +12,8 @@
 namespace leat::engine {
 
 struct EngineOptions {
-  std::string aws_endpoint;  // AWS_ENDPOINT_URL of the containers
-  std::string aws_ca_pem;    // when that is https with our own CA
+  std::string aws_endpoint;                   // AWS_ENDPOINT_URL of the containers
+  std::string aws_ca_pem;                     // when that is https with our own CA
   std::chrono::hours keep_finished{24 * 30};  // TrainingRuns (and their logs) after their end
 };
 

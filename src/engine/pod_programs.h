@@ -12,7 +12,8 @@ struct PodProgramOptions {
   std::string run_file = "/leat/run/run.json";  // what the engine wrote for this run
   std::string host = "algo-1";                  // which host of the run this pod is
   std::string root = "/opt/ml";
-  std::string pod_info = "/leat/podinfo";       // downward API files: annotations
+  std::string pod_info = "/leat/podinfo";  // downward API files: annotations
+  std::string termination_log = "/dev/termination-log";
 };
 
 // `leat stage`: makes the /opt/ml tree, writes the config files, downloads the channels in

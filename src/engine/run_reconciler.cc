@@ -1,0 +1,245 @@
+#include "engine/run_reconciler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/meta.h"
+#include "awsserver/awsserver.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "engine/objects.h"
+
+namespace leat::engine {
+namespace {
+
+using reconcile::EventType;
+using reconcile::Outcome;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+// How soon to look again at what no watched object tells.
+constexpr milliseconds kLogPoll{100};
+constexpr seconds kNodePoll{1};
+constexpr size_t kLastLines = 10;
+
+std::vector<std::string> RecordedHosts(const json::Value& run) {
+  std::vector<std::string> names;
+  for (const json::Value& host : run["status"]["hosts"].Items())
+    names.push_back(host["name"].Str());
+  return names;
+}
+
+bool IsAmong(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+RunReconciler::RunReconciler(EngineOptions options, api::ObjectClient& client,
+                             awsserver::LogStore& logs, Clock& clock)
+    : options_(std::move(options)),
+      client_(client),
+      logs_(logs),
+      clock_(clock),
+      events_(client, clock, "leat-engine"),
+      collector_(client, logs, clock) {}
+
+Result<Outcome> RunReconciler::Reconcile(const api::ObjectName& key, const std::stop_token&) {
+  auto run = client_.Get(api::gvr::kTrainingRuns, key);
+  if (!run && run.error().code == Code::kNotFound) return Outcome{};
+  if (!run) return run.error();
+  if (api::IsBeingDeleted(*run)) return Outcome{};  // its pods go with it
+  if (IsFinished(*run)) return CleanUp(*run);
+  if (!(*run)["status"].Has("trainingJobStatus"))
+    return WriteStatus(*run, FirstStatus(*run, clock_.Now()));  // which wakes us again
+  auto job = ReadJob((*run)["spec"]);
+  if (!job) {
+    const Job nothing;
+    const RunFacts facts{.run = *run, .job = nothing, .now = clock_.Now()};
+    const std::string reason = "ClientError: " + job.error().message;
+    return WriteStatus(*run, NextStatus(facts, RunEnd{.status = "Failed",
+                                                      .secondary = "Failed",
+                                                      .message = reason,
+                                                      .failure = reason}));
+  }
+  return Advance(*run, *job);
+}
+
+Result<Outcome> RunReconciler::Advance(const json::Value& run, const Job& job) {
+  RunFacts facts{.run = run, .job = job, .now = clock_.Now()};
+  if (auto gathered = Gather(facts); !gathered) return gathered.error();
+  if (auto told = Annotate(facts); !told) return told.error();
+  if (!StopReason(facts).empty() && !HasTrained(facts))
+    if (auto deleted = DeletePods(run); !deleted) return deleted.error();
+
+  const bool logs_complete = CollectLogs(facts);
+  auto end = EndOf(facts, [&](const HostState& host) {
+    return logs_complete ? LastLines(job, host) : std::string();
+  });
+  const bool waits_for_logs = end && !logs_complete;
+  if (waits_for_logs) end.reset();
+  auto written = WriteStatus(run, NextStatus(facts, end));
+  if (!written || end) return written;
+  if (waits_for_logs) return Outcome{kLogPoll};
+  if (facts.hosts.empty()) return Outcome{kNodePoll};
+  for (const HostState& host : facts.hosts)
+    if (host.image_missing)
+      return Outcome{std::max<nanoseconds>(
+          seconds(1), host.image_since + kImagePatience + seconds(1) - facts.now)};
+  const auto deadline = RuntimeDeadline(facts);
+  if (!deadline || *deadline < facts.now) return Outcome{};
+  return Outcome{*deadline - facts.now + milliseconds(1)};
+}
+
+Status RunReconciler::Gather(RunFacts& facts) {
+  const api::ObjectName name = api::NameOf(facts.run);
+  auto pods = client_.List(api::gvr::kPods,
+                           {.ns = name.ns, .label_selector = kRunLabel + ("=" + name.name)});
+  if (!pods) return pods.error();
+  // In the hosts' order, and only those that are this very run's.
+  const std::string uid = facts.run["metadata"]["uid"].Str();
+  const std::vector<std::string> recorded = RecordedHosts(facts.run);
+  std::vector<std::string> missing;
+  for (const std::string& host : facts.job.Hosts()) {
+    const auto pod = std::find_if(pods->items.begin(), pods->items.end(), [&](const auto& item) {
+      return api::ControllerUid(item) == uid &&
+             item["metadata"]["labels"][kHostLabel].AsString() == host;
+    });
+    if (pod != pods->items.end())
+      facts.hosts.push_back(ReadHost(*pod));
+    else
+      (IsAmong(recorded, host) ? facts.vanished : missing).push_back(host);
+  }
+  const bool starting = facts.run["status"]["secondaryStatus"].AsString() == "Starting";
+  if (!starting || !facts.vanished.empty() || !StopReason(facts).empty()) return {};
+  return MakeMissing(facts, missing);
+}
+
+Status RunReconciler::MakeMissing(RunFacts& facts, const std::vector<std::string>& missing) {
+  auto nodes = client_.List(api::gvr::kNodes);
+  if (!nodes) return nodes.error();
+  if (nodes->items.empty()) {
+    facts.starting_message = "waiting for a node: the cluster has none yet";
+    return {};
+  }
+  const HostResources resources =
+      FitInstance(facts.job.instance_type, facts.job.instance_count, nodes->items);
+  facts.starting_message = resources.adaptation;
+  if (missing.empty()) return {};
+  if (auto made = CreateOnce(api::gvr::kSecrets, MakeKeySecret(facts.run, facts.job)); !made)
+    return made;
+  if (auto made = CreateOnce(api::gvr::kSecrets, MakeRunSecret(facts.run, options_)); !made)
+    return made;
+  for (const std::string& host : missing) {
+    const json::Value pod = MakePod(facts.run, facts.job, host, resources, options_);
+    if (auto made = CreateOnce(api::gvr::kPods, pod); !made) return made;
+    facts.hosts.push_back(ReadHost(pod));
+  }
+  if (!resources.adaptation.empty())
+    events_.Record(facts.run, EventType::kNormal, "InstanceAdapted", resources.adaptation);
+  return {};
+}
+
+Status RunReconciler::CreateOnce(const api::Gvr& type, const json::Value& object) {
+  auto made = client_.Create(type, object);
+  if (made || made.error().code == Code::kAlreadyExists) return {};
+  return made.error().Within("create " + object["kind"].Str() + " " +
+                             api::NameOf(object).ToString());
+}
+
+Status RunReconciler::Annotate(const RunFacts& facts) {
+  const std::string stop = StopReason(facts);
+  for (const HostState& host : facts.hosts) {
+    json::Value annotations = json::Object();
+    if (host.end && !host.exit_code_told)
+      annotations.Set(kExitCodeAnnotation, std::to_string(host.end->exit_code));
+    if (!stop.empty() && host.stop.empty()) annotations.Set(kStopAnnotation, stop);
+    if (annotations.empty()) continue;
+    auto patched = client_.Patch(
+        api::gvr::kPods, {api::NameOf(facts.run).ns, host.pod}, api::PatchType::kMerge,
+        json::Object({{"metadata", json::Object({{"annotations", annotations}})}}));
+    if (!patched && patched.error().code != Code::kNotFound) return patched.error();
+  }
+  return {};
+}
+
+bool RunReconciler::CollectLogs(const RunFacts& facts) {
+  bool complete = true;
+  for (const HostState& host : facts.hosts) {
+    const LogSource source{.pod = {api::NameOf(facts.run).ns, host.pod},
+                           .container = kAlgorithm,
+                           .stream = LogStreamOf(facts.job, host)};
+    if (source.stream.empty()) continue;
+    collector_.Follow(source);
+    if (host.end) complete = collector_.IsComplete(source) && complete;
+  }
+  return complete;
+}
+
+std::string RunReconciler::LastLines(const Job& job, const HostState& host) {
+  const std::string stream = LogStreamOf(job, host);
+  if (stream.empty()) return "";
+  auto events = logs_.Query(
+      {.group = kLogGroup, .streams = {stream}, .limit = kLastLines, .newest_first = true});
+  if (!events) return "";
+  std::vector<std::string> lines;
+  for (auto event = events->rbegin(); event != events->rend(); ++event)
+    lines.push_back(event->message);
+  return Join(lines, "\n");
+}
+
+Result<Outcome> RunReconciler::WriteStatus(const json::Value& run, json::Value status) {
+  if (run["status"] == status) return Outcome{};
+  json::Value updated = run;
+  updated.Set("status", status);
+  auto written = client_.UpdateStatus(api::gvr::kTrainingRuns, updated);
+  if (!written && written.error().code == Code::kNotFound) return Outcome{};
+  if (!written) return written.error();
+  if (run["status"]["secondaryStatus"] != status["secondaryStatus"]) {
+    const bool failed = status["trainingJobStatus"].AsString() == "Failed";
+    events_.Record(run, failed ? EventType::kWarning : EventType::kNormal,
+                   status["secondaryStatus"].AsString(),
+                   status["secondaryStatusTransitions"].Items().back()["statusMessage"].AsString());
+  }
+  return Outcome{};
+}
+
+Status RunReconciler::DeletePods(const json::Value& run) {
+  const api::ObjectName name = api::NameOf(run);
+  auto pods = client_.List(api::gvr::kPods,
+                           {.ns = name.ns, .label_selector = kRunLabel + ("=" + name.name)});
+  if (!pods) return pods.error();
+  for (const json::Value& pod : pods->items) {
+    if (api::ControllerUid(pod) != run["metadata"]["uid"].AsString() || api::IsBeingDeleted(pod))
+      continue;
+    auto deleted = client_.Delete(api::gvr::kPods, api::NameOf(pod));
+    if (!deleted && deleted.error().code != Code::kNotFound) return deleted;
+  }
+  return {};
+}
+
+Result<Outcome> RunReconciler::CleanUp(const json::Value& run) {
+  const api::ObjectName name = api::NameOf(run);
+  for (const std::string& secret :
+       {awsserver::KeySecretName(AccessKeyId(run)), RunSecretName(name.name)}) {
+    auto deleted = client_.Delete(api::gvr::kSecrets, {name.ns, secret});
+    if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();
+  }
+  if (auto deleted = DeletePods(run); !deleted) return deleted.error();
+  for (const json::Value& host : run["status"]["hosts"].Items())
+    collector_.Forget(host["logStream"].Str());
+
+  auto ended = ParseTime(run["status"]["lastModifiedTime"].AsString());
+  const nanoseconds left = (ended ? *ended : clock_.Now()) + options_.keep_finished - clock_.Now();
+  if (left > nanoseconds::zero()) return Outcome{left};
+  const std::string prefix = run["spec"]["trainingJobName"].Str() + "/";
+  if (auto deleted = logs_.DeleteStreams(kLogGroup, prefix); !deleted) return deleted.error();
+  auto deleted = client_.Delete(api::gvr::kTrainingRuns, name);
+  if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();
+  LogInfo("deleted a training run of long ago", {{"run", name.ToString()}});
+  return Outcome{};
+}
+
+}  // namespace leat::engine
