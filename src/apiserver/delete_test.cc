@@ -120,6 +120,25 @@ TEST_F(DeleteTest, ObjectOfAnAbsentOwnerIsCollected) {
   AwaitGone(kConfigMaps, {"default", "late"});
 }
 
+TEST_F(DeleteTest, DependentsOfADeletedTypeAreCollected) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  MakeOwned("child", Make(kWidgets, Widget("w", 1)));
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
+  AwaitGone(kConfigMaps, {"default", "child"});
+}
+
+TEST_F(DeleteTest, OwnersOfUnknownKindsCountAsThere) {
+  json::Value foreign = json::Object({{"apiVersion", "apps/v1"},
+                                      {"kind", "Deployment"},
+                                      {"metadata", json::Object({{"name", "d"}, {"uid", "u"}})}});
+  MakeOwned("kept", foreign);
+  const json::Value owner = Make(kConfigMaps, ConfigMap("owner", "1"));
+  MakeOwned("child", owner);
+  ASSERT_TRUE(client().Delete(kConfigMaps, {"default", "owner"}));
+  AwaitGone(kConfigMaps, {"default", "child"});  // the collector has come past "kept" by then
+  EXPECT_TRUE(Exists(kConfigMaps, {"default", "kept"}));
+}
+
 TEST_F(DeleteTest, OneOfTwoOwnersIsEnough) {
   const json::Value first = Make(kConfigMaps, ConfigMap("first", "1"));
   const json::Value second = Make(kConfigMaps, ConfigMap("second", "1"));

@@ -22,6 +22,12 @@ struct Served {
 const std::vector<std::string> kTypeVerbs = {"create", "delete", "deletecollection", "get",
                                              "list",   "patch",  "update",           "watch"};
 
+std::vector<std::string> VerbsOf(const api::Type& type) {
+  std::vector<std::string> verbs = kTypeVerbs;
+  if (IsNamespace(type)) std::erase(verbs, "deletecollection");
+  return verbs;
+}
+
 std::vector<Served> Subresources(const api::Type& type, const api::TypeVersion& version) {
   std::vector<Served> served;
   if (IsPod(type)) {
@@ -113,7 +119,7 @@ json::Value DiscoveryResource(const api::Type& type, const api::TypeVersion& ver
                                        {"responseKind", response_kind(type.kind)},
                                        {"scope", type.namespaced ? "Namespaced" : "Cluster"},
                                        {"singularResource", type.singular},
-                                       {"verbs", Strings(kTypeVerbs)}});
+                                       {"verbs", Strings(VerbsOf(type))}});
   if (!type.short_names.empty()) resource.Set("shortNames", Strings(type.short_names));
   if (!type.categories.empty()) resource.Set("categories", Strings(type.categories));
   for (const Served& sub : Subresources(type, version)) {
@@ -173,7 +179,7 @@ std::optional<json::Value> ResourceList(const api::TypeTable& types, std::string
                                          {"singularName", type->singular},
                                          {"namespaced", type->namespaced},
                                          {"kind", type->kind},
-                                         {"verbs", Strings(kTypeVerbs)},
+                                         {"verbs", Strings(VerbsOf(*type))},
                                          {"storageVersionHash", StorageHash(*type)}});
     if (!type->short_names.empty()) resource.Set("shortNames", Strings(type->short_names));
     if (!type->categories.empty()) resource.Set("categories", Strings(type->categories));

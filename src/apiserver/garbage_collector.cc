@@ -10,8 +10,10 @@
 //   foregroundDeletion  its dependents are deleted; the finalizer goes when none that blocks the
 //                       owner (blockOwnerDeletion) is left
 //
-// The index may say too much, never too little: an object enters it before the collector hears of
-// the write, and leaves it only when it is removed or found not to name the owner.
+// The index may say too much, never too little: an object enters it before the collector looks at
+// it, and leaves it when it or the owner is removed. Owners that had dependents are remembered as
+// gone, because their kind may be gone too (a deleted CRD) by the time their dependents' turn
+// comes.
 #include "apiserver/garbage_collector.h"
 
 #include <algorithm>
@@ -32,14 +34,6 @@ api::TypePtr TypeOf(const api::TypeTable& types, const json::Value& reference) {
 api::TypePtr TypeOfKey(const api::TypeTable& types, const store::Key& key) {
   const auto cut = Cut(key.type, ".");
   return cut ? types.FindResource(cut->second, cut->first) : types.FindResource("", key.type);
-}
-
-bool OwnerExists(const Verbs& verbs, const json::Value& reference, const std::string& ns) {
-  const api::TypePtr type = TypeOf(verbs.types(), reference);
-  if (type == nullptr) return true;
-  auto owner =
-      verbs.store().Get({type->StorageName(), type->namespaced ? ns : "", reference["name"].Str()});
-  return owner && (*owner)->value["metadata"]["uid"] == reference["uid"];
 }
 
 // Without the references that `gone` is true for; the member goes with the last one.
@@ -110,9 +104,11 @@ void GarbageCollector::OnWritten(const store::Entry& entry) {
 
 void GarbageCollector::OnRemoved(const store::Entry& last) {
   const json::Value& metadata = last.value["metadata"];
-  std::vector<store::Key> keys = DependentsOf(metadata["uid"].Str());
+  const std::string uid = metadata["uid"].Str();
+  std::vector<store::Key> keys = DependentsOf(uid);
   {
     MutexLock lock(mu_);
+    if (dependents_.erase(uid) > 0) RememberGone(uid);
     for (const json::Value& reference : metadata["ownerReferences"].Items()) {
       const auto found = dependents_.find(reference["uid"].AsString());
       if (found == dependents_.end()) continue;
@@ -128,6 +124,28 @@ void GarbageCollector::OnRemoved(const store::Entry& last) {
         {type->StorageName(), type->namespaced ? last.key.ns : "", reference["name"].Str()});
   }
   for (store::Key& key : keys) worker_.Add(std::move(key));
+}
+
+void GarbageCollector::RememberGone(const std::string& uid) {
+  if (!gone_.insert(uid).second) return;
+  gone_order_.push_back(uid);
+  if (gone_order_.size() <= kMaxGone) return;
+  gone_.erase(gone_order_.front());
+  gone_order_.pop_front();
+}
+
+bool GarbageCollector::OwnerExists(const json::Value& reference, const std::string& ns) {
+  {
+    MutexLock lock(mu_);
+    if (gone_.contains(reference["uid"].AsString())) return false;
+  }
+  const api::TypePtr type = TypeOf(verbs_.types(), reference);
+  if (type == nullptr) return true;
+  // A cluster-scoped object cannot say in which namespace its owner would be.
+  if (type->namespaced && ns.empty()) return true;
+  auto owner = verbs_.store().Get(
+      {type->StorageName(), type->namespaced ? ns : "", reference["name"].Str()});
+  return owner && (*owner)->value["metadata"]["uid"] == reference["uid"];
 }
 
 std::vector<store::Key> GarbageCollector::DependentsOf(const std::string& uid) {
@@ -153,7 +171,7 @@ Status GarbageCollector::Collect(const store::Key& key) {
 Status GarbageCollector::CollectDependent(const api::Type& type, const store::Entry& entry) {
   const auto& references = entry.value["metadata"]["ownerReferences"].Items();
   const auto gone = [&](const json::Value& reference) {
-    return !OwnerExists(verbs_, reference, entry.key.ns);
+    return !OwnerExists(reference, entry.key.ns);
   };
   const auto missing = std::count_if(references.begin(), references.end(), gone);
   if (missing == 0) return {};

@@ -121,7 +121,8 @@ class ThreeLines : public api::PodLogs {
       if (!sink("line " + std::to_string(i) + "\n")) return {};
     }
     if (options.follow && options.container == "main") {
-      while (!stop.stop_requested() && sink("more\n")) {
+      const std::string more(4096, 'x');
+      while (!stop.stop_requested() && sink(more + "\n")) {
       }
     }
     return {};
@@ -165,7 +166,6 @@ TEST_F(PodLogTest, FollowedLogEndsWithItsContainer) {
 }
 
 TEST_F(PodLogTest, EndlessLogWaitsForItsReaderAndEndsWithIt) {
-  Request("GET", kLog);
   {
     auto request = Request("GET", std::string(kLog) + "?follow=true&container=main");
     auto client = net::Client::Make();

@@ -44,8 +44,8 @@ class Queue : public store::Watcher {
   Result<WatchedChange> Next(std::chrono::nanoseconds timeout, const std::stop_token& stop)
       EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    const bool ready =
-        changed_.WaitFor(mu_, stop, timeout, [&]() { return !changes_.empty() || overflowed_; });
+    const bool ready = changed_.WaitFor(
+        mu_, stop, timeout, [&]() REQUIRES(mu_) { return !changes_.empty() || overflowed_; });
     if (stop.stop_requested()) return Error{Code::kCancelled, "watch: stopped"};
     if (!ready) return Error{Code::kTimeout, "watch: no event yet"};
     if (changes_.empty()) {

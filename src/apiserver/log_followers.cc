@@ -14,7 +14,9 @@ class LogFollowers::Window : public std::enable_shared_from_this<Window> {
     const size_t size = text.size();
     {
       MutexLock lock(mu_);
-      if (!changed_.Wait(mu_, stop, [&]() { return waiting_ == 0 || waiting_ + size <= kBytes; })) {
+      if (!changed_.Wait(mu_, stop, [&]() REQUIRES(mu_) {
+            return waiting_ == 0 || waiting_ + size <= kBytes;
+          })) {
         return nullptr;
       }
       waiting_ += size;

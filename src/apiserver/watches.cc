@@ -196,8 +196,9 @@ void Watches::Run(const std::stop_token& stop) {
     std::vector<uint64_t> ids;
     {
       MutexLock lock(closed_->mu);
-      closed_->changed.WaitUntil(closed_->mu, stop, next,
-                                 [&]() { return !closed_->ids.empty() || closed_->sooner; });
+      closed_->changed.WaitUntil(closed_->mu, stop, next, [&]() REQUIRES(closed_->mu) {
+        return !closed_->ids.empty() || closed_->sooner;
+      });
       ids.swap(closed_->ids);
       closed_->sooner = false;
     }
