@@ -164,11 +164,11 @@ TEST(StrategicMerge, RefusesBadPatches) {
 
 TEST(StrategicMerge, ManyElementsDoNotTakeQuadraticTime) {
   json::Value elements = json::Array({});
-  for (int i = 0; i < 50'000; ++i) elements.Push(json::Object({{"name", std::to_string(i)}}));
+  for (int i = 0; i < 20'000; ++i) elements.Push(json::Object({{"name", std::to_string(i)}}));
   const json::Value patch = json::Object({{"spec", json::Object({{"volumes", elements}})}});
   json::Value target = patch;
   ASSERT_TRUE(StrategicMerge(PodSchema(), target, patch).has_value());
-  EXPECT_EQ(target["spec"]["volumes"].size(), 50'000u);
+  EXPECT_EQ(target["spec"]["volumes"].size(), 20'000u);
 }
 
 }  // namespace

@@ -113,10 +113,16 @@ json::ArrayItems Event(const json::Value& event, WallTime now) {
 
 }  // namespace
 
+std::string AgeOf(WallTime then, WallTime now) {
+  // The difference of any two times would not fit into nanoseconds.
+  constexpr std::chrono::hours kCentury{24 * 36525};
+  return HumanDuration(now - std::max(then, now - kCentury));
+}
+
 std::string AgeSince(const json::Value& time, WallTime now) {
   if (time.AsString().empty()) return "<unknown>";
   const Result<WallTime> parsed = ParseTime(time.AsString());
-  return parsed ? HumanDuration(now - *parsed) : "<invalid>";
+  return parsed ? AgeOf(*parsed, now) : "<invalid>";
 }
 
 std::string OrNone(std::string_view text) { return std::string(text.empty() ? "<none>" : text); }

@@ -9,6 +9,8 @@
 
 namespace leat::api {
 
+// "3m12s" between the two; what is older than a century shows as a century.
+std::string AgeOf(WallTime then, WallTime now);
 // "3m12s" since an RFC 3339 time; "<unknown>" when there is none, "<invalid>" when it is not one.
 std::string AgeSince(const json::Value& time, WallTime now);
 // The text, or "<none>" for an empty one.

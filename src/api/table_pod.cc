@@ -33,7 +33,7 @@ struct Restarts {
   }
   std::string Text(WallTime now) const {
     if (count == 0 || !last) return fmt::format("{}", count);
-    return fmt::format("{} ({} ago)", count, HumanDuration(now - *last));
+    return fmt::format("{} ({} ago)", count, AgeOf(*last, now));
   }
 };
 

@@ -178,6 +178,12 @@ TEST(Table, PrintsBuiltInKindsAsKubectlDoes) {
   for (const Case& c : cases) EXPECT_EQ(Cells(c.group, c.kind, c.object), Y(c.cells)) << c.object;
 }
 
+TEST(Table, AgesBeyondReasonDoNotOverflow) {
+  EXPECT_EQ(AgeSince("1700-01-01T00:00:00Z", kNow), "100y");
+  EXPECT_EQ(AgeSince("2200-01-01T00:00:00Z", kNow), "<invalid>");
+  EXPECT_EQ(AgeSince("yesterday", kNow), "<invalid>");
+}
+
 TEST(Table, HasAsManyCellsAsColumnsForEveryBuiltInKind) {
   for (const TypePtr& type : TypeTable().All()) {
     const json::Value table = Table(*type, Y("{metadata: {name: x}}"));
