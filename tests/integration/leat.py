@@ -40,6 +40,8 @@ class Leat:
 
     def start(self):
         """Starts it and waits for the `ready` line."""
+        if self.log:
+            self.log.close()
         self.log = open(self.dir / "leat.log", "ab")
         self.process = subprocess.Popen(
             [str(self.bin_dir / "leat"), "up", "--data-dir", str(self.dir), "--listen", "127.0.0.1:0",

@@ -1,0 +1,210 @@
+"""`leat up` itself: starting, refusing, dying and coming back."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from leat import BIN, Leat, eventually, needs_root
+
+
+def run_up(*flags, env=None, timeout=60):
+    """Runs `leat up` that is expected to fail; (status, stderr)."""
+    done = subprocess.run([str(BIN / "leat"), "up", *map(str, flags)], capture_output=True, text=True,
+                          timeout=timeout, env=env)
+    return done.returncode, done.stderr
+
+
+class Refusals(unittest.TestCase):
+    def assert_one_line(self, text, *parts):
+        lines = [line for line in text.splitlines() if line.startswith("leat: ")]
+        self.assertEqual(len(lines), 1, text)
+        for part in parts:
+            self.assertIn(part, lines[0])
+
+    def test_a_second_leat_on_the_same_directory_is_refused(self):
+        with Leat() as leat:
+            status, err = run_up("--data-dir", leat.dir, "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0")
+            self.assertEqual(status, 1)
+            self.assert_one_line(err, "another Leat is running", str(leat.dir), str(leat.process.pid))
+            leat.kubectl("get", "nodes")  # the first one is unharmed
+
+    def test_two_leats_with_their_own_directories_live_side_by_side(self):
+        with Leat() as one, Leat("--node-name", "other") as two:
+            self.assertNotEqual(one.api, two.api)
+            one.kubectl("create", "-f", "-", input='{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"only-one"}}')
+            self.assertNotEqual(two.kubectl("get", "ns", "only-one", check=False).returncode, 0)
+
+    def test_a_port_in_use_is_named(self):
+        with socket.socket() as taken, tempfile.TemporaryDirectory() as scratch:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            for flag, other in (("--listen", "--aws-listen"), ("--aws-listen", "--listen")):
+                status, err = run_up("--data-dir", scratch, flag, f"127.0.0.1:{port}", other, "127.0.0.1:0")
+                self.assertEqual(status, 1)
+                self.assert_one_line(err, f"127.0.0.1:{port}", "in use", flag)
+
+    def test_an_unusable_directory_is_named(self):
+        with tempfile.NamedTemporaryFile() as file:
+            status, err = run_up("--data-dir", file.name + "/x")
+            self.assertEqual(status, 1)
+            self.assert_one_line(err, file.name, "--data-dir")
+
+    def test_a_wrong_address_is_explained(self):
+        status, err = run_up("--listen", "6443")
+        self.assertEqual(status, 1)
+        self.assert_one_line(err, '"6443"', "HOST:PORT")
+
+    def test_a_corrupt_database_is_left_as_it_is(self):
+        for damage in (b"not a database at all, but long enough to be read as one" * 40, None):
+            leat = Leat()
+            leat.start()
+            leat.stop()
+            path = leat.dir / "leat.db"
+            if damage is None:  # the middle of it gone
+                data = bytearray(path.read_bytes())
+                data[0:64] = b"\0" * 64
+                damage = bytes(data)
+            path.write_bytes(damage)
+            for extra in ("leat.db-wal", "leat.db-shm"):
+                (leat.dir / extra).unlink(missing_ok=True)
+            status, err = run_up("--data-dir", leat.dir, "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0")
+            self.assertEqual(status, 1)
+            self.assert_one_line(err, "leat.db")
+            self.assertEqual(path.read_bytes(), damage)
+            subprocess.run(["rm", "-rf", str(leat.dir)], check=True)
+            leat.log.close()
+
+
+class Files(unittest.TestCase):
+    def test_secrets_are_for_the_owner_only(self):
+        with Leat() as leat:
+            self.assertEqual(leat.dir.stat().st_mode & 0o777, 0o700)
+            for name in ("kubeconfig", "aws/credentials", "aws/config", "leat.db", "pki/ca.key"):
+                self.assertEqual((leat.dir / name).stat().st_mode & 0o077, 0, name)
+
+    def test_a_picked_port_is_used_again(self):
+        leat = Leat()
+        with leat:
+            before = (leat.api, leat.aws)
+            leat.stop()
+            leat.start()
+            self.assertEqual((leat.api, leat.aws), before)
+
+    def test_nothing_is_answered_without_credentials(self):
+        with Leat() as leat:
+            for path, status in (("/api/v1/pods", "401"), ("/metrics", "401"), ("/healthz", "200")):
+                done = leat.run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", leat.api + path)
+                self.assertEqual(done.stdout, status, path)
+
+
+class Stopping(unittest.TestCase):
+    def test_sigterm_ends_it_within_five_seconds(self):
+        leat = Leat()
+        with leat:
+            watch = subprocess.Popen(["kubectl", "get", "nodes", "-w"], env=leat.environment(),
+                                     stdout=subprocess.PIPE, text=True)
+            watch.stdout.readline()
+            leat.process.send_signal(signal.SIGTERM)
+            self.assertEqual(leat.process.wait(5.5), 0)
+            watch.kill()
+            watch.communicate()
+
+
+class Crashes(unittest.TestCase):
+    def test_every_acknowledged_write_survives_kill_9(self):
+        leat = Leat()
+        with leat:
+            acknowledged, stop = [], threading.Event()
+
+            def write(worker):
+                for i in range(1000):
+                    name = f"w{worker}-{i}"
+                    done = leat.kubectl("create", "-f", "-", check=False, input=json.dumps(
+                        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": name}}))
+                    if done.returncode != 0 or stop.is_set():
+                        return
+                    acknowledged.append(name)
+
+            writers = [threading.Thread(target=write, args=(n,)) for n in range(2)]
+            for writer in writers:
+                writer.start()
+            eventually(lambda: len(acknowledged) >= 10, "ten writes")
+            leat.kill()
+            stop.set()
+            for writer in writers:
+                writer.join()
+            leat.start()
+            maps = json.loads(leat.kubectl("get", "configmaps", "-o", "json").stdout)
+            present = {item["metadata"]["name"] for item in maps["items"]}
+            self.assertLessEqual(set(acknowledged), present)
+
+    @needs_root
+    def test_a_running_pod_is_found_again_with_its_log_and_exit_code(self):
+        leat = Leat()
+        with leat:
+            leat.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "long"},
+                        "spec": {"restartPolicy": "Never", "containers": [
+                            {"name": "c", "image": "leat.dev/host",
+                             "command": ["sh", "-c", "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 7"]}]}})
+            eventually(lambda: "3\n" in leat.kubectl("logs", "long", check=False).stdout, "a few lines")
+            leat.kill()
+            leat.start()
+            eventually(lambda: leat.get("pod", "long")["status"]["phase"] == "Failed", "its end")
+            ended = leat.get("pod", "long")["status"]["containerStatuses"][0]["state"]["terminated"]
+            self.assertEqual(ended["exitCode"], 7)
+            self.assertEqual(leat.kubectl("logs", "long").stdout.split(), [str(i) for i in range(60)])
+
+    @needs_root
+    def test_a_pod_that_ended_while_nobody_ran_is_known(self):
+        leat = Leat()
+        with leat:
+            leat.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "short"},
+                        "spec": {"restartPolicy": "Never", "containers": [
+                            {"name": "c", "image": "leat.dev/host", "command": ["sh", "-c", "echo up; sleep 1; exit 3"]}]}})
+            eventually(lambda: "up" in leat.kubectl("logs", "short", check=False).stdout, "its first line")
+            leat.kill()
+            exits = leat.dir / "node/runtime/exits"
+            eventually(lambda: any(exits.iterdir()), "the exit file")
+            leat.start()
+            eventually(lambda: leat.get("pod", "short")["status"]["phase"] == "Failed", "its end")
+            self.assertEqual(leat.get("pod", "short")["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 3)
+
+
+class OrdinaryUser(unittest.TestCase):
+    @needs_root
+    def test_api_and_s3_work_and_the_node_says_why_it_does_not(self):
+        home = tempfile.mkdtemp(prefix="leat-user-")
+        os.chmod(home, 0o777)
+        bin_copy = pathlib.Path(home) / "bin"  # the checkout may lie where nobody else can look
+        bin_copy.mkdir()
+        os.chmod(bin_copy, 0o755)
+        subprocess.run(["cp", str(BIN / "leat"), str(bin_copy)], check=True)
+        process = subprocess.Popen(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(bin_copy / "leat"), "up",
+             "--data-dir", home + "/data", "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "HOME": home})
+        try:
+            line = process.stdout.readline()
+            self.assertTrue(line.startswith("ready "), line or process.stderr.read())
+            env = {**os.environ, "KUBECONFIG": home + "/data/kubeconfig", "HOME": home}
+            node = json.loads(subprocess.run(["kubectl", "get", "nodes", "-o", "json"], env=env, check=True,
+                                             capture_output=True, text=True).stdout)["items"][0]
+            ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+            self.assertEqual(ready["status"], "False")
+            self.assertIn("root", ready["message"])
+            events = subprocess.run(["kubectl", "get", "events", "-A"], env=env, capture_output=True, text=True).stdout
+            self.assertIn("NodeNotReady", events)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=10)
+            subprocess.run(["rm", "-rf", home], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
