@@ -220,11 +220,16 @@ Answer<Caller> Authenticator::CheckV2(const net::ServerRequest& request, Signatu
   const auto key = FindKey(id, in_query ? request.query.Get("x-amz-security-token")
                                         : request.headers.Get("x-amz-security-token"));
   if (!key) return key.error();
-  const std::string string_to_sign =
-      aws::StringToSignV2(request.method, request.path, request.query, request.headers, date);
-  const std::string expected = aws::SignatureV2(key->credentials.secret_access_key, string_to_sign);
-  if (!hash::ConstantTimeEquals(expected, signature)) {
-    return SignatureDoesNotMatch(id, signature, string_to_sign, "");
+  const auto string_to_sign = [&](const std::string& path) {
+    return aws::StringToSignV2(request.method, path, request.query, request.headers, date);
+  };
+  const auto matches = [&](const std::string& path) {
+    return hash::ConstantTimeEquals(
+        aws::SignatureV2(key->credentials.secret_access_key, string_to_sign(path)), signature);
+  };
+  // Some clients sign a bucket's path with a slash at its end that they do not send.
+  if (!matches(request.path) && !matches(request.path + "/")) {
+    return SignatureDoesNotMatch(id, signature, string_to_sign(request.path), "");
   }
   return Caller{.principal = key->principal,
                 .region = "",
