@@ -214,7 +214,7 @@ Status EmbeddedNode::Read(const api::ObjectName& name, const api::PodLogOptions&
   const auto running = [&, id = run.id] {
     const auto now = runtime_->ListContainers(uid);
     return now && std::any_of(now->begin(), now->end(), [&](const ContainerStatus& status) {
-             return status.id == id && status.state == ContainerState::kRunning;
+             return status.id == id && status.state != ContainerState::kExited;
            });
   };
   return ReadLog({.log_path = dirs_.Log(uid, container, run.attempt),

@@ -170,12 +170,15 @@ Status ReadLog(const LogRead& read, const std::stop_token& stop) {
     (void)lseek(fd->get(), std::exchange(start, 0), SEEK_SET);
     if (!LineReader(std::move(*fd)).Drain(take)) return {};
   }
+  RealClock clock;
   auto fd = io::Open(read.log_path, O_RDONLY);
+  while (!fd && fd.error().code == Code::kNotFound && read.options.follow && read.running() &&
+         clock.SleepFor(kFollowStep, stop))
+    fd = io::Open(read.log_path, O_RDONLY);  // conmon is about to make it
   if (!fd && fd.error().code != Code::kNotFound) return fd.error();
   if (!fd) return {};
   (void)lseek(fd->get(), start, SEEK_SET);
   LineReader current(std::move(*fd));
-  RealClock clock;
   for (;;) {
     // Asked before the drain: what a container wrote before its end is in the file by then.
     const bool running = read.options.follow && read.running();

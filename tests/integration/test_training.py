@@ -1,0 +1,224 @@
+"""Training jobs from `kubectl apply` to the model, and what goes wrong on the way."""
+import io
+import json
+import os
+import random
+import subprocess
+import tarfile
+import unittest
+
+from leat import Leat, eventually, needs_root
+
+IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
+
+
+def csv(rows, classes=3, seed=1):
+    """Rows of a problem that XGBoost learns at once: the class is the largest of three columns."""
+    rng = random.Random(seed)
+    lines = []
+    for _ in range(rows):
+        values = [rng.random() for _ in range(classes)]
+        lines.append(",".join([str(values.index(max(values))), *(f"{v:.6f}" for v in values)]))
+    return "\n".join(lines) + "\n"
+
+
+def job(name, bucket="bkt", image=IMAGE, instances=1, channels=("train", "validation"), volume=1, args=None,
+        max_runtime=3600, **hyper):
+    hyper = {"objective": "multi:softmax", "num_class": 3, "num_round": 3, **hyper}
+    return {
+        "apiVersion": "sagemaker.aws.amazon.com/v1", "kind": "TrainingJob", "metadata": {"name": name},
+        "spec": {
+            "roleArn": "arn:aws:iam::123456789012:role/sagemaker", "region": "us-east-1",
+            "algorithmSpecification": {"trainingImage": image, "trainingInputMode": "File"},
+            "outputDataConfig": {"s3OutputPath": f"s3://{bucket}/models/"},
+            "inputDataConfig": [
+                {"channelName": channel, "contentType": "text/csv", "compressionType": "None",
+                 "dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3Uri": f"s3://{bucket}/{channel}/",
+                                                 "s3DataDistributionType": "FullyReplicated"}}}
+                for channel in channels],
+            "resourceConfig": {"instanceCount": instances, "instanceType": "ml.m4.xlarge", "volumeSizeInGB": volume},
+            "hyperParameters": [{"name": k, "value": str(v)} for k, v in hyper.items()],
+            "stoppingCondition": {"maxRuntimeInSeconds": max_runtime}}}
+
+
+LONG = {"num_round": 2_000_000}  # runs until it is stopped
+
+
+@needs_root
+class Training(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.leat = Leat()
+        cls.leat.start()
+        s3 = cls.leat.s3()
+        s3.create_bucket(Bucket="bkt")
+        s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(2000))
+        s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.leat.close()
+
+    def status(self, name):
+        return self.leat.get("trainingjob", name).get("status", {})
+
+    def events(self, name):
+        return self.leat.kubectl("describe", "trainingjob", name).stdout.split("Events:")[1]
+
+    def await_status(self, name, *wanted, seconds=120):
+        def reached():
+            status = self.status(name)
+            return status if status.get("trainingJobStatus") in wanted else None
+        try:
+            return eventually(reached, f"{name} {wanted}", seconds)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.status(name)}\n{self.leat.kubectl('get', 'pods', '-A').stdout}"
+                                 f"\n{self.leat.log_text()[-3000:]}") from None
+
+    def await_training(self, name):
+        eventually(lambda: self.status(name).get("secondaryStatus") == "Training", f"{name} is training", 60)
+        eventually(lambda: "#011" in self.leat.kubectl("smlogs", "trainingjob", name, check=False).stdout, "a round")
+
+    def assert_failed(self, name, *parts):
+        status = self.await_status(name, "Failed")
+        for part in parts:
+            self.assertIn(part, status.get("additional", ""))
+            self.assertIn(part, self.events(name))
+
+    # --- the journey
+
+    def test_from_apply_to_the_model(self):
+        applied = self.leat.apply(job("journey"))
+        self.assertEqual(applied.stdout, "trainingjob.sagemaker.aws.amazon.com/journey created\n")
+        follow = self.leat.run("kubectl", "smlogs", "trainingjob", "journey", "-f", check=False)
+        if follow.returncode != 0:  # asked in the first moment
+            eventually(lambda: self.status("journey").get("sageMakerTrainingJobName"), "a name")
+            follow = self.leat.kubectl("smlogs", "trainingjob", "journey", "-f")
+        status = self.await_status("journey", "Completed")
+        name = status["sageMakerTrainingJobName"]
+        self.assertRegex(name, r"^journey-[0-9a-f]{32}$")
+        self.assertEqual(status["modelPath"], f"s3://bkt/models/{name}/output/model.tar.gz")
+        columns = self.leat.kubectl("get", "trainingjob", "journey").stdout.split("\n")[0].split()
+        self.assertEqual(columns, ["NAME", "STATUS", "SECONDARY-STATUS", "CREATION-TIME", "SAGEMAKER-JOB-NAME"])
+        # The log: every line, in the form of the operators' plugin, ended after the last.
+        self.assertIn("Running standalone xgboost training.", follow.stdout)
+        self.assertRegex(follow.stdout.splitlines()[0],
+                         rf"^{name}/algo-1-\d+ \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{{4}} \S+ \[")
+        self.assertIn("[2]#011train-merror:", follow.stdout)
+        self.assertEqual(self.leat.kubectl("smlogs", "TrainingJob", "journey").stdout, follow.stdout)
+        # The model.
+        key = status["modelPath"].removeprefix("s3://bkt/")
+        archive = self.leat.s3().get_object(Bucket="bkt", Key=key)["Body"].read()
+        self.assertEqual(tarfile.open(fileobj=io.BytesIO(archive)).getnames(), ["xgboost-model"])
+        # What the SageMaker API says of it.
+        described = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)
+        self.assertEqual(described["TrainingJobStatus"], "Completed")
+        self.assertEqual([step["Status"] for step in described["SecondaryStatusTransitions"]][-1], "Completed")
+        # Nothing is left running, and the job's key is gone.
+        eventually(lambda: "No resources" in self.leat.kubectl("get", "pods", "-n", "leat-engine").stderr or
+                   name not in self.leat.kubectl("get", "pods", "-n", "leat-engine").stdout, "no pod is left")
+        # The log and the description outlive the TrainingJob.
+        self.leat.kubectl("delete", "trainingjob", "journey", "--timeout=30s")
+        self.assertEqual(self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"],
+                         "Completed")
+
+    def test_the_same_job_applied_twice_is_one_job(self):
+        self.leat.apply(job("twice"))
+        eventually(lambda: self.status("twice").get("sageMakerTrainingJobName"), "a name")
+        again = self.leat.apply(job("twice"))
+        self.assertIn(again.stdout, ("trainingjob.sagemaker.aws.amazon.com/twice unchanged\n",
+                                     "trainingjob.sagemaker.aws.amazon.com/twice configured\n"))
+        self.await_status("twice", "Completed")
+        jobs = self.leat.client("sagemaker").list_training_jobs(NameContains="twice")["TrainingJobSummaries"]
+        self.assertEqual(len(jobs), 1)
+
+    # --- faults
+
+    def test_a_bucket_that_does_not_exist(self):
+        self.leat.apply(job("no-bucket", bucket="does-not-exist"))
+        self.assert_failed("no-bucket", "does-not-exist")
+
+    def test_a_channel_without_objects(self):
+        self.leat.apply(job("no-objects", channels=("train", "nothing-here")))
+        self.assert_failed("no-objects", "s3://bkt/nothing-here/")
+
+    def test_a_wrong_hyperparameter(self):
+        self.leat.apply(job("bad-depth", max_depth="deep"))
+        self.assert_failed("bad-depth", "max_depth", "deep")
+
+    def test_a_ragged_row_is_named_by_its_line(self):
+        self.leat.s3().put_object(Bucket="bkt", Key="ragged/examples", Body="0,1,2\n1,2,3\n2,3\n")
+        spec = job("ragged")
+        spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3Uri"] = "s3://bkt/ragged/"
+        self.leat.apply(spec)
+        self.assert_failed("ragged", "line 3")
+
+    def test_a_label_out_of_range(self):
+        self.leat.apply(job("bad-label", num_class=2))
+        self.assert_failed("bad-label", "label")
+
+    def test_an_image_nobody_maps(self):
+        self.leat.apply(job("no-image", image="example.com/unknown:1"))
+        self.assert_failed("no-image", "example.com/unknown:1", "leat-images")
+
+    def test_more_than_one_host(self):
+        self.leat.apply(job("two-hosts", instances=2))
+        self.assert_failed("two-hosts", "istributed")
+
+    def test_an_invalid_spec_is_refused_by_kubectl(self):
+        spec = job("invalid")
+        del spec["spec"]["roleArn"]
+        spec["spec"]["algorithmSpecification"]["trainingInputMode"] = "Fast"
+        done = self.leat.apply(spec, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("spec.roleArn: Required value", done.stderr)
+        self.assertIn('supported values: "File", "Pipe", "FastFile"', done.stderr)
+
+    def test_an_edited_spec_is_refused_and_the_job_goes_on(self):
+        self.leat.apply(job("edited", **LONG))
+        self.await_training("edited")
+        self.leat.kubectl("patch", "trainingjob", "edited", "--type=merge", "-p",
+                          '{"spec":{"resourceConfig":{"instanceType":"ml.m5.large"}}}')
+        self.assert_failed("edited", "Updates to TrainingJob are not supported")
+        name = self.status("edited")["sageMakerTrainingJobName"]
+        self.assertEqual(self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"],
+                         "InProgress")
+        self.leat.kubectl("delete", "trainingjob", "edited", "--timeout=60s")
+
+    def test_deleting_a_running_job_stops_it_first(self):
+        self.leat.apply(job("deleted", **LONG))
+        self.await_training("deleted")
+        name = self.status("deleted")["sageMakerTrainingJobName"]
+        self.leat.kubectl("delete", "trainingjob", "deleted", "--timeout=60s")
+        self.assertEqual(self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"],
+                         "Stopped")
+
+    def test_a_job_beyond_its_runtime_is_stopped(self):
+        self.leat.apply(job("too-long", max_runtime=3, **LONG))
+        status = self.await_status("too-long", "Stopped")
+        self.assertEqual(status["secondaryStatus"], "MaxRuntimeExceeded")
+
+
+@needs_root
+class Crashes(unittest.TestCase):
+    def test_a_job_finishes_although_leat_was_killed(self):
+        leat = Leat()
+        with leat:
+            s3 = leat.s3()
+            s3.create_bucket(Bucket="bkt")
+            s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(20000))
+            s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
+            leat.apply(job("survivor", num_round=300))
+            status = lambda: leat.get("trainingjob", "survivor").get("status", {})
+            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
+            leat.kill()
+            leat.start()
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
+            log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
+            rounds = [line.split("] ")[-1] for line in log.splitlines() if "#011" in line]
+            self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(300)))
+
+
+if __name__ == "__main__":
+    unittest.main()
