@@ -18,7 +18,7 @@ using MonoTime = std::chrono::steady_clock::time_point;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual WallTime Now() = 0;       // what a calendar shows; may jump
+  virtual WallTime Now() = 0;        // what a calendar shows; may jump
   virtual MonoTime Monotonic() = 0;  // for durations and deadlines; never goes back
   // Blocks for the duration; false if stop was requested first.
   virtual bool SleepFor(std::chrono::nanoseconds duration, const std::stop_token& stop) = 0;

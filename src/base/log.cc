@@ -32,10 +32,14 @@ void AppendValue(std::string& line, std::string_view value) {
   }
   line += '"';
   for (unsigned char c : value) {
-    if (c == '"' || c == '\\') line += '\\', line += static_cast<char>(c);
-    else if (c == '\n') line += "\\n";
-    else if (c < ' ' || c == 0x7f) line += fmt::format("\\x{:02x}", c);
-    else line += static_cast<char>(c);
+    if (c == '"' || c == '\\')
+      line += '\\', line += static_cast<char>(c);
+    else if (c == '\n')
+      line += "\\n";
+    else if (c < ' ' || c == 0x7f)
+      line += fmt::format("\\x{:02x}", c);
+    else
+      line += static_cast<char>(c);
   }
   line += '"';
 }
@@ -48,14 +52,15 @@ Result<LogLevel> ParseLogLevel(std::string_view name) {
   for (auto level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError})
     if (name == LevelName(level)) return level;
   return Error{Code::kInvalid, fmt::format("unknown log level \"{}\": use debug, info, warning or "
-                                           "error", name)};
+                                           "error",
+                                           name)};
 }
 
 void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < g_level.load(std::memory_order_relaxed)) return;
   const std::string stamp = FormatTimeMicro(std::chrono::system_clock::now());
-  std::string line = fmt::format("{}Z {} {}", std::string_view(stamp).substr(0, 23),
-                                 LevelName(level), event);
+  std::string line =
+      fmt::format("{}Z {} {}", std::string_view(stamp).substr(0, 23), LevelName(level), event);
   for (const LogField& field : fields) {
     line += ' ';
     line += field.key;

@@ -27,8 +27,8 @@ struct LogField {
   LogField(std::string_view k, const std::string& v) : key(k), value(v) {}
   LogField(std::string_view k, const Error& e) : key(k), value(e.message) {}
   template <class N>
-    requires std::is_arithmetic_v<N>
-  LogField(std::string_view k, N v) : key(k), value(std::to_string(v)) {}
+  requires std::is_arithmetic_v<N> LogField(std::string_view k, N v)
+      : key(k), value(std::to_string(v)) {}
 };
 
 // Writes one line with one write(2); values with blanks, quotes or control characters are quoted.

@@ -55,16 +55,16 @@ class CondVar {
 
   // Waits until ready() is true, then returns true; or returns ready() once stop is requested.
   template <class Ready>
-  bool Wait(Mutex& mu, const std::stop_token& stop, Ready ready) REQUIRES(mu)
-      NO_THREAD_SAFETY_ANALYSIS {
+  bool Wait(Mutex& mu, const std::stop_token& stop, Ready ready)
+      REQUIRES(mu) NO_THREAD_SAFETY_ANALYSIS {
     return cv_.wait(mu, stop, ready);
   }
 
   // The same with a deadline; returns ready() at the deadline or the stop.
   template <class Ready>
   bool WaitUntil(Mutex& mu, const std::stop_token& stop,
-                 std::chrono::steady_clock::time_point deadline, Ready ready) REQUIRES(mu)
-      NO_THREAD_SAFETY_ANALYSIS {
+                 std::chrono::steady_clock::time_point deadline, Ready ready)
+      REQUIRES(mu) NO_THREAD_SAFETY_ANALYSIS {
     return cv_.wait_until(mu, stop, deadline, ready);
   }
 

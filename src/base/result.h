@@ -67,8 +67,8 @@ using Status = Result<void>;
 
 // Ends the process with the file, line and reason: for states that only a bug in Leat can reach.
 // Stays on in release builds.
-#define LEAT_CHECK(condition, why) \
-  do {                             \
+#define LEAT_CHECK(condition, why)                                              \
+  do {                                                                          \
     if (!(condition)) ::leat::CheckFailed(#condition, why, __FILE__, __LINE__); \
   } while (false)
 

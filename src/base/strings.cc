@@ -183,9 +183,8 @@ bool IsUtf8(std::string_view bytes) {
     } else if (c >= 0xE0 && c <= 0xEF && continues(i + 1) && continues(i + 2) &&
                !(c == 0xE0 && at(i + 1) < 0xA0) && !(c == 0xED && at(i + 1) >= 0xA0)) {
       i += 3;
-    } else if (c >= 0xF0 && c <= 0xF4 && continues(i + 1) && continues(i + 2) &&
-               continues(i + 3) && !(c == 0xF0 && at(i + 1) < 0x90) &&
-               !(c == 0xF4 && at(i + 1) >= 0x90)) {
+    } else if (c >= 0xF0 && c <= 0xF4 && continues(i + 1) && continues(i + 2) && continues(i + 3) &&
+               !(c == 0xF0 && at(i + 1) < 0x90) && !(c == 0xF4 && at(i + 1) >= 0x90)) {
       i += 4;
     } else {
       return false;

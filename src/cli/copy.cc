@@ -21,7 +21,7 @@ using objectstore::S3Url;
 Status Download(S3Client& s3, const S3Url& from, std::string to) {
   auto info = s3.Head(from);
   if (!info) return info.error();
-  struct stat at{};
+  struct stat at {};
   if (stat(to.c_str(), &at) == 0 && S_ISDIR(at.st_mode))
     to += "/" + from.key.substr(from.key.rfind('/') + 1);
   Progress progress(fmt::format("Downloading {}", from.ToString()), info->size);
@@ -37,7 +37,7 @@ Status Download(S3Client& s3, const S3Url& from, std::string to) {
 Status Upload(S3Client& s3, const std::string& from, S3Url to) {
   auto fd = io::Open(from, O_RDONLY);
   if (!fd) return fd.error();
-  struct stat at{};
+  struct stat at {};
   if (fstat(fd->get(), &at) != 0 || !S_ISREG(at.st_mode))
     return Error{Code::kInvalid, from + " is not a regular file"};
   if (to.key.empty() || to.key.ends_with('/')) to.key += from.substr(from.rfind('/') + 1);
@@ -51,15 +51,15 @@ Status Upload(S3Client& s3, const std::string& from, S3Url to) {
 Status Copy(const std::string& from, const std::string& to) {
   const bool down = from.starts_with("s3://"), up = to.starts_with("s3://");
   if (down == up)
-    return Error{Code::kInvalid, "one of the two must be s3://BUCKET/KEY and the other a local path"};
+    return Error{Code::kInvalid,
+                 "one of the two must be s3://BUCKET/KEY and the other a local path"};
   auto url = S3Url::Parse(down ? from : to);
   if (!url) return url.error();
   auto credentials = aws::FindCredentials();
   if (!credentials) return credentials.error();
   const std::string region = aws::FindRegion();
-  S3Client s3({.endpoint = aws::FindEndpoint("s3", region),
-               .region = region,
-               .credentials = *credentials});
+  S3Client s3(
+      {.endpoint = aws::FindEndpoint("s3", region), .region = region, .credentials = *credentials});
   return down ? Download(s3, *url, to) : Upload(s3, from, *url);
 }
 
@@ -70,8 +70,9 @@ void AddCopy(CLI::App& app, Run& run) {
   CLI::App* copy = app.add_subcommand("cp", "Copy an object from or to S3");
   copy->add_option("FROM", *from, "s3://BUCKET/KEY or a local file")->required();
   copy->add_option("TO", *to, "s3://BUCKET/KEY or a local path")->required();
-  copy->footer("Keys and endpoint come from the AWS environment and shared files, for example\n"
-               "AWS_SHARED_CREDENTIALS_FILE=DIR/aws/credentials AWS_CONFIG_FILE=DIR/aws/config");
+  copy->footer(
+      "Keys and endpoint come from the AWS environment and shared files, for example\n"
+      "AWS_SHARED_CREDENTIALS_FILE=DIR/aws/credentials AWS_CONFIG_FILE=DIR/aws/config");
   copy->callback([=, &run] {
     run = [=] {
       const Status done = Copy(*from, *to);

@@ -53,7 +53,8 @@ Result<net::KeyPair> ReadOrMake(const std::string& stem, Make make) {
 Result<ListenAddress> ListenAddress::Parse(const std::string& text) {
   const Error wrong{Code::kInvalid,
                     fmt::format("\"{}\" is not an address to listen on: use HOST:PORT, for example "
-                                "127.0.0.1:6443, or port 0 to pick a free one", text)};
+                                "127.0.0.1:6443, or port 0 to pick a free one",
+                                text)};
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos) return wrong;
   const auto port = ParseInt(std::string_view(text).substr(colon + 1));
@@ -77,7 +78,8 @@ std::string DataDir::Default() {
 Result<DataDir> DataDir::Take(const std::string& path) {
   const auto within = [&](const Error& error) {
     return Error{error.code, fmt::format("cannot use the data directory {}: {}; give another with "
-                                         "--data-dir", path, error.message)};
+                                         "--data-dir",
+                                         path, error.message)};
   };
   if (auto made = io::MakeDirs(path, 0700); !made) return within(made.error());
   if (chmod(path.c_str(), 0700) != 0) return within(io::ErrnoError(errno, "chmod"));
@@ -88,8 +90,8 @@ Result<DataDir> DataDir::Take(const std::string& path) {
     const auto note = io::ReadFile(path + "/lock");
     return Error{Code::kAlreadyExists,
                  fmt::format("another Leat is running on {}{}; stop it, or give this one its own "
-                             "--data-dir and ports", path,
-                             note && !note->empty() ? " (process " + *note + ")" : "")};
+                             "--data-dir and ports",
+                             path, note && !note->empty() ? " (process " + *note + ")" : "")};
   }
   if (!lock) return within(lock.error());
   if (auto noted = lock->SetNote(std::to_string(getpid())); !noted) return within(noted.error());
@@ -125,8 +127,9 @@ Result<Identity> DataDir::LoadIdentity() {
   identity.aws = {.access_key_id = (*secrets)["awsAccessKeyId"].Str(),
                   .secret_access_key = (*secrets)["awsSecretAccessKey"].Str()};
   if (identity.bearer_token.empty() || identity.aws.empty())
-    return Error{Code::kCorrupt, secrets_file + " lacks a key; restore it from a backup, or remove "
-                                                "it to have new keys made"};
+    return Error{Code::kCorrupt, secrets_file +
+                                     " lacks a key; restore it from a backup, or remove "
+                                     "it to have new keys made"};
   return identity;
 }
 
@@ -163,19 +166,19 @@ Status DataDir::WriteKubeconfig(const Identity& identity, const std::string& ser
       {"kind", "Config"},
       {"current-context", "leat"},
       {"clusters",
-       Array({Object({{"name", "leat"},
-                      {"cluster", Object({{"server", server_url},
-                                          {"certificate-authority-data",
-                                           Base64Encode(identity.authority.certificate_pem)}})}})})},
+       Array(
+           {Object({{"name", "leat"},
+                    {"cluster", Object({{"server", server_url},
+                                        {"certificate-authority-data",
+                                         Base64Encode(identity.authority.certificate_pem)}})}})})},
       {"contexts", Array({Object({{"name", "leat"},
                                   {"context", Object({{"cluster", "leat"}, {"user", "leat"}})}})})},
       {"users",
-       Array({Object(
-           {{"name", "leat"},
-            {"user",
-             Object({{"client-certificate-data", Base64Encode(identity.admin.certificate_pem)},
-                     {"client-key-data", Base64Encode(identity.admin.key_pem)},
-                     {"token", identity.bearer_token}})}})})},
+       Array({Object({{"name", "leat"},
+                      {"user", Object({{"client-certificate-data",
+                                        Base64Encode(identity.admin.certificate_pem)},
+                                       {"client-key-data", Base64Encode(identity.admin.key_pem)},
+                                       {"token", identity.bearer_token}})}})})},
   });
   return io::WriteFileAtomic(File("kubeconfig"), json::PrintYaml(config));
 }

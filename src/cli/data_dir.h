@@ -1,4 +1,5 @@
-// The data directory of `leat up`: its lock, its identities, and the files that tell users the way in.
+// The data directory of `leat up`: its lock, its identities, and the files that tell users the way
+// in.
 //
 //   DIR/lock               held while a Leat runs here
 //   DIR/leat.db            the API's objects

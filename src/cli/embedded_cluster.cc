@@ -23,7 +23,8 @@ Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAdd
   if (!server && server.error().code == Code::kAlreadyExists)
     return Error{Code::kAlreadyExists,
                  fmt::format("{} is in use by another program; stop it, or choose another address "
-                             "with {}", wanted.ToString(), flag)};
+                             "with {}",
+                             wanted.ToString(), flag)};
   if (!server) return server.error().Within("cannot listen on " + wanted.ToString());
   if (any)
     if (auto kept = data_dir.KeepPort(service, (*server)->port()); !kept) return kept.error();
@@ -68,23 +69,22 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
   api::ObjectClient& client = cluster->apiserver_->client();
   auto programs = ProgramsDir();
   if (!programs) return programs.error();
-  auto node = node::Node::Start({.data_dir = data_dir.File("node"),
-                                 .name = options.node_name,
-                                 .programs_dir = *programs},
-                                client, clock);
+  auto node = node::Node::Start(
+      {.data_dir = data_dir.File("node"), .name = options.node_name, .programs_dir = *programs},
+      client, clock);
   if (!node) return node.error();
   cluster->node_ = std::move(*node);
   cluster->apiserver_->SetPodLogs(cluster->node_.get());
   cluster->scheduler_ = scheduler::Scheduler::Start(client, clock);
-  cluster->engine_ = engine::Engine::Start(
-      {.aws_endpoint = cluster->aws_url_, .aws_ca_pem = cluster->aws_ca_pem_}, client,
-      cluster->awsserver_->logs(), clock);
-  cluster->operator_ = sagemaker::Operator::Start(
-      {.default_endpoint = cluster->aws_url_,
-       .ca_pem = cluster->aws_ca_pem_,
-       .credentials = cluster->identity_.aws,
-       .poll = std::chrono::seconds(1)},  // the endpoint is next door
-      client, clock);
+  cluster->engine_ =
+      engine::Engine::Start({.aws_endpoint = cluster->aws_url_, .aws_ca_pem = cluster->aws_ca_pem_},
+                            client, cluster->awsserver_->logs(), clock);
+  cluster->operator_ =
+      sagemaker::Operator::Start({.default_endpoint = cluster->aws_url_,
+                                  .ca_pem = cluster->aws_ca_pem_,
+                                  .credentials = cluster->identity_.aws,
+                                  .poll = std::chrono::seconds(1)},  // the endpoint is next door
+                                 client, clock);
   return cluster;
 }
 
@@ -101,10 +101,10 @@ Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_di
 
   auto certificate = DataDir::ServerCertificate(identity_, options.listen.host);
   if (!certificate) return certificate.error();
-  auto port = Serve({.tls = net::TlsServerOptions{.identity = *certificate,
-                                                  .client_ca_pem =
-                                                      identity_.authority.certificate_pem}},
-                    options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
+  auto port =
+      Serve({.tls = net::TlsServerOptions{.identity = *certificate,
+                                          .client_ca_pem = identity_.authority.certificate_pem}},
+            options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
   if (!port) return port.error();
   api_port_ = std::move(*port);
   api_url_ = "https://" + ListenAddress{options.listen.host, api_port_->port()}.ToString();
@@ -112,8 +112,8 @@ Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_di
 }
 
 Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
-  auto server = awsserver::AwsServer::Open({.data_dir = data_dir.File("aws"), .root = identity_.aws},
-                                           apiserver_->client(), clock);
+  auto server = awsserver::AwsServer::Open(
+      {.data_dir = data_dir.File("aws"), .root = identity_.aws}, apiserver_->client(), clock);
   if (!server) return server.error();
   awsserver_ = std::move(*server);
   net::ServerOptions port_options{.threads = 32};

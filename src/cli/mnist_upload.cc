@@ -16,7 +16,7 @@
 namespace leat::cli {
 namespace {
 
-constexpr char kDataset[] = "/usr/share/dataset/fashion-mnist";
+constexpr char kDataset[] = "/usr/share/datasets/fashion-mnist";
 constexpr size_t kPixels = 784;
 constexpr size_t kNumberSize = 25;  // "7.812500000000000000e-03" and its comma or newline
 constexpr size_t kTrain = 50'000;
@@ -29,8 +29,9 @@ struct Idx {
 
 Result<Idx> ReadIdx(const std::string& path) {
   const Error missing{Code::kNotFound,
-                      path + " cannot be read: apt-get install dataset-fashion-mnist, or give another "
-                             "directory with --dataset"};
+                      path +
+                          " cannot be read: apt-get install dataset-fashion-mnist, or give another "
+                          "directory with --dataset"};
   gzFile file = gzopen(path.c_str(), "rb");
   if (file == nullptr) return missing;
   std::string all;
@@ -141,19 +142,21 @@ Status Upload(UploadFlags flags) {
   auto test = ReadIdx(flags.dataset + "/t10k-images-idx3-ubyte.gz");
   if (!test) return test.error();
   const size_t count = labels->bytes.size();
-  if (count <= kTrain || images->bytes.size() != count * kPixels || test->bytes.size() % kPixels != 0)
+  if (count <= kTrain || images->bytes.size() != count * kPixels ||
+      test->bytes.size() % kPixels != 0)
     return Error{Code::kCorrupt, flags.dataset + " does not hold 28 x 28 images with labels"};
 
   auto credentials = aws::FindCredentials();
   if (!credentials) return credentials.error();
   const std::string region = aws::FindRegion();
-  objectstore::S3Client s3({.endpoint = aws::FindEndpoint("s3", region),
-                            .region = region,
-                            .credentials = *credentials});
+  objectstore::S3Client s3(
+      {.endpoint = aws::FindEndpoint("s3", region), .region = region, .credentials = *credentials});
   if (auto made = s3.CreateBucket(flags.bucket); !made && made.error().code != Code::kAlreadyExists)
     return made;
-  if (auto done = UploadPart(s3, flags, "train", {*images, &*labels, 0, kTrain}, true); !done) return done;
-  if (auto done = UploadPart(s3, flags, "validation", {*images, &*labels, kTrain, count - kTrain}, true);
+  if (auto done = UploadPart(s3, flags, "train", {*images, &*labels, 0, kTrain}, true); !done)
+    return done;
+  if (auto done =
+          UploadPart(s3, flags, "validation", {*images, &*labels, kTrain, count - kTrain}, true);
       !done)
     return done;
   return UploadPart(s3, flags, "test", {*test, nullptr, 0, test->bytes.size() / kPixels}, false);

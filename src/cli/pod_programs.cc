@@ -1,4 +1,5 @@
-// `leat stage`, `leat upload` and `leat pause`: what runs beside training containers. Not for people.
+// `leat stage`, `leat upload` and `leat pause`: what runs beside training containers. Not for
+// people.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -57,7 +58,8 @@ int Pause() {
 void AddPodPrograms(CLI::App& app, Run& run) {
   AddPodProgram(app, run, "stage", "Prepare /opt/ml in a training pod", engine::Stage, SIGTERM);
   // The upload must outlive the pod's SIGTERM: a stop reaches it as an annotation.
-  AddPodProgram(app, run, "upload", "Upload the results of a training pod", engine::Upload, SIGUSR1);
+  AddPodProgram(app, run, "upload", "Upload the results of a training pod", engine::Upload,
+                SIGUSR1);
   CLI::App* pause = app.add_subcommand("pause", "Hold the namespaces of a pod")->group("");
   pause->callback([&run] { run = Pause; });
 }

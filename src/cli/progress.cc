@@ -43,10 +43,11 @@ void Progress::Finish() {
 void Progress::Draw(uint64_t done, bool last) {
   const double seconds = duration<double>(steady_clock::now() - start_).count();
   const auto rate = static_cast<uint64_t>(seconds > 0 ? static_cast<double>(done) / seconds : 0);
-  const std::string text = fmt::format(
-      "{}: {} of {} ({} %), {}/s", title_, HumanBytes(done), HumanBytes(total_),
-      total_ == 0 ? 100 : done * 100 / total_, HumanBytes(rate));
-  std::fputs((terminal_ ? "\r" + text + "\033[K" + (last ? "\n" : "") : text + "\n").c_str(), stderr);
+  const std::string text =
+      fmt::format("{}: {} of {} ({} %), {}/s", title_, HumanBytes(done), HumanBytes(total_),
+                  total_ == 0 ? 100 : done * 100 / total_, HumanBytes(rate));
+  std::fputs((terminal_ ? "\r" + text + "\033[K" + (last ? "\n" : "") : text + "\n").c_str(),
+             stderr);
 }
 
 }  // namespace leat::cli

@@ -1,5 +1,5 @@
-// Progress of long work on a terminal: one line, redrawn a few times a second; plain lines every 10 %
-// when stderr is not a terminal.
+// Progress of long work on a terminal: one line, redrawn a few times a second; plain lines every 10
+// % when stderr is not a terminal.
 #pragma once
 
 #include <atomic>

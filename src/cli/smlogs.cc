@@ -52,7 +52,9 @@ bool IsFinal(std::string_view status) {
 class LogPrinter {
  public:
   LogPrinter(const SmlogsFlags& flags, api::ObjectClient& cluster, std::string default_namespace)
-      : flags_(flags), cluster_(cluster), ns_(flags.ns.empty() ? std::move(default_namespace) : flags.ns) {}
+      : flags_(flags),
+        cluster_(cluster),
+        ns_(flags.ns.empty() ? std::move(default_namespace) : flags.ns) {}
 
   Status Run() {
     auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
@@ -62,25 +64,27 @@ class LogPrinter {
                                      ? (*job)["spec"]["trainingJobName"].Str()
                                      : status["sageMakerTrainingJobName"].Str();
     if (job_name.empty())
-      return Error{Code::kNotFound,
-                   fmt::format("trainingjob \"{}\" has no SageMaker job yet (status \"{}\"{}); look again in a "
-                               "moment", flags_.name, status["trainingJobStatus"].AsString(),
-                               status["additional"].AsString().empty()
-                                   ? ""
-                                   : ": " + status["additional"].Str())};
+      return Error{
+          Code::kNotFound,
+          fmt::format(
+              "trainingjob \"{}\" has no SageMaker job yet (status \"{}\"{}); look again in a "
+              "moment",
+              flags_.name, status["trainingJobStatus"].AsString(),
+              status["additional"].AsString().empty() ? "" : ": " + status["additional"].Str())};
     const std::string region = (*job)["spec"]["region"].Str();
-    std::fprintf(stderr,
-                 "\"%s\" has SageMaker TrainingJobName \"%s\" in region \"%s\", status \"%s\" and secondary "
-                 "status \"%s\"\n",
-                 flags_.name.c_str(), job_name.c_str(), region.c_str(),
-                 status["trainingJobStatus"].Str().c_str(), status["secondaryStatus"].Str().c_str());
+    std::fprintf(
+        stderr,
+        "\"%s\" has SageMaker TrainingJobName \"%s\" in region \"%s\", status \"%s\" and secondary "
+        "status \"%s\"\n",
+        flags_.name.c_str(), job_name.c_str(), region.c_str(),
+        status["trainingJobStatus"].Str().c_str(), status["secondaryStatus"].Str().c_str());
     if (auto ready = PrepareService(*job, region); !ready) return ready;
     return Print(job_name);
   }
 
  private:
-  // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The key: the
-  // AWS chain, else Leat's in kube-system.
+  // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The
+  // key: the AWS chain, else Leat's in kube-system.
   Status PrepareService(const json::Value& job, const std::string& region) {
     service_ = {.endpoint = job["spec"]["sageMakerEndpoint"].Str(),
                 .region = region,
@@ -115,8 +119,10 @@ class LogPrinter {
       bool ended = true;
       if (flags_.follow) {
         auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
-        if (job) ended = IsFinal((*job)["status"]["trainingJobStatus"].AsString());
-        else if (job.error().code != Code::kNotFound) return job.error();
+        if (job)
+          ended = IsFinal((*job)["status"]["trainingJobStatus"].AsString());
+        else if (job.error().code != Code::kNotFound)
+          return job.error();
       }
       if (auto printed = PrintNew(job_name); !printed) return printed;
       if (ended) return {};
@@ -127,10 +133,10 @@ class LogPrinter {
   // Prints what was not printed before. Events come in order of time, so the last pages' time is
   // where the next call starts, and its ids say which of them are known.
   Status PrintNew(const std::string& job_name) {
-    json::Value input = json::Object(
-        {{"logGroupName", kLogGroup},
-         {"logStreamNamePrefix", job_name + "/" + flags_.search_prefix},
-         {"startTime", last_ms_}});
+    json::Value input =
+        json::Object({{"logGroupName", kLogGroup},
+                      {"logStreamNamePrefix", job_name + "/" + flags_.search_prefix},
+                      {"startTime", last_ms_}});
     for (;;) {
       auto page = aws::Call(*http_, service_, "FilterLogEvents", input);
       if (!page && page.error().code == Code::kNotFound) return {};  // no group, no logs yet
@@ -154,7 +160,8 @@ class LogPrinter {
     if (flags_.hide_stream)
       std::printf("%s %s\n", GoTime(ms).c_str(), message.c_str());
     else
-      std::printf("%s %s %s\n", event["logStreamName"].Str().c_str(), GoTime(ms).c_str(), message.c_str());
+      std::printf("%s %s %s\n", event["logStreamName"].Str().c_str(), GoTime(ms).c_str(),
+                  message.c_str());
   }
 
   const SmlogsFlags& flags_;
@@ -169,14 +176,16 @@ class LogPrinter {
 Status RunSmlogs(const SmlogsFlags& flags) {
   const std::string kind = Lower(flags.kind);
   if (kind == "hyperparametertuningjob" || kind == "hyperparametertuningjobs")
-    return Error{Code::kInvalid,
-                 "a HyperParameterTuningJob has no logs of its own: use `kubectl smlogs trainingjob` with "
-                 "one of the TrainingJobs it made (kubectl get trainingjobs)"};
+    return Error{
+        Code::kInvalid,
+        "a HyperParameterTuningJob has no logs of its own: use `kubectl smlogs trainingjob` with "
+        "one of the TrainingJobs it made (kubectl get trainingjobs)"};
   if (kind == "batchtransformjob" || kind == "batchtransformjobs")
     return Error{Code::kUnimplemented, "BatchTransformJobs are not served yet"};
   if (kind != "trainingjob" && kind != "trainingjobs")
-    return Error{Code::kInvalid, fmt::format("there are no SageMaker logs for \"{}\": use TrainingJob",
-                                             flags.kind)};
+    return Error{
+        Code::kInvalid,
+        fmt::format("there are no SageMaker logs for \"{}\": use TrainingJob", flags.kind)};
   auto access = client::LoadKubeconfig(flags.kubeconfig, flags.context);
   if (!access) return access.error();
   auto cluster = client::MakeHttpObjectClient(*access);
@@ -194,7 +203,8 @@ int SmlogsMain(int argc, char** argv) {
   app.add_option("NAME", flags.name, "Name of the Kubernetes object")->required();
   app.add_flag("-f,--follow", flags.follow, "Go on until the job has ended");
   app.add_flag("--hide-log-stream-name", flags.hide_stream, "Leave out the log stream's name");
-  app.add_option("-p,--logSearchPrefix", flags.search_prefix, "Only streams that start so, e.g. algo-1");
+  app.add_option("-p,--logSearchPrefix", flags.search_prefix,
+                 "Only streams that start so, e.g. algo-1");
   app.add_option("-n,--namespace", flags.ns, "Namespace of the object");
   app.add_option("--context", flags.context, "Context of the kubeconfig");
   app.add_option("--kubeconfig", flags.kubeconfig, "Path of the kubeconfig");

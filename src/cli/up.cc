@@ -66,8 +66,8 @@ int Up(const UpFlags& flags) {
                                          .node_name = flags.node_name},
                                         *data_dir, clock);
   if (!cluster) return Fail(cluster.error());
-  std::fputs(fmt::format("ready api={} aws={} kubeconfig={} credentials={}\n", (*cluster)->api_url(),
-                         (*cluster)->aws_url(), data_dir->File("kubeconfig"),
+  std::fputs(fmt::format("ready api={} aws={} kubeconfig={} credentials={}\n",
+                         (*cluster)->api_url(), (*cluster)->aws_url(), data_dir->File("kubeconfig"),
                          data_dir->File("aws/credentials"))
                  .c_str(),
              stdout);
@@ -92,7 +92,8 @@ void AddUp(CLI::App& app, Run& run) {
   auto flags = std::make_shared<UpFlags>();
   CLI::App* up = app.add_subcommand("up", "Run an embedded cluster in the foreground");
   up->add_option("--data-dir", flags->data_dir, "Where everything is kept")->capture_default_str();
-  up->add_option("--listen", flags->listen, "Address of the Kubernetes API; port 0 picks a free one")
+  up->add_option("--listen", flags->listen,
+                 "Address of the Kubernetes API; port 0 picks a free one")
       ->capture_default_str();
   up->add_option("--aws-listen", flags->aws_listen,
                  "Address of the AWS-compatible endpoint; port 0 picks a free one")

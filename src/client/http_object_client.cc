@@ -39,7 +39,9 @@ const char* ContentType(api::PatchType type) {
 class HttpObjectClient : public api::ObjectClient {
  public:
   HttpObjectClient(net::Url server, const ClusterAccess& access)
-      : server_(std::move(server)), token_(access.token), http_(net::Client::Make({.tls = access.tls})) {}
+      : server_(std::move(server)),
+        token_(access.token),
+        http_(net::Client::Make({.tls = access.tls})) {}
 
   Result<json::Value> Get(const api::Gvr& type, const api::ObjectName& name) override {
     return Exchange("GET", Path(type, name.ns, name.name), "");
@@ -69,15 +71,15 @@ class HttpObjectClient : public api::ObjectClient {
     return all;
   }
 
-  Result<std::unique_ptr<api::ObjectWatch>> Watch(const api::Gvr& type, const api::ListOptions& options,
+  Result<std::unique_ptr<api::ObjectWatch>> Watch(const api::Gvr& type,
+                                                  const api::ListOptions& options,
                                                   const std::string& resource_version) override {
-    net::ClientRequest request =
-        Request("GET", Path(type, options.ns, ""),
-                QueryString({{"watch", "true"},
-                             {"allowWatchBookmarks", "true"},
-                             {"labelSelector", options.label_selector},
-                             {"fieldSelector", options.field_selector},
-                             {"resourceVersion", resource_version}}));
+    net::ClientRequest request = Request("GET", Path(type, options.ns, ""),
+                                         QueryString({{"watch", "true"},
+                                                      {"allowWatchBookmarks", "true"},
+                                                      {"labelSelector", options.label_selector},
+                                                      {"fieldSelector", options.field_selector},
+                                                      {"resourceVersion", resource_version}}));
     request.timeout = minutes(10);  // bookmarks come about once a minute
     std::stop_source cancel;
     auto response = http_->Send(std::move(request), cancel.get_token());
@@ -93,7 +95,8 @@ class HttpObjectClient : public api::ObjectClient {
 
   Result<json::Value> Update(const api::Gvr& type, const json::Value& object) override {
     const api::ObjectName name = api::NameOf(object);
-    return Exchange("PUT", Path(type, name.ns, name.name), "", "application/json", json::Print(object));
+    return Exchange("PUT", Path(type, name.ns, name.name), "", "application/json",
+                    json::Print(object));
   }
 
   Result<json::Value> UpdateStatus(const api::Gvr& type, const json::Value& object) override {

@@ -21,7 +21,8 @@ class HttpWatch : public api::ObjectWatch {
 
   ~HttpWatch() override { cancel_.request_stop(); }
 
-  Result<api::WatchEvent> Next(std::chrono::nanoseconds timeout, const std::stop_token& stop) override {
+  Result<api::WatchEvent> Next(std::chrono::nanoseconds timeout,
+                               const std::stop_token& stop) override {
     MutexLock lock(mu_);
     const bool some = changed_.WaitFor(mu_, stop, timeout, [this]() NO_THREAD_SAFETY_ANALYSIS {
       return !events_.empty() || ended_;
@@ -60,9 +61,11 @@ class HttpWatch : public api::ObjectWatch {
   bool Push(std::string_view line, const std::stop_token& stop) {
     Result<api::WatchEvent> event = ParseEvent(line);
     MutexLock lock(mu_);
-    changed_.Wait(mu_, stop, [this]() NO_THREAD_SAFETY_ANALYSIS { return events_.size() < kMaxWaiting; });
+    changed_.Wait(mu_, stop,
+                  [this]() NO_THREAD_SAFETY_ANALYSIS { return events_.size() < kMaxWaiting; });
     const bool last = !event;
-    if (last) ended_ = event.error();
+    if (last)
+      ended_ = event.error();
     else
       events_.push_back(std::move(event));
     changed_.NotifyAll();

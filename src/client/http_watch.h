@@ -9,8 +9,8 @@
 
 namespace leat::client {
 
-// At most 1,000 events wait; then the stream is not read on until Next takes some. `cancel` is what the
-// request was sent with: it ends a blocked read.
+// At most 1,000 events wait; then the stream is not read on until Next takes some. `cancel` is what
+// the request was sent with: it ends a blocked read.
 std::unique_ptr<api::ObjectWatch> MakeHttpWatch(std::unique_ptr<net::ClientResponse> response,
                                                 std::stop_source cancel);
 

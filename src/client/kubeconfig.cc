@@ -20,7 +20,8 @@ std::string DefaultPath() {
 
 class Kubeconfig {
  public:
-  Kubeconfig(std::string path, json::Value config) : path_(std::move(path)), config_(std::move(config)) {}
+  Kubeconfig(std::string path, json::Value config)
+      : path_(std::move(path)), config_(std::move(config)) {}
 
   Result<ClusterAccess> Access(const std::string& wanted_context) const {
     const std::string context_name =
@@ -31,7 +32,8 @@ class Kubeconfig {
     if (cluster == nullptr)
       return Wrong(fmt::format("has no cluster \"{}\"", (*context)["cluster"].AsString()));
     ClusterAccess access{.server = (*cluster)["server"].Str(), .token = {}, .tls = {}};
-    if (const std::string ns = (*context)["namespace"].Str(); !ns.empty()) access.default_namespace = ns;
+    if (const std::string ns = (*context)["namespace"].Str(); !ns.empty())
+      access.default_namespace = ns;
     access.tls.insecure_skip_verify = (*cluster)["insecure-skip-tls-verify"].AsBool();
     auto ca = Content(*cluster, "certificate-authority");
     if (!ca) return ca.error();
@@ -51,7 +53,8 @@ class Kubeconfig {
     return nullptr;
   }
 
-  // `<key>-data` (base64) or the file that `<key>` names, relative to the kubeconfig; "" for neither.
+  // `<key>-data` (base64) or the file that `<key>` names, relative to the kubeconfig; "" for
+  // neither.
   Result<std::string> Content(const json::Value& from, const std::string& key) const {
     if (const auto data = from[key + "-data"].AsString(); !data.empty()) {
       auto decoded = Base64Decode(data);
@@ -67,8 +70,10 @@ class Kubeconfig {
   Status AddUser(const json::Value& user, ClusterAccess& access) const {
     for (const char* plugin : {"exec", "auth-provider"})
       if (user.Has(plugin))
-        return Wrong(fmt::format("uses {} credentials, which are not supported: give a token or a "
-                                 "client certificate", plugin));
+        return Wrong(
+            fmt::format("uses {} credentials, which are not supported: give a token or a "
+                        "client certificate",
+                        plugin));
     access.token = user["token"].Str();
     if (access.token.empty() && !user["tokenFile"].AsString().empty()) {
       auto token = io::ReadFile(user["tokenFile"].Str());
@@ -94,8 +99,10 @@ Result<ClusterAccess> LoadKubeconfig(const std::string& path, const std::string&
   const std::string file = path.empty() ? DefaultPath() : path;
   auto text = io::ReadFile(file);
   if (!text && text.error().code == Code::kNotFound)
-    return Error{Code::kNotFound, fmt::format("no kubeconfig at {}: set KUBECONFIG, for example to the "
-                                              "one that `leat up` names", file)};
+    return Error{Code::kNotFound,
+                 fmt::format("no kubeconfig at {}: set KUBECONFIG, for example to the "
+                             "one that `leat up` names",
+                             file)};
   if (!text) return text.error();
   auto documents = json::ParseYaml(*text);
   if (!documents) return documents.error().Within(file);

@@ -68,7 +68,8 @@ std::optional<api::ObjectName> WorkQueue::Take(const std::stop_token& stop) {
     const auto changed = [&]() NO_THREAD_SAFETY_ANALYSIS {
       return !ready_.empty() || (!delayed_.empty() && delayed_.begin()->first != next);
     };
-    // A fake clock wakes nobody here, so tests that advance one look again every 10 ms of real time.
+    // A fake clock wakes nobody here, so tests that advance one look again every 10 ms of real
+    // time.
     const nanoseconds wait =
         next ? std::min<nanoseconds>(*next - clock_.Monotonic(), seconds(1)) : seconds(1);
     changed_.WaitFor(mu_, stop, wait, changed);

@@ -41,7 +41,7 @@ class WorkQueue {
   std::vector<api::ObjectName> ready_ GUARDED_BY(mu_);  // in order of arrival
   std::set<api::ObjectName> waiting_ GUARDED_BY(mu_);   // what is in ready_
   std::set<api::ObjectName> taken_ GUARDED_BY(mu_);
-  std::set<api::ObjectName> again_ GUARDED_BY(mu_);     // added while taken
+  std::set<api::ObjectName> again_ GUARDED_BY(mu_);  // added while taken
   std::multimap<MonoTime, api::ObjectName> delayed_ GUARDED_BY(mu_);
   std::map<api::ObjectName, int> failures_ GUARDED_BY(mu_);
 };

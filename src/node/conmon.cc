@@ -17,8 +17,8 @@ constexpr int kSyncFd = 3;   // where conmon reports, by _OCI_SYNCPIPE
 constexpr int kStartFd = 4;  // conmon waits here until we have set it up, by _OCI_STARTPIPE
 constexpr std::chrono::seconds kCreateTimeout{60};
 
-// "runc create failed: unable to start container process: exec: "x": not found" from runc's log line
-// or plain text.
+// "runc create failed: unable to start container process: exec: "x": not found" from runc's log
+// line or plain text.
 std::string Reason(std::string_view text) {
   text = Trim(text);
   if (const size_t at = text.rfind("msg=\""); at != std::string_view::npos) {
@@ -47,7 +47,8 @@ Result<int> ReadReport(int fd, const std::stop_token& stop) {
   }
   const auto report = json::Parse(Trim(line));
   if (!report) return Error{Code::kInternal, "conmon ended without a report"};
-  const int64_t pid = report->Has("data") ? (*report)["data"].AsInt(-1) : (*report)["pid"].AsInt(-1);
+  const int64_t pid =
+      report->Has("data") ? (*report)["data"].AsInt(-1) : (*report)["pid"].AsInt(-1);
   if (pid > 0) return static_cast<int>(pid);
   return Error{Code::kInvalid, Reason((*report)["message"].AsString("runc could not create it"))};
 }
@@ -68,12 +69,34 @@ Result<int> LaunchConmon(const ConmonLaunch& launch) {
   if (!runc) return runc.error();
 
   auto conmon = io::Process::Spawn({
-      .argv = {"conmon", "--api-version", "1", "-c", launch.id, "-u", launch.id, "-r", *runc, "-b",
-               launch.bundle, "-p", PidFile(launch.bundle), "-P", ConmonPidFile(launch.bundle), "-0",
-               launch.bundle, "-l", "k8s-file:" + launch.log_path, "--exit-dir", launch.exit_dir,
-               "--socket-dir-path", launch.socket_dir, "--runtime-arg", "--root=" + launch.runc_root,
+      .argv = {"conmon",
+               "--api-version",
+               "1",
+               "-c",
+               launch.id,
+               "-u",
+               launch.id,
+               "-r",
+               *runc,
+               "-b",
+               launch.bundle,
+               "-p",
+               PidFile(launch.bundle),
+               "-P",
+               ConmonPidFile(launch.bundle),
+               "-0",
+               launch.bundle,
+               "-l",
+               "k8s-file:" + launch.log_path,
+               "--exit-dir",
+               launch.exit_dir,
+               "--socket-dir-path",
+               launch.socket_dir,
+               "--runtime-arg",
+               "--root=" + launch.runc_root,
                "--no-new-keyring"},
-      .env = {{"_OCI_SYNCPIPE", std::to_string(kSyncFd)}, {"_OCI_STARTPIPE", std::to_string(kStartFd)}},
+      .env = {{"_OCI_SYNCPIPE", std::to_string(kSyncFd)},
+              {"_OCI_STARTPIPE", std::to_string(kStartFd)}},
       .dir = launch.bundle,
       .fds = {{sync_write.get(), kSyncFd}, {start_read.get(), kStartFd}},
       .new_session = true,

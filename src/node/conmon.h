@@ -9,7 +9,7 @@ namespace leat::node {
 
 struct ConmonLaunch {
   std::string id;
-  std::string bundle;      // directory with config.json; conmon's files go there too
+  std::string bundle;  // directory with config.json; conmon's files go there too
   std::string log_path;
   std::string exit_dir;
   std::string socket_dir;  // short: a unix socket's path has at most 107 bytes

@@ -15,15 +15,18 @@ namespace {
 using Env = std::vector<std::pair<std::string, std::string>>;
 
 void SetVariable(Env& env, std::string name, std::string value) {
-  const auto found = std::find_if(env.begin(), env.end(), [&](auto& one) { return one.first == name; });
-  if (found != env.end()) found->second = std::move(value);
+  const auto found =
+      std::find_if(env.begin(), env.end(), [&](auto& one) { return one.first == name; });
+  if (found != env.end())
+    found->second = std::move(value);
   else
     env.emplace_back(std::move(name), std::move(value));
 }
 
 std::vector<std::string> Expanded(const json::Value& list, const Env& env) {
   std::vector<std::string> strings;
-  for (const json::Value& item : list.Items()) strings.push_back(ExpandVariables(item.AsString(), env));
+  for (const json::Value& item : list.Items())
+    strings.push_back(ExpandVariables(item.AsString(), env));
   return strings;
 }
 
@@ -34,9 +37,10 @@ class EnvResolver {
 
   Result<Env> Resolve() {
     Env env = inputs_.image.env;
-    SetVariable(env, "HOSTNAME", inputs_.pod["spec"]["hostname"].AsString().empty()
-                                     ? inputs_.pod["metadata"]["name"].Str()
-                                     : inputs_.pod["spec"]["hostname"].Str());
+    SetVariable(env, "HOSTNAME",
+                inputs_.pod["spec"]["hostname"].AsString().empty()
+                    ? inputs_.pod["metadata"]["name"].Str()
+                    : inputs_.pod["spec"]["hostname"].Str());
     for (const json::Value& from : inputs_.container["envFrom"].Items())
       if (auto added = AddAll(from, env); !added) return added.error();
     for (const json::Value& variable : inputs_.container["env"].Items()) {
@@ -87,7 +91,8 @@ class EnvResolver {
     if (from.Has("fieldRef")) {
       value = DownwardField(inputs_.pod, from["fieldRef"]["fieldPath"].AsString());
     } else if (from.Has("resourceFieldRef")) {
-      value = DownwardResource(inputs_.pod, inputs_.container["name"].Str(), from["resourceFieldRef"]);
+      value =
+          DownwardResource(inputs_.pod, inputs_.container["name"].Str(), from["resourceFieldRef"]);
     } else {
       const bool secret = from.Has("secretKeyRef");
       const api::Gvr& type = secret ? api::gvr::kSecrets : api::gvr::kConfigMaps;
@@ -100,9 +105,10 @@ class EnvResolver {
       } else if (reference["optional"].AsBool() || !*data) {
         return std::optional<std::string>();
       } else {
-        return Error{Code::kInvalid,
-                     fmt::format("couldn't find key {} in {} {}/{}", reference["key"].AsString(),
-                                 secret ? "Secret" : "ConfigMap", ns_, reference["name"].AsString())};
+        return Error{
+            Code::kInvalid,
+            fmt::format("couldn't find key {} in {} {}/{}", reference["key"].AsString(),
+                        secret ? "Secret" : "ConfigMap", ns_, reference["name"].AsString())};
       }
     }
     if (!value) return value.error();
@@ -118,7 +124,8 @@ Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerCo
   for (const json::Value& mount : inputs.container["volumeMounts"].Items()) {
     const auto volume = inputs.volumes.find(mount["name"].Str());
     if (volume == inputs.volumes.end())
-      return Error{Code::kInvalid, fmt::format("volume \"{}\" is not in the pod", mount["name"].AsString())};
+      return Error{Code::kInvalid,
+                   fmt::format("volume \"{}\" is not in the pod", mount["name"].AsString())};
     std::string path = volume->second;
     if (const std::string sub = mount["subPath"].Str(); !sub.empty()) {
       for (const std::string_view part : Split(sub, '/'))
@@ -131,7 +138,8 @@ Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerCo
                              .container_path = mount["mountPath"].Str(),
                              .read_only = mount["readOnly"].AsBool()});
   }
-  const std::string message = dirs.TerminationMessage(UidOf(inputs.pod), config.name, config.attempt);
+  const std::string message =
+      dirs.TerminationMessage(UidOf(inputs.pod), config.name, config.attempt);
   if (auto made = io::MakeDirs(message.substr(0, message.rfind('/')), 0700); !made) return made;
   if (auto made = io::WriteFile(message, "", 0666); !made) return made;
   if (chmod(message.c_str(), 0666) != 0) return io::ErrnoError(errno, "chmod " + message);
@@ -151,7 +159,8 @@ Status AddSecurity(const ContainerInputs& inputs, ContainerConfig& config) {
   config.user = either("runAsUser").AsInt(0);
   config.group = either("runAsGroup").AsInt(0);
   if (either("runAsNonRoot").AsBool() && config.user == 0)
-    return Error{Code::kInvalid, "container has runAsNonRoot and image will run as root: set runAsUser"};
+    return Error{Code::kInvalid,
+                 "container has runAsNonRoot and image will run as root: set runAsUser"};
   for (const json::Value& group : pod["supplementalGroups"].Items())
     config.groups.push_back(group.AsInt());
   if (pod.Has("fsGroup")) config.groups.push_back(pod["fsGroup"].AsInt());
@@ -219,9 +228,8 @@ std::string ExpandVariables(std::string_view text, const Env& env) {
 
 Result<ContainerConfig> MakeContainerConfig(const ContainerInputs& inputs, const PodDirs& dirs,
                                             api::ObjectClient& client) {
-  ContainerConfig config{.name = inputs.container["name"].Str(),
-                         .attempt = inputs.attempt,
-                         .image = inputs.image};
+  ContainerConfig config{
+      .name = inputs.container["name"].Str(), .attempt = inputs.attempt, .image = inputs.image};
   auto env = EnvResolver(inputs, client).Resolve();
   if (!env) return env.error();
   config.env = std::move(*env);
@@ -233,8 +241,9 @@ Result<ContainerConfig> MakeContainerConfig(const ContainerInputs& inputs, const
   if (args.empty() && command.empty()) args = inputs.image.command;
   config.argv.insert(config.argv.end(), args.begin(), args.end());
   if (config.argv.empty())
-    return Error{Code::kInvalid, fmt::format("no command specified: the image {} has none of its own",
-                                             inputs.image.reference)};
+    return Error{Code::kInvalid,
+                 fmt::format("no command specified: the image {} has none of its own",
+                             inputs.image.reference)};
   config.working_dir = inputs.container["workingDir"].Str();
   if (config.working_dir.empty()) config.working_dir = inputs.image.working_dir;
 

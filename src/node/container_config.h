@@ -18,8 +18,8 @@ struct ContainerInputs {
 };
 
 // Resolves env (values, valueFrom, envFrom, $(VAR) references), command and args, mounts, security
-// context and limits; makes the log's directory and the termination message file. kInvalid tells what
-// is wrong ("secret \"x\" has no key \"y\""): the pod waits with CreateContainerConfigError.
+// context and limits; makes the log's directory and the termination message file. kInvalid tells
+// what is wrong ("secret \"x\" has no key \"y\""): the pod waits with CreateContainerConfigError.
 Result<ContainerConfig> MakeContainerConfig(const ContainerInputs& inputs, const PodDirs& dirs,
                                             api::ObjectClient& client);
 

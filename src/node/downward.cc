@@ -24,8 +24,9 @@ Result<std::string> DownwardField(const json::Value& pod, std::string_view field
     const std::string prefix = fmt::format("metadata.{}", map);
     if (field_path == prefix) return QuotedLines(metadata[map]);
     if (field_path.starts_with(prefix + "['") && field_path.ends_with("']"))
-      return metadata[map][field_path.substr(prefix.size() + 2,
-                                             field_path.size() - prefix.size() - 4)].Str();
+      return metadata[map]
+                     [field_path.substr(prefix.size() + 2, field_path.size() - prefix.size() - 4)]
+                         .Str();
   }
   for (const std::string_view plain :
        {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
@@ -44,8 +45,9 @@ Result<std::string> DownwardResource(const json::Value& pod, const std::string& 
   const std::string name(resource_field_ref["containerName"].AsString(container));
   const auto parts = Cut(resource_field_ref["resource"].AsString(), ".");
   if (!parts)
-    return Error{Code::kInvalid, fmt::format("\"{}\" is not a resource: use limits.cpu, requests.memory, ...",
-                                             resource_field_ref["resource"].AsString())};
+    return Error{Code::kInvalid,
+                 fmt::format("\"{}\" is not a resource: use limits.cpu, requests.memory, ...",
+                             resource_field_ref["resource"].AsString())};
   for (const char* list : {"containers", "initContainers"}) {
     for (const json::Value& one : pod["spec"][list].Items()) {
       if (one["name"].AsString() != name) continue;

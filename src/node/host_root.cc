@@ -10,7 +10,8 @@ namespace leat::node {
 namespace {
 
 // Directories of programs and libraries. On merged-/usr systems all but the first are links.
-constexpr const char* kProgramDirs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+constexpr const char* kProgramDirs[] = {"/usr",   "/bin",   "/sbin",  "/lib",
+                                        "/lib32", "/lib64", "/libx32"};
 constexpr const char* kEtcBinds[] = {"/etc/ld.so.cache", "/etc/ssl/certs", "/etc/alternatives"};
 constexpr const char* kPrograms[] = {"leat", "leat-ml", "kubectl-smlogs"};
 
@@ -22,18 +23,20 @@ constexpr char kGroup[] = "root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n";
 constexpr char kNsswitch[] = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n";
 
 bool IsDir(const std::string& path) {
-  struct stat at{};
+  struct stat at {};
   return lstat(path.c_str(), &at) == 0 && S_ISDIR(at.st_mode);
 }
 
 }  // namespace
 
 Status MakeHostRoot(const std::string& root, const std::string& hostname) {
-  for (const char* dir : {"/proc", "/sys", "/dev", "/etc/ssl", "/root", "/opt/leat/bin", "/run", "/mnt"})
+  for (const char* dir :
+       {"/proc", "/sys", "/dev", "/etc/ssl", "/root", "/opt/leat/bin", "/run", "/mnt"})
     if (auto made = io::MakeDirs(root + dir); !made) return made;
   for (const char* dir : {"/tmp", "/var/tmp"}) {
     if (auto made = io::MakeDirs(root + dir); !made) return made;
-    if (chmod((root + dir).c_str(), 01777) != 0) return io::ErrnoError(errno, "chmod " + root + dir);
+    if (chmod((root + dir).c_str(), 01777) != 0)
+      return io::ErrnoError(errno, "chmod " + root + dir);
   }
   for (const char* dir : kProgramDirs) {
     if (IsDir(dir)) {

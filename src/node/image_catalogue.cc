@@ -13,8 +13,9 @@ constexpr char kDataKey[] = "images.yaml";
 CatalogueEntry BuiltIn(std::string pattern, std::string id, std::vector<std::string> entrypoint) {
   return {std::move(pattern), Image{.id = "host-root:" + id,
                                     .entrypoint = std::move(entrypoint),
-                                    .env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-                                                     "/sbin:/bin:/opt/leat/bin"}}}};
+                                    .env = {{"PATH",
+                                             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+                                             "/sbin:/bin:/opt/leat/bin"}}}};
 }
 
 std::vector<std::string> Strings(const json::Value& list) {
@@ -29,10 +30,10 @@ const std::vector<CatalogueEntry>& BuiltInImages() {
   static const std::vector<CatalogueEntry> kEntries = [] {
     const std::string programs = kProgramsPath;
     std::vector<CatalogueEntry> entries;
-    for (const char* pattern : {"*.dkr.ecr.*.amazonaws.com/xgboost:*",
-                                "*.dkr.ecr.*.amazonaws.com/xgboost",
-                                "*.dkr.ecr.*.amazonaws.com/sagemaker-xgboost:*",
-                                "*.dkr.ecr.*.amazonaws.com/sagemaker-xgboost", "leat.dev/xgboost*"})
+    for (const char* pattern :
+         {"*.dkr.ecr.*.amazonaws.com/xgboost:*", "*.dkr.ecr.*.amazonaws.com/xgboost",
+          "*.dkr.ecr.*.amazonaws.com/sagemaker-xgboost:*",
+          "*.dkr.ecr.*.amazonaws.com/sagemaker-xgboost", "leat.dev/xgboost*"})
       entries.push_back(BuiltIn(pattern, "leat-ml", {programs + "/leat-ml"}));
     entries.push_back(BuiltIn("leat.dev/leat*", "leat", {programs + "/leat"}));
     entries.push_back(BuiltIn("leat.dev/host*", "host", {}));
@@ -49,11 +50,11 @@ Result<std::vector<CatalogueEntry>> ParseCatalogue(const json::Value& config_map
   for (const json::Value& document : *documents) {
     for (const json::Value& item : document.Items()) {
       const std::string pattern = item["pattern"].Str();
-      if (pattern.empty())
-        return Error{Code::kInvalid, where + ": an entry has no pattern"};
+      if (pattern.empty()) return Error{Code::kInvalid, where + ": an entry has no pattern"};
       CatalogueEntry entry = BuiltIn(pattern, pattern, Strings(item["entrypoint"]));
       entry.image.command = Strings(item["command"]);
-      if (const auto dir = item["workingDir"].AsString(); !dir.empty()) entry.image.working_dir = dir;
+      if (const auto dir = item["workingDir"].AsString(); !dir.empty())
+        entry.image.working_dir = dir;
       for (const json::Member& variable : item["env"].Members())
         entry.image.env.emplace_back(variable.key, variable.value.Str());
       entries.push_back(std::move(entry));
@@ -80,11 +81,12 @@ Result<Image> ImageCatalogue::Resolve(const std::string& reference) const {
   const CatalogueEntry* found = match(own);
   if (found == nullptr) found = match(BuiltInImages());
   if (found == nullptr)
-    return Error{Code::kNotFound,
-                 fmt::format("no image is mapped to \"{}\": Leat has no image store yet. Map it to a "
-                             "program of this machine in ConfigMap kube-system/{}, key {}: "
-                             "[{{pattern: \"{}\", entrypoint: [/path/to/program]}}]",
-                             reference, kCatalogueName, kDataKey, reference)};
+    return Error{
+        Code::kNotFound,
+        fmt::format("no image is mapped to \"{}\": Leat has no image store yet. Map it to a "
+                    "program of this machine in ConfigMap kube-system/{}, key {}: "
+                    "[{{pattern: \"{}\", entrypoint: [/path/to/program]}}]",
+                    reference, kCatalogueName, kDataKey, reference)};
   Image image = found->image;
   image.reference = reference;
   return image;

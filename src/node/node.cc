@@ -43,7 +43,8 @@ class EmbeddedNode : public Node {
         dirs_(options.data_dir),
         catalogue_(client),
         runtime_(MakeRuncRuntime(
-            {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir}, catalogue_)),
+            {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
+            catalogue_)),
         registration_(name_, client, clock, *runtime_),
         sync_(name_, dirs_, client, clock, *runtime_, addresses_),
         pods_(client, clock, api::gvr::kPods, {.field_selector = "spec.nodeName=" + name_}) {}
@@ -76,17 +77,19 @@ class EmbeddedNode : public Node {
   }
 
   Status Read(const api::ObjectName& name, const api::PodLogOptions& options,
-              const std::function<bool(std::string_view)>& sink, const std::stop_token& stop) override;
+              const std::function<bool(std::string_view)>& sink,
+              const std::stop_token& stop) override;
 
   void StopPods(const std::stop_token& stop) override {
     exits_ = {};
     controller_.reset();  // so that nothing is started again
     std::vector<std::pair<client::ObjectPtr, WallTime>> left;
     for (const client::ObjectPtr& pod : pods_.List())
-      left.emplace_back(pod, clock_.Now() +
-                                 seconds((*pod)["spec"]["terminationGracePeriodSeconds"].AsInt(30)));
+      left.emplace_back(
+          pod, clock_.Now() + seconds((*pod)["spec"]["terminationGracePeriodSeconds"].AsInt(30)));
     while (!left.empty() && !stop.stop_requested()) {
-      std::erase_if(left, [&](const auto& entry) { return HasStopped(*entry.first, entry.second); });
+      std::erase_if(left,
+                    [&](const auto& entry) { return HasStopped(*entry.first, entry.second); });
       if (!left.empty()) runtime_->AwaitChange(milliseconds(200), stop);
     }
   }
@@ -122,14 +125,15 @@ class EmbeddedNode : public Node {
     for (const ContainerStatus& container : *containers) {
       if (container.state == ContainerState::kExited) continue;
       running = true;
-      (void)(clock_.Now() >= kill_at ? runtime_->Kill(container.id) : runtime_->Terminate(container.id));
+      (void)(clock_.Now() >= kill_at ? runtime_->Kill(container.id)
+                                     : runtime_->Terminate(container.id));
     }
     if (!running) (void)runtime_->StopSandbox(UidOf(pod));
     return !running;
   }
 
-  // Wakes the pods whose containers may have ended: a pod's directory of exits has no names of pods,
-  // so all that are not finished look.
+  // Wakes the pods whose containers may have ended: a pod's directory of exits has no names of
+  // pods, so all that are not finished look.
   void FollowExits(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       runtime_->AwaitChange(seconds(2), stop);
@@ -200,15 +204,17 @@ Status EmbeddedNode::Read(const api::ObjectName& name, const api::PodLogOptions&
   const size_t wanted = options.previous ? 2 : 1;
   if (found == runs.end() || found->second.size() < wanted) {
     if (options.previous)
-      return Error{Code::kInvalid, fmt::format("previous terminated container \"{}\" in pod \"{}\" not found",
-                                               container, name.name)};
+      return Error{Code::kInvalid,
+                   fmt::format("previous terminated container \"{}\" in pod \"{}\" not found",
+                               container, name.name)};
     std::string reason = "ContainerCreating";
     for (const char* list : {"containerStatuses", "initContainerStatuses"})
       for (const json::Value& status : (*pod)["status"][list].Items())
         if (status["name"].AsString() == container)
           reason = status["state"]["waiting"]["reason"].AsString(reason);
-    return Error{Code::kInvalid, fmt::format("container \"{}\" in pod \"{}\" is waiting to start: {}",
-                                             container, name.name, reason)};
+    return Error{Code::kInvalid,
+                 fmt::format("container \"{}\" in pod \"{}\" is waiting to start: {}", container,
+                             name.name, reason)};
   }
   const ContainerStatus& run = found->second[found->second.size() - wanted];
   const auto running = [&, id = run.id] {
@@ -226,7 +232,8 @@ Status EmbeddedNode::Read(const api::ObjectName& name, const api::PodLogOptions&
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> Node::Start(Options options, api::ObjectClient& client, Clock& clock) {
+Result<std::unique_ptr<Node>> Node::Start(Options options, api::ObjectClient& client,
+                                          Clock& clock) {
   std::string name = options.name.empty() ? HostName() : options.name;
   auto node = std::make_unique<EmbeddedNode>(options, std::move(name), client, clock);
   if (auto begun = node->Begin(); !begun) return begun.error();

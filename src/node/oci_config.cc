@@ -10,15 +10,22 @@ using json::Array;
 using json::Object;
 
 constexpr const char* kDefaultCapabilities[] = {
-    "AUDIT_WRITE", "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
-    "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"};
-constexpr const char* kAllCapabilities[] = {
-    "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN",
-    "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
-    "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE",
-    "NET_BROADCAST", "NET_RAW", "PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN",
-    "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM"};
+    "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER", "FSETID",  "KILL",   "MKNOD",
+    "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",      "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"};
+constexpr const char* kAllCapabilities[] = {"AUDIT_CONTROL",   "AUDIT_READ",   "AUDIT_WRITE",
+                                            "BLOCK_SUSPEND",   "BPF",          "CHECKPOINT_RESTORE",
+                                            "CHOWN",           "DAC_OVERRIDE", "DAC_READ_SEARCH",
+                                            "FOWNER",          "FSETID",       "IPC_LOCK",
+                                            "IPC_OWNER",       "KILL",         "LEASE",
+                                            "LINUX_IMMUTABLE", "MAC_ADMIN",    "MAC_OVERRIDE",
+                                            "MKNOD",           "NET_ADMIN",    "NET_BIND_SERVICE",
+                                            "NET_BROADCAST",   "NET_RAW",      "PERFMON",
+                                            "SETFCAP",         "SETGID",       "SETPCAP",
+                                            "SETUID",          "SYS_ADMIN",    "SYS_BOOT",
+                                            "SYS_CHROOT",      "SYS_MODULE",   "SYS_NICE",
+                                            "SYS_PACCT",       "SYS_PTRACE",   "SYS_RAWIO",
+                                            "SYS_RESOURCE",    "SYS_TIME",     "SYS_TTY_CONFIG",
+                                            "SYSLOG",          "WAKE_ALARM"};
 
 json::Value MountEntry(const char* type, const char* source, const char* destination,
                        std::initializer_list<json::Value> options) {
@@ -35,20 +42,23 @@ json::Value KernelMounts(bool privileged) {
       MountEntry("tmpfs", "tmpfs", "/dev", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
       MountEntry("devpts", "devpts", "/dev/pts",
                  {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
-      MountEntry("tmpfs", "shm", "/dev/shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
+      MountEntry("tmpfs", "shm", "/dev/shm",
+                 {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
       MountEntry("mqueue", "mqueue", "/dev/mqueue", {"nosuid", "noexec", "nodev"}),
       MountEntry("sysfs", "sysfs", "/sys", {"nosuid", "noexec", "nodev", access}),
-      MountEntry("cgroup", "cgroup", "/sys/fs/cgroup", {"nosuid", "noexec", "nodev", "relatime", access}),
+      MountEntry("cgroup", "cgroup", "/sys/fs/cgroup",
+                 {"nosuid", "noexec", "nodev", "relatime", access}),
   });
 }
 
 void AddBind(json::Value& mounts, const Mount& mount) {
   // rprivate: what the host mounts later does not appear inside, and nothing from inside outside.
-  mounts.Push(Object({{"type", "bind"},
-                      {"source", mount.host_path},
-                      {"destination", mount.container_path},
-                      {"options", mount.read_only ? Array({"rbind", "rprivate", "ro", "nosuid", "nodev"})
-                                                  : Array({"rbind", "rprivate", "rw"})}}));
+  mounts.Push(
+      Object({{"type", "bind"},
+              {"source", mount.host_path},
+              {"destination", mount.container_path},
+              {"options", mount.read_only ? Array({"rbind", "rprivate", "ro", "nosuid", "nodev"})
+                                          : Array({"rbind", "rprivate", "rw"})}}));
 }
 
 json::Value Capabilities(const ContainerConfig& container) {
@@ -80,7 +90,8 @@ json::Value Process(const ContainerConfig& container) {
       {"args", args},
       {"env", env},
       {"cwd", container.working_dir.empty() ? "/" : container.working_dir},
-      {"user", Object({{"uid", container.user}, {"gid", container.group}, {"additionalGids", groups}})},
+      {"user",
+       Object({{"uid", container.user}, {"gid", container.group}, {"additionalGids", groups}})},
       {"capabilities", Capabilities(container)},
       {"noNewPrivileges", container.no_new_privileges && !container.privileged},
       {"oomScoreAdj", 500},  // a job goes before the control plane does
@@ -99,9 +110,8 @@ json::Value Resources(const ContainerConfig& container) {
   if (container.memory_bytes > 0)
     resources.Set("memory", Object({{"limit", container.memory_bytes}}));
   if (container.pids > 0) resources.Set("pids", Object({{"limit", container.pids}}));
-  const json::Value device = container.privileged
-                                 ? Object({{"allow", true}, {"access", "rwm"}})
-                                 : Object({{"allow", false}, {"access", "rwm"}});
+  const json::Value device = container.privileged ? Object({{"allow", true}, {"access", "rwm"}})
+                                                  : Object({{"allow", false}, {"access", "rwm"}});
   resources.Set("devices", Array({device}));
   return resources;
 }
@@ -136,12 +146,13 @@ json::Value OciConfig(const OciParts& parts) {
                               {"cgroupsPath", parts.cgroups_path},
                               {"resources", Resources(container)}});
   if (!container.privileged) {
-    linux.Set("maskedPaths",
-              Array({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-                     "/sys/firmware", "/sys/devices/virtual/powercap"}))
-        .Set("readonlyPaths", Array({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-                                     "/proc/sysrq-trigger"}));
+    linux
+        .Set("maskedPaths", Array({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys",
+                                   "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+                                   "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+                                   "/sys/devices/virtual/powercap"}))
+        .Set("readonlyPaths",
+             Array({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
     if (!container.unconfined_seccomp) linux.Set("seccomp", DefaultSeccomp());
   }
   return Object({

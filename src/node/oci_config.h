@@ -1,4 +1,5 @@
-// The OCI runtime configuration (config.json) of a container, with the defaults container users know.
+// The OCI runtime configuration (config.json) of a container, with the defaults container users
+// know.
 #pragma once
 
 #include <string>

@@ -87,7 +87,7 @@ class LineReader {
 
 // Where the last `lines` lines of a file begin.
 off_t TailOffset(int fd, int64_t lines) {
-  struct stat at{};
+  struct stat at {};
   if (fstat(fd, &at) != 0 || lines <= 0) return at.st_size;
   off_t position = at.st_size;
   int64_t newlines = 0;
@@ -183,11 +183,13 @@ Status ReadLog(const LogRead& read, const std::stop_token& stop) {
     // Asked before the drain: what a container wrote before its end is in the file by then.
     const bool running = read.options.follow && read.running();
     if (!current.Drain(take) || !running || stop.stop_requested()) return {};
-    struct stat open_file{}, named_file{};
+    struct stat open_file {
+    }, named_file{};
     if (fstat(current.fd(), &open_file) == 0 && stat(read.log_path.c_str(), &named_file) == 0 &&
         open_file.st_ino != named_file.st_ino) {
       if (!current.Drain(take)) return {};
-      if (auto next = io::Open(read.log_path, O_RDONLY); next) current = LineReader(std::move(*next));
+      if (auto next = io::Open(read.log_path, O_RDONLY); next)
+        current = LineReader(std::move(*next));
       continue;
     }
     clock.SleepFor(kFollowStep, stop);
@@ -208,8 +210,9 @@ std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes
 }
 
 Result<bool> RotateLog(const std::string& log_path, WallTime now) {
-  struct stat at{};
-  if (stat(log_path.c_str(), &at) != 0 || static_cast<uint64_t>(at.st_size) < kRotateAt) return false;
+  struct stat at {};
+  if (stat(log_path.c_str(), &at) != 0 || static_cast<uint64_t>(at.st_size) < kRotateAt)
+    return false;
   const std::string aside = log_path + "." + FormatUtc(now, "%Y%m%d-%H%M%S");
   if (io::Exists(aside)) return false;  // not twice in one second
   if (auto moved = io::Rename(log_path, aside); !moved) return moved.error();

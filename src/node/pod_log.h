@@ -16,13 +16,13 @@ namespace leat::node {
 struct LogLine {
   std::string_view time;  // RFC 3339
   std::string_view text;
-  bool partial = false;   // 'P': goes on in the next line, without a newline
+  bool partial = false;  // 'P': goes on in the next line, without a newline
 };
 // kInvalid for a line that is not in CRI form.
 Result<LogLine> ParseLogLine(std::string_view line);
 
-// The files of one run, oldest first: those that rotation moved aside ("0.log.20261122-041024"), then
-// "0.log".
+// The files of one run, oldest first: those that rotation moved aside ("0.log.20261122-041024"),
+// then "0.log".
 std::vector<std::string> LogFiles(const std::string& log_path);
 
 struct LogRead {

@@ -22,11 +22,12 @@ class PodLogTest : public testing::Test {
   }
   std::string Read(const api::PodLogOptions& options) {
     std::string text;
-    const Status read = ReadLog({.log_path = dir_.path() + "/0.log",
-                                 .options = options,
-                                 .running = [] { return false; },
-                                 .sink = [&](std::string_view piece) { return text += piece, true; }},
-                                {});
+    const Status read =
+        ReadLog({.log_path = dir_.path() + "/0.log",
+                 .options = options,
+                 .running = [] { return false; },
+                 .sink = [&](std::string_view piece) { return text += piece, true; }},
+                {});
     EXPECT_TRUE(read);
     return text;
   }
@@ -46,9 +47,11 @@ TEST_F(PodLogTest, JoinsPartialLinesAndRotatedFiles) {
 TEST_F(PodLogTest, TailCountsAcrossRotatedFiles) {
   Write("0.log.20261122-041000", Line(1, "one") + Line(2, "two"));
   Write("0.log", Line(3, "three") + Line(4, "four"));
-  for (const auto& [lines, text] : std::map<int, std::string>{
-           {0, ""}, {1, "four\n"}, {2, "three\nfour\n"}, {3, "two\nthree\nfour\n"},
-           {9, "one\ntwo\nthree\nfour\n"}}) {
+  for (const auto& [lines, text] : std::map<int, std::string>{{0, ""},
+                                                              {1, "four\n"},
+                                                              {2, "three\nfour\n"},
+                                                              {3, "two\nthree\nfour\n"},
+                                                              {9, "one\ntwo\nthree\nfour\n"}}) {
     api::PodLogOptions options;
     options.tail_lines = lines;
     EXPECT_EQ(Read(options), text) << lines;

@@ -35,18 +35,23 @@ nanoseconds BackOff(const ContainerStatus& ended) {
 class Planner {
  public:
   Planner(const json::Value& pod, const Runs& runs, WallTime now)
-      : spec_(pod["spec"]), policy_(spec_["restartPolicy"].AsString("Always")), runs_(runs), now_(now) {}
+      : spec_(pod["spec"]),
+        policy_(spec_["restartPolicy"].AsString("Always")),
+        runs_(runs),
+        now_(now) {}
 
   PodPlan Plan() {
     const json::ArrayItems& containers = spec_["containers"].Items();
-    const bool all_ended = std::all_of(containers.begin(), containers.end(), [&](const auto& container) {
-      const ContainerStatus* run = Newest(runs_, container);
-      return run != nullptr && run->state == ContainerState::kExited && !Restarts(policy_, *run);
-    });
+    const bool all_ended =
+        std::all_of(containers.begin(), containers.end(), [&](const auto& container) {
+          const ContainerStatus* run = Newest(runs_, container);
+          return run != nullptr && run->state == ContainerState::kExited &&
+                 !Restarts(policy_, *run);
+        });
     if (all_ended) {
-      const bool good = std::all_of(containers.begin(), containers.end(), [&](const auto& container) {
-        return Newest(runs_, container)->exit_code == 0;
-      });
+      const bool good = std::all_of(
+          containers.begin(), containers.end(),
+          [&](const auto& container) { return Newest(runs_, container)->exit_code == 0; });
       plan_.finished = good ? "Succeeded" : "Failed";
       return plan_;
     }
@@ -60,14 +65,16 @@ class Planner {
   bool Initialize() {
     // Once a main container ran, the init containers are done; only sidecars are kept up.
     const json::ArrayItems& mains = spec_["containers"].Items();
-    const bool initialized = std::any_of(mains.begin(), mains.end(),
-                                         [&](const auto& main) { return Newest(runs_, main) != nullptr; });
+    const bool initialized = std::any_of(mains.begin(), mains.end(), [&](const auto& main) {
+      return Newest(runs_, main) != nullptr;
+    });
     const std::string_view init_policy = policy_ == "Never" ? "Never" : "OnFailure";
     for (const json::Value& container : spec_["initContainers"].Items()) {
       const ContainerStatus* run = Newest(runs_, container);
       if (IsSidecar(container)) {
         Keep(container, "Always");
-        if (!initialized && (run == nullptr || run->state != ContainerState::kRunning)) return false;
+        if (!initialized && (run == nullptr || run->state != ContainerState::kRunning))
+          return false;
         continue;
       }
       if (initialized) continue;
@@ -81,7 +88,8 @@ class Planner {
     return true;
   }
 
-  // Starts the container if it has no run, or if it ended and its policy and back-off let it run again.
+  // Starts the container if it has no run, or if it ended and its policy and back-off let it run
+  // again.
   void Keep(const json::Value& container, std::string_view policy) {
     const ContainerStatus* run = Newest(runs_, container);
     if (run == nullptr) {
@@ -107,7 +115,8 @@ class Planner {
 
 Runs GroupRuns(std::vector<ContainerStatus> containers) {
   Runs runs;
-  for (ContainerStatus& container : containers) runs[container.name].push_back(std::move(container));
+  for (ContainerStatus& container : containers)
+    runs[container.name].push_back(std::move(container));
   for (auto& [name, all] : runs)
     std::sort(all.begin(), all.end(),
               [](const auto& a, const auto& b) { return a.attempt < b.attempt; });

@@ -1,4 +1,5 @@
-// What to do next for a pod, and what to say of it: pure functions from its spec and its containers.
+// What to do next for a pod, and what to say of it: pure functions from its spec and its
+// containers.
 #pragma once
 
 #include <map>

@@ -14,12 +14,19 @@ const WallTime kNow(1'600'000'000s);
 json::Value Yaml(std::string_view text) { return json::ParseYaml(text)->front(); }
 
 ContainerStatus Running(std::string name, int attempt = 0) {
-  return {.id = name, .name = name, .attempt = attempt, .state = ContainerState::kRunning,
+  return {.id = name,
+          .name = name,
+          .attempt = attempt,
+          .state = ContainerState::kRunning,
           .started_at = kNow - 60s};
 }
 ContainerStatus Exited(std::string name, int code, int attempt = 0, std::chrono::seconds ago = 0s) {
-  return {.id = name + "_" + std::to_string(attempt), .name = name, .attempt = attempt,
-          .state = ContainerState::kExited, .started_at = kNow - ago - 5s, .finished_at = kNow - ago,
+  return {.id = name + "_" + std::to_string(attempt),
+          .name = name,
+          .attempt = attempt,
+          .state = ContainerState::kExited,
+          .started_at = kNow - ago - 5s,
+          .finished_at = kNow - ago,
           .exit_code = code};
 }
 
@@ -73,7 +80,8 @@ TEST(PlanPod, RestartsAtOnceAndThenBacksOff) {
 }
 
 TEST(PlanPod, OnFailureLeavesASuccessAlone) {
-  const json::Value pod = Yaml("spec: {restartPolicy: OnFailure, containers: [{name: a}, {name: b}]}");
+  const json::Value pod =
+      Yaml("spec: {restartPolicy: OnFailure, containers: [{name: a}, {name: b}]}");
   EXPECT_EQ(Plan(pod, {Exited("a", 0), Exited("b", 1)}), "start b#1");
   EXPECT_EQ(Plan(pod, {Exited("a", 0), Exited("b", 0)}), "finished Succeeded");
 }
@@ -96,8 +104,13 @@ json::Value Status(const json::Value& pod, std::vector<ContainerStatus> containe
                    std::optional<std::string> finished = {}, WaitingReasons waiting = {},
                    std::map<std::string, std::string> messages = {}) {
   const Runs runs = GroupRuns(std::move(containers));
-  return PodStatus({.pod = pod, .runs = runs, .waiting = waiting, .messages = messages,
-                    .pod_ip = "127.64.0.1", .host_ip = "127.0.0.1", .finished = finished},
+  return PodStatus({.pod = pod,
+                    .runs = runs,
+                    .waiting = waiting,
+                    .messages = messages,
+                    .pod_ip = "127.64.0.1",
+                    .host_ip = "127.0.0.1",
+                    .finished = finished},
                    kNow);
 }
 
@@ -114,8 +127,9 @@ TEST(PodStatus, TellsHowAContainerEnded) {
 }
 
 TEST(PodStatus, ACrashingContainerShowsItsBackOffAndItsLastEnd) {
-  const json::Value pod =
-      Yaml("{metadata: {name: p, namespace: d, uid: u}, spec: {restartPolicy: Always, containers: [{name: a}]}}");
+  const json::Value pod = Yaml(
+      "{metadata: {name: p, namespace: d, uid: u}, spec: {restartPolicy: Always, containers: "
+      "[{name: a}]}}");
   const json::Value status = Status(pod, {Exited("a", 1, 2)});
   const json::Value& entry = status["containerStatuses"][0];
   EXPECT_EQ(entry["state"]["waiting"]["reason"].AsString(), "CrashLoopBackOff");
@@ -128,7 +142,8 @@ TEST(PodStatus, WaitingContainersSayWhatFor) {
   const json::Value pod = Yaml(kTwoInits);
   const json::Value status = Status(pod, {Running("i")});
   EXPECT_EQ(status["phase"].AsString(), "Pending");
-  EXPECT_EQ(status["containerStatuses"][0]["state"]["waiting"]["reason"].AsString(), "PodInitializing");
+  EXPECT_EQ(status["containerStatuses"][0]["state"]["waiting"]["reason"].AsString(),
+            "PodInitializing");
   const json::Value pulling = Status(Yaml("spec: {containers: [{name: a}]}"), {}, {},
                                      {{"a", {"ErrImagePull", "no image"}}});
   EXPECT_EQ(pulling["containerStatuses"][0]["state"]["waiting"]["message"].AsString(), "no image");

@@ -24,7 +24,8 @@ json::Value Terminated(const ContainerStatus& run, const StatusInputs& inputs) {
   if (run.started_at != WallTime()) state.Set("startedAt", FormatTime(run.started_at));
   if (!run.error.empty()) state.Set("message", run.error);
   const auto message = inputs.messages.find(run.id);
-  if (message != inputs.messages.end() && !message->second.empty()) state.Set("message", message->second);
+  if (message != inputs.messages.end() && !message->second.empty())
+    state.Set("message", message->second);
   return Object({{"terminated", state}});
 }
 
@@ -99,7 +100,8 @@ class StatusWriter {
   // An ended container that will run again shows why it waits; its end is its last state.
   void WriteEnded(const json::Value& container, const ContainerStatus& run, bool is_init,
                   json::Value& entry) {
-    std::string_view policy = container["restartPolicy"].AsString(spec_["restartPolicy"].AsString());
+    std::string_view policy =
+        container["restartPolicy"].AsString(spec_["restartPolicy"].AsString());
     if (is_init && policy == "Always" && container["restartPolicy"].IsNull()) policy = "OnFailure";
     const bool again = !inputs_.finished && !api::IsBeingDeleted(inputs_.pod) &&
                        (policy == "Always" || (policy == "OnFailure" && run.exit_code != 0));
@@ -114,10 +116,11 @@ class StatusWriter {
         .Set("state",
              Object({{"waiting",
                       Object({{"reason", "CrashLoopBackOff"},
-                              {"message", fmt::format("back-off restarting failed container={} pod={}_{}({})",
-                                                      run.name, metadata["name"].AsString(),
-                                                      metadata["namespace"].AsString(),
-                                                      metadata["uid"].AsString())}})}}));
+                              {"message",
+                               fmt::format("back-off restarting failed container={} pod={}_{}({})",
+                                           run.name, metadata["name"].AsString(),
+                                           metadata["namespace"].AsString(),
+                                           metadata["uid"].AsString())}})}}));
   }
 
   bool Initialized() const {
@@ -126,7 +129,8 @@ class StatusWriter {
       const std::vector<ContainerStatus>* runs = RunsOf(container);
       if (runs == nullptr) return false;
       const ContainerStatus& run = runs->back();
-      if (container["restartPolicy"].AsString() == "Always") return run.attempt > 0 || run.error.empty();
+      if (container["restartPolicy"].AsString() == "Always")
+        return run.attempt > 0 || run.error.empty();
       return run.state == ContainerState::kExited && run.exit_code == 0;
     });
   }
@@ -153,7 +157,8 @@ class StatusWriter {
     const std::string message = fmt::format("containers with unready status: [{}]", unready);
     const bool ready = unready.empty() && !inputs_.finished && Initialized();
     const char* reason = completed ? "PodCompleted" : "ContainersNotReady";
-    set("Initialized", Initialized(), "ContainersNotInitialized", "init containers have not finished");
+    set("Initialized", Initialized(), "ContainersNotInitialized",
+        "init containers have not finished");
     set("Ready", ready, reason, completed ? "" : message);
     set("ContainersReady", ready, reason, completed ? "" : message);
     set("PodScheduled", true, "", "");

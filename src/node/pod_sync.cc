@@ -92,7 +92,8 @@ Result<Outcome> PodSync::Run(Pod& pod) {
   if (plan.finished) {
     const seconds grace(pod.object["spec"]["terminationGracePeriodSeconds"].AsInt(30));
     WallTime last_end{};
-    for (const auto& [name, runs] : pod.runs) last_end = std::max(last_end, runs.back().finished_at);
+    for (const auto& [name, runs] : pod.runs)
+      last_end = std::max(last_end, runs.back().finished_at);
     auto ended = EndContainers(pod, last_end + grace);
     if (!ended) return ended.error();
     if (!*ended) return Outcome{seconds(1)};
@@ -112,18 +113,19 @@ Result<Outcome> PodSync::Run(Pod& pod) {
     events_.Record(pod.object, EventType::kWarning, "FailedMount", volumes.error().message);
     pod.retry = true;
   } else if (!plan.start.empty()) {
-    auto sandbox = runtime_.RunSandbox(
-        {.pod_uid = pod.uid,
-         .ns = pod.object["metadata"]["namespace"].Str(),
-         .pod_name = pod.object["metadata"]["name"].Str(),
-         .hostname = HostnameOf(pod.object),
-         .address = pod.address,
-         .hosts_file = dirs_.Hosts(pod.uid),
-         .share_pid = pod.object["spec"]["shareProcessNamespace"].AsBool(),
-         .host_pid = pod.object["spec"]["hostPID"].AsBool(),
-         .host_ipc = pod.object["spec"]["hostIPC"].AsBool()});
+    auto sandbox =
+        runtime_.RunSandbox({.pod_uid = pod.uid,
+                             .ns = pod.object["metadata"]["namespace"].Str(),
+                             .pod_name = pod.object["metadata"]["name"].Str(),
+                             .hostname = HostnameOf(pod.object),
+                             .address = pod.address,
+                             .hosts_file = dirs_.Hosts(pod.uid),
+                             .share_pid = pod.object["spec"]["shareProcessNamespace"].AsBool(),
+                             .host_pid = pod.object["spec"]["hostPID"].AsBool(),
+                             .host_ipc = pod.object["spec"]["hostIPC"].AsBool()});
     if (!sandbox) {
-      events_.Record(pod.object, EventType::kWarning, "FailedCreatePodSandBox", sandbox.error().message);
+      events_.Record(pod.object, EventType::kWarning, "FailedCreatePodSandBox",
+                     sandbox.error().message);
       return sandbox.error();
     }
     for (const PodPlan::Start& start : plan.start) StartContainer(pod, start, *volumes);
@@ -159,12 +161,14 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
   if (!config) return wait("CreateContainerConfigError", config.error());
   // Of the runs before, only the last is kept: its log is `kubectl logs --previous`.
   if (const auto runs = pod.runs.find(name); runs != pod.runs.end())
-    for (size_t i = 0; i + 1 < runs->second.size(); ++i) (void)runtime_.RemoveContainer(runs->second[i].id);
+    for (size_t i = 0; i + 1 < runs->second.size(); ++i)
+      (void)runtime_.RemoveContainer(runs->second[i].id);
   const auto began = clock_.Monotonic();
   auto id = runtime_.StartContainer(pod.uid, *config);
   if (!id && id.error().code == Code::kInvalid) {  // counts as a run: policies apply
-    events_.Record(pod.object, EventType::kWarning, "Failed",
-                   fmt::format("Error: failed to start container {}: {}", name, id.error().message));
+    events_.Record(
+        pod.object, EventType::kWarning, "Failed",
+        fmt::format("Error: failed to start container {}: {}", name, id.error().message));
     return;
   }
   if (!id) return wait("RunContainerError", id.error());
@@ -172,7 +176,8 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
           {{"pod", api::NameOf(pod.object).ToString()},
            {"container", name},
            {"attempt", start.attempt},
-           {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - began).count()}});
+           {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - began)
+                      .count()}});
   events_.Record(pod.object, EventType::kNormal, "Started", "Started container " + name);
 }
 
@@ -202,13 +207,15 @@ Result<Outcome> PodSync::End(Pod& pod) {
   const PodPlan plan = PlanPod(pod.object, pod.runs, clock_.Now());
   const bool began = !pod.runs.empty() && !HasEnded(pod.object);
   if (began)
-    if (auto written = WriteStatus(pod, plan.finished ? plan.finished : std::optional<std::string>("Failed"));
+    if (auto written =
+            WriteStatus(pod, plan.finished ? plan.finished : std::optional<std::string>("Failed"));
         !written && written.error().code != Code::kNotFound)
       return written.error();
   if (auto forgotten = Forget(pod.uid); !forgotten) return forgotten.error();
   auto deleted = client_.Delete(api::gvr::kPods, api::NameOf(pod.object),
                                 {.grace_period_seconds = 0, .uid = pod.uid});
-  if (!deleted && deleted.error().code != Code::kNotFound && deleted.error().code != Code::kConflict)
+  if (!deleted && deleted.error().code != Code::kNotFound &&
+      deleted.error().code != Code::kConflict)
     return deleted.error();
   return Outcome{};
 }
@@ -240,13 +247,14 @@ Status PodSync::RemoveOrphans() {
 
 std::string PodSync::TerminationMessage(const Pod& pod, const ContainerStatus& run) const {
   // The file is bound into the container, which can write but not replace it.
-  auto fd = io::OpenBeneath(dirs_.Pod(pod.uid), fmt::format("termination/{}_{}", run.name, run.attempt),
-                            O_RDONLY);
+  auto fd = io::OpenBeneath(dirs_.Pod(pod.uid),
+                            fmt::format("termination/{}_{}", run.name, run.attempt), O_RDONLY);
   std::string message(kMaxMessage, '\0');
   const ssize_t size = fd ? pread(fd->get(), message.data(), message.size(), 0) : 0;
   message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
-  const bool fallback = ContainerNamed(pod.object, run.name)["terminationMessagePolicy"].AsString() ==
-                        "FallbackToLogsOnError";
+  const bool fallback =
+      ContainerNamed(pod.object, run.name)["terminationMessagePolicy"].AsString() ==
+      "FallbackToLogsOnError";
   if (message.empty() && fallback && run.exit_code != 0)
     message = LogTail(dirs_.Log(pod.uid, run.name, run.attempt), kFallbackLines, kFallbackBytes);
   return message;

@@ -24,8 +24,8 @@ class PodSync : public reconcile::Reconciler {
 
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
-  // Ends and removes what is left of pods whose objects are gone (or were replaced): those that were
-  // deleted while no Leat ran.
+  // Ends and removes what is left of pods whose objects are gone (or were replaced): those that
+  // were deleted while no Leat ran.
   Status RemoveOrphans();
 
  private:

@@ -33,7 +33,8 @@ std::string OsImage() {
   if (!text) return "Linux";
   for (std::string_view line : Split(*text, '\n')) {
     constexpr std::string_view kKey = "PRETTY_NAME=\"";
-    if (line.starts_with(kKey)) return std::string(line.substr(kKey.size(), line.size() - kKey.size() - 1));
+    if (line.starts_with(kKey))
+      return std::string(line.substr(kKey.size(), line.size() - kKey.size() - 1));
   }
   return "Linux";
 }
@@ -45,13 +46,14 @@ std::string Architecture(std::string_view machine) {
 }
 
 json::Value Capacity() {
-  struct statvfs disk{};
+  struct statvfs disk {};
   (void)statvfs("/", &disk);
   const auto memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   return Object({
       {"cpu", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
       {"memory", fmt::format("{}Ki", memory / 1024)},
-      {"ephemeral-storage", fmt::format("{}Ki", static_cast<int64_t>(disk.f_blocks * disk.f_frsize / 1024))},
+      {"ephemeral-storage",
+       fmt::format("{}Ki", static_cast<int64_t>(disk.f_blocks * disk.f_frsize / 1024))},
       {"pods", std::to_string(kMaxPods)},
   });
 }
@@ -68,15 +70,14 @@ Registration::Registration(std::string name, api::ObjectClient& client, Clock& c
       events_(client, clock, "node") {}
 
 json::Value Registration::Wanted(const json::Value& present) const {
-  struct utsname system{};
+  struct utsname system {};
   uname(&system);
   const std::string arch = Architecture(system.machine);
-  json::Value node = present.IsObject()
-                         ? present
-                         : Object({{"apiVersion", "v1"},
-                                   {"kind", "Node"},
-                                   {"metadata", Object({{"name", name_}})},
-                                   {"spec", Object()}});
+  json::Value node = present.IsObject() ? present
+                                        : Object({{"apiVersion", "v1"},
+                                                  {"kind", "Node"},
+                                                  {"metadata", Object({{"name", name_}})},
+                                                  {"spec", Object()}});
   node.Mut("metadata")
       .Mut("labels")
       .Set("kubernetes.io/hostname", name_)
@@ -136,9 +137,8 @@ Status Registration::Register() {
 
 Status Registration::RenewLease() {
   const std::string now = FormatTimeMicro(clock_.Now());
-  const json::Value spec = Object({{"holderIdentity", name_},
-                                   {"leaseDurationSeconds", kLeaseSeconds},
-                                   {"renewTime", now}});
+  const json::Value spec = Object(
+      {{"holderIdentity", name_}, {"leaseDurationSeconds", kLeaseSeconds}, {"renewTime", now}});
   auto renewed = client_.Patch(api::gvr::kLeases, {kLeaseNamespace, name_}, api::PatchType::kMerge,
                                Object({{"spec", spec}}));
   if (renewed) return {};

@@ -15,7 +15,8 @@ namespace leat::node {
 // Keeps the Node and its Lease up to date from its own thread: at once, and every ten seconds.
 class Registration {
  public:
-  Registration(std::string name, api::ObjectClient& client, Clock& clock, ContainerRuntime& runtime);
+  Registration(std::string name, api::ObjectClient& client, Clock& clock,
+               ContainerRuntime& runtime);
 
   // The Node's first appearance; errors are those of the API. Then Start renews it.
   Status Register();

@@ -48,7 +48,7 @@ Result<ParsedId> ParseId(const std::string& id) {
 }
 
 WallTime ModifiedAt(const std::string& path) {
-  struct stat at{};
+  struct stat at {};
   if (stat(path.c_str(), &at) != 0) return {};
   return WallTime(std::chrono::duration_cast<WallTime::duration>(seconds(at.st_mtim.tv_sec) +
                                                                  nanoseconds(at.st_mtim.tv_nsec)));
@@ -108,7 +108,8 @@ class RuncRuntime : public ContainerRuntime {
                                             {"sharePid", config.share_pid},
                                             {"hostPid", config.host_pid},
                                             {"hostIpc", config.host_ipc}});
-    if (auto kept = io::WriteFileAtomic(SandboxDir(id) + "/sandbox.json", json::Print(saved)); !kept)
+    if (auto kept = io::WriteFileAtomic(SandboxDir(id) + "/sandbox.json", json::Print(saved));
+        !kept)
       return kept.error();
     if (config.share_pid) {
       // The namespace lives as long as its first process: one of ours, that only waits.
@@ -132,7 +133,8 @@ class RuncRuntime : public ContainerRuntime {
     auto containers = ListAll(id);
     if (!containers) return containers.error();
     for (const ContainerStatus& container : *containers)
-      if (container.state == ContainerState::kRunning || container.state == ContainerState::kCreated)
+      if (container.state == ContainerState::kRunning ||
+          container.state == ContainerState::kCreated)
         if (auto killed = Kill(container.id); !killed) return killed;
     return {};
   }
@@ -156,7 +158,8 @@ class RuncRuntime : public ContainerRuntime {
     if (!sandbox) return sandbox.error();
     const std::string id = IdOf(sandbox_id, config.name, config.attempt);
     const std::string bundle = Bundle(sandbox_id, config.name, config.attempt);
-    if (auto gone = RemoveContainer(id); !gone) return gone.error();  // of a start that was cut short
+    if (auto gone = RemoveContainer(id); !gone)
+      return gone.error();  // of a start that was cut short
     // Kept as a run that failed to start, so that restart policies see it like any other.
     const auto failed = [&](const Error& error) {
       if (error.code != Code::kInvalid) return (void)RemoveContainer(id), error;
@@ -185,7 +188,8 @@ class RuncRuntime : public ContainerRuntime {
   Status Terminate(const std::string& id) override {
     auto parsed = ParseId(id);
     if (!parsed) return parsed.error();
-    const std::string marker = Bundle(parsed->sandbox, parsed->name, parsed->attempt) + "/terminated";
+    const std::string marker =
+        Bundle(parsed->sandbox, parsed->name, parsed->attempt) + "/terminated";
     if (io::Exists(marker) || !IsRunning(*parsed)) return {};
     if (auto killed = Runc({"kill", id, "TERM"}); !killed && IsRunning(*parsed)) return killed;
     return io::WriteFile(marker, "");
@@ -319,7 +323,8 @@ class RuncRuntime : public ContainerRuntime {
   }
 
   // kNotFound when there is no such container.
-  Result<ContainerStatus> StatusOf(const std::string& sandbox, const std::string& name, int attempt) {
+  Result<ContainerStatus> StatusOf(const std::string& sandbox, const std::string& name,
+                                   int attempt) {
     const std::string bundle = Bundle(sandbox, name, attempt), id = IdOf(sandbox, name, attempt);
     auto text = io::ReadFile(bundle + "/meta.json");
     if (!text) return text.error();

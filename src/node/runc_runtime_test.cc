@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 class RuncRuntimeTest : public testing::Test {
  protected:
   void SetUp() override {
-    runtime_ = MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
+    runtime_ =
+        MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
     if (const Status ready = runtime_->Ready(); !ready) GTEST_SKIP() << ready.error().message;
     ASSERT_TRUE(io::WriteFile(dir_.path() + "/hosts", "127.0.0.1 localhost\n", 0644));
     ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
@@ -29,7 +30,10 @@ class RuncRuntimeTest : public testing::Test {
   }
 
   SandboxConfig Sandbox() const {
-    return {.pod_uid = uid_, .ns = "default", .pod_name = "p", .hostname = "p",
+    return {.pod_uid = uid_,
+            .ns = "default",
+            .pod_name = "p",
+            .hostname = "p",
             .hosts_file = dir_.path() + "/hosts"};
   }
   ContainerConfig Shell(const std::string& script) const {
@@ -91,15 +95,20 @@ TEST_F(RuncRuntimeTest, KnowsTheExitCodeAndKeepsTheLog) {
 }
 
 TEST_F(RuncRuntimeTest, AContainerSeesNothingOfTheHostsPrivateFiles) {
-  EXPECT_EQ(Output("ls -A /root /home /var/lib 2>&1 | grep -v '^/' | grep -v '^ls:' | grep .; "
-                   "cat /etc/shadow 2>/dev/null; ls " + dir_.path() + " 2>/dev/null; "
-                   "touch /usr/x 2>/dev/null && echo writable; mount -t tmpfs x /mnt 2>/dev/null && echo mounted; "
-                   "grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status; ps -e | wc -l"),
-            "NoNewPrivs:\t1\nSeccomp:\t2\n4\n");
+  EXPECT_EQ(
+      Output("ls -A /root /home /var/lib 2>&1 | grep -v '^/' | grep -v '^ls:' | grep .; "
+             "cat /etc/shadow 2>/dev/null; ls " +
+             dir_.path() +
+             " 2>/dev/null; "
+             "touch /usr/x 2>/dev/null && echo writable; mount -t tmpfs x /mnt 2>/dev/null && echo "
+             "mounted; "
+             "grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status; ps -e | wc -l"),
+      "NoNewPrivs:\t1\nSeccomp:\t2\n4\n");
 }
 
 TEST_F(RuncRuntimeTest, ATerminatedContainerMayEndInItsOwnWay) {
-  const auto id = runtime_->StartContainer(uid_, Shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));
+  const auto id = runtime_->StartContainer(
+      uid_, Shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));
   ASSERT_TRUE(id);
   while (!io::Exists(dir_.path() + "/log") || io::ReadFile(dir_.path() + "/log")->empty())
     runtime_->AwaitChange(50ms, {});
@@ -108,7 +117,8 @@ TEST_F(RuncRuntimeTest, ATerminatedContainerMayEndInItsOwnWay) {
 }
 
 TEST_F(RuncRuntimeTest, OneThatIgnoresSigtermIsKilled) {
-  const auto id = runtime_->StartContainer(uid_, Shell("trap '' TERM; while :; do sleep 0.1; done"));
+  const auto id =
+      runtime_->StartContainer(uid_, Shell("trap '' TERM; while :; do sleep 0.1; done"));
   ASSERT_TRUE(id);
   ASSERT_TRUE(runtime_->Kill(*id));
   EXPECT_EQ(Finish(*id).exit_code, 137);
@@ -118,7 +128,8 @@ TEST_F(RuncRuntimeTest, ANewRuntimeFindsWhatTheOneBeforeLeft) {
   const auto id = runtime_->StartContainer(uid_, Shell("sleep 1000"));
   ASSERT_TRUE(id);
   runtime_.reset();
-  runtime_ = MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
+  runtime_ =
+      MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
   EXPECT_EQ(*runtime_->ListSandboxes(), std::vector<std::string>{uid_});
   const auto all = runtime_->ListContainers(uid_);
   ASSERT_EQ(all->size(), 1u);

@@ -1,5 +1,6 @@
-// ContainerRuntime: the seam to whatever runs containers, shaped like the CRI v1 (sandbox, container,
-// image, log path, exit code), because containerd comes behind it next. Today: runc and conmon.
+// ContainerRuntime: the seam to whatever runs containers, shaped like the CRI v1 (sandbox,
+// container, image, log path, exit code), because containerd comes behind it next. Today: runc and
+// conmon.
 #pragma once
 
 #include <chrono>
@@ -30,9 +31,9 @@ struct SandboxConfig {
   std::string ns;
   std::string pod_name;
   std::string hostname;
-  std::string address;         // the pod's own 127.x address, until pods have networks
-  std::string hosts_file;      // host path, bound to /etc/hosts
-  bool share_pid = false;      // shareProcessNamespace
+  std::string address;     // the pod's own 127.x address, until pods have networks
+  std::string hosts_file;  // host path, bound to /etc/hosts
+  bool share_pid = false;  // shareProcessNamespace
   bool host_pid = false, host_ipc = false;
 };
 
@@ -61,7 +62,7 @@ struct ContainerConfig {
   std::vector<std::string> add_capabilities, drop_capabilities;  // without "CAP_"
 
   // Cgroup limits; 0 = none.
-  int64_t cpu_milli = 0;     // quota
+  int64_t cpu_milli = 0;         // quota
   int64_t cpu_shares_milli = 0;  // weight, from requests
   int64_t memory_bytes = 0;
   int64_t pids = 0;
@@ -77,7 +78,7 @@ struct ContainerStatus {
   ContainerState state = ContainerState::kUnknown;
   std::string image_id;
   WallTime created_at, started_at, finished_at;
-  int exit_code = 0;    // 128 + signal for a killed one
+  int exit_code = 0;  // 128 + signal for a killed one
   bool oom_killed = false;
   std::string error;  // why it could not be started (then exit_code is 128), else ""
 };
@@ -101,8 +102,8 @@ class ContainerRuntime {
   virtual Status RemoveSandbox(const std::string& sandbox_id) = 0;
   virtual Result<std::vector<std::string>> ListSandboxes() = 0;  // ids; an id tells its pod's uid
 
-  // Makes and starts it; the id. kInvalid, in runc's own words, when the command cannot be run: then
-  // the container is listed as exited with code 128 and that error.
+  // Makes and starts it; the id. kInvalid, in runc's own words, when the command cannot be run:
+  // then the container is listed as exited with code 128 and that error.
   virtual Result<std::string> StartContainer(const std::string& sandbox_id,
                                              const ContainerConfig& config) = 0;
   // Asks its first process to end (SIGTERM), once however often it is called. Does not wait.

@@ -50,7 +50,7 @@ Result<std::string> HostPath(const std::string& name, const json::Value& source)
     if (auto made = io::MakeDirs(path, 0755); !made) return made.error();
   if (type == "FileOrCreate")
     if (auto made = io::Open(path, O_WRONLY | O_CREAT, 0644); !made) return made.error();
-  struct stat at{};
+  struct stat at {};
   const bool there = stat(path.c_str(), &at) == 0;
   const auto wrong = [&](const char* what) {
     return Error{Code::kInvalid, fmt::format("hostPath of volume \"{}\": {} {}", name, path, what)};
@@ -58,7 +58,8 @@ Result<std::string> HostPath(const std::string& name, const json::Value& source)
   if (!there) return wrong("does not exist");
   if ((type == "Directory" || type == "DirectoryOrCreate") && !S_ISDIR(at.st_mode))
     return wrong("is not a directory");
-  if ((type == "File" || type == "FileOrCreate") && !S_ISREG(at.st_mode)) return wrong("is not a file");
+  if ((type == "File" || type == "FileOrCreate") && !S_ISREG(at.st_mode))
+    return wrong("is not a file");
   if (type == "Socket" && !S_ISSOCK(at.st_mode)) return wrong("is not a socket");
   if (type == "CharDevice" && !S_ISCHR(at.st_mode)) return wrong("is not a character device");
   if (type == "BlockDevice" && !S_ISBLK(at.st_mode)) return wrong("is not a block device");
@@ -72,7 +73,8 @@ mode_t ModeOf(const json::Value& item, mode_t fallback) {
 // The files of a Secret or ConfigMap volume or projection.
 Status AddKeyed(const PodContext& context, const api::Gvr& type, std::string_view name,
                 const json::Value& source, mode_t mode, Files& files) {
-  auto object = context.client.Get(type, {context.pod["metadata"]["namespace"].Str(), std::string(name)});
+  auto object =
+      context.client.Get(type, {context.pod["metadata"]["namespace"].Str(), std::string(name)});
   if (!object) {
     if (object.error().code == Code::kNotFound && source["optional"].AsBool()) return {};
     return object.error();
@@ -104,7 +106,8 @@ Status AddKeyed(const PodContext& context, const api::Gvr& type, std::string_vie
   return {};
 }
 
-Status AddDownward(const PodContext& context, const json::Value& source, mode_t mode, Files& files) {
+Status AddDownward(const PodContext& context, const json::Value& source, mode_t mode,
+                   Files& files) {
   for (const json::Value& item : source["items"].Items()) {
     auto content = item["fieldRef"].IsObject()
                        ? DownwardField(context.pod, item["fieldRef"]["fieldPath"].AsString())
@@ -115,19 +118,21 @@ Status AddDownward(const PodContext& context, const json::Value& source, mode_t 
   return {};
 }
 
-Status AddProjected(const PodContext& context, const json::Value& source, mode_t mode, Files& files) {
+Status AddProjected(const PodContext& context, const json::Value& source, mode_t mode,
+                    Files& files) {
   for (const json::Value& part : source["sources"].Items()) {
     Status added;
     if (part.Has("secret"))
-      added = AddKeyed(context, api::gvr::kSecrets, part["secret"]["name"].AsString(), part["secret"],
-                       mode, files);
+      added = AddKeyed(context, api::gvr::kSecrets, part["secret"]["name"].AsString(),
+                       part["secret"], mode, files);
     else if (part.Has("configMap"))
       added = AddKeyed(context, api::gvr::kConfigMaps, part["configMap"]["name"].AsString(),
                        part["configMap"], mode, files);
     else if (part.Has("downwardAPI"))
       added = AddDownward(context, part["downwardAPI"], mode, files);
     else
-      added = Error{Code::kUnimplemented, "projected volumes take secret, configMap and downwardAPI"};
+      added =
+          Error{Code::kUnimplemented, "projected volumes take secret, configMap and downwardAPI"};
     if (!added) return added;
   }
   return {};
@@ -139,7 +144,8 @@ Result<std::string> WriteFiles(const std::string& dir, const Files& files) {
   if (auto made = io::MakeDirs(dir, 0755); !made) return made.error();
   for (const auto& [path, file] : files) {
     for (const std::string_view part : Split(path, '/'))
-      if (part == "..") return Error{Code::kInvalid, "a volume's path may not contain \"..\": " + path};
+      if (part == "..")
+        return Error{Code::kInvalid, "a volume's path may not contain \"..\": " + path};
     const std::string full = dir + "/" + path;
     const auto present = io::ReadFile(full);
     if (present && *present == file.content) continue;
@@ -150,8 +156,8 @@ Result<std::string> WriteFiles(const std::string& dir, const Files& files) {
   const auto names = io::ListDir(dir);
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
     const auto next = files.lower_bound(name);
-    const bool wanted = next != files.end() &&
-                        (next->first == name || next->first.starts_with(name + "/"));
+    const bool wanted =
+        next != files.end() && (next->first == name || next->first.starts_with(name + "/"));
     if (!wanted)
       if (auto removed = io::RemoveTree(dir + "/" + name); !removed) return removed.error();
   }
@@ -170,8 +176,8 @@ Result<std::string> PrepareOne(const PodContext& context, const json::Value& vol
     return static_cast<mode_t>(source["defaultMode"].AsInt(kDefaultMode)) & 0777;
   };
   if (const json::Value& secret = volume["secret"]; secret.IsObject())
-    added = AddKeyed(context, api::gvr::kSecrets, secret["secretName"].AsString(), secret, mode(secret),
-                     files);
+    added = AddKeyed(context, api::gvr::kSecrets, secret["secretName"].AsString(), secret,
+                     mode(secret), files);
   else if (const json::Value& map = volume["configMap"]; map.IsObject())
     added = AddKeyed(context, api::gvr::kConfigMaps, map["name"].AsString(), map, mode(map), files);
   else if (const json::Value& downward = volume["downwardAPI"]; downward.IsObject())

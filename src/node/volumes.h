@@ -24,8 +24,8 @@ Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
 // Unmounts and removes them.
 Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs);
 
-// The value of a downward API field ("metadata.name", "metadata.annotations['a']", "status.podIP", ...)
-// or resource ("limits.memory" of a container); kInvalid for a path that is not offered.
+// The value of a downward API field ("metadata.name", "metadata.annotations['a']", "status.podIP",
+// ...) or resource ("limits.memory" of a container); kInvalid for a path that is not offered.
 Result<std::string> DownwardField(const json::Value& pod, std::string_view field_path);
 Result<std::string> DownwardResource(const json::Value& pod, const std::string& container,
                                      const json::Value& resource_field_ref);

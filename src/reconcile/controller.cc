@@ -17,13 +17,15 @@ Controller::Controller(api::ObjectClient& client, Clock& clock, ControllerOption
                        Reconciler& reconciler)
     : name_(std::move(options.name)), reconciler_(reconciler), queue_(clock) {
   for (Source& source : options.sources) {
-    auto informer = std::make_unique<client::Informer>(client, clock, source.type, source.selection);
+    auto informer =
+        std::make_unique<client::Informer>(client, clock, source.type, source.selection);
     informer->AddHandler([this, keys_of = std::move(source.keys_of)](
                              const client::ObjectPtr& before, const client::ObjectPtr& after) {
       // Both sides: an object may have moved from one owner to another.
       for (const client::ObjectPtr& object : {before, after}) {
         if (!object) continue;
-        if (!keys_of) queue_.Add(api::NameOf(*object));
+        if (!keys_of)
+          queue_.Add(api::NameOf(*object));
         else
           for (const api::ObjectName& key : keys_of(*object)) queue_.Add(key);
       }

@@ -22,9 +22,9 @@ void EventRecorder::Record(const json::Value& object, EventType type, std::strin
   const std::string ns(reference["namespace"].AsString("default"));
   const std::string type_name = type == EventType::kNormal ? "Normal" : "Warning";
   const std::string now = FormatTime(clock_.Now());
-  const std::string fingerprint = fmt::format("{}|{}|{}|{}|{}", reference["kind"].AsString(),
-                                              reference["uid"].AsString(), type_name, reason,
-                                              message);
+  const std::string fingerprint =
+      fmt::format("{}|{}|{}|{}|{}", reference["kind"].AsString(), reference["uid"].AsString(),
+                  type_name, reason, message);
   api::ObjectName known;
   {
     MutexLock lock(mu_);
@@ -56,8 +56,8 @@ void EventRecorder::Record(const json::Value& object, EventType type, std::strin
   });
   const auto made = client_.Create(api::gvr::kEvents, event);
   if (!made) {
-    LogWarning("event not recorded", {{"reason", reason}, {"message", message},
-                                      {"error", made.error()}});
+    LogWarning("event not recorded",
+               {{"reason", reason}, {"message", message}, {"error", made.error()}});
     return;
   }
   MutexLock lock(mu_);

@@ -89,9 +89,10 @@ json::Value StatusOf(const json::Value& description, const std::string& region) 
       {"trainingJobStatus", state},
       {"sageMakerTrainingJobName", name},
       {"cloudWatchLogUrl",
-       fmt::format("https://{0}.console.aws.amazon.com/cloudwatch/home?region={0}#logStream:group=/aws/"
-                   "sagemaker/TrainingJobs;prefix={1};streamFilter=typeLogStreamPrefix",
-                   region, name)},
+       fmt::format(
+           "https://{0}.console.aws.amazon.com/cloudwatch/home?region={0}#logStream:group=/aws/"
+           "sagemaker/TrainingJobs;prefix={1};streamFilter=typeLogStreamPrefix",
+           region, name)},
   });
   if (state != "Stopping") status.Set("secondaryStatus", description["SecondaryStatus"]);
   if (const std::string_view reason = description["FailureReason"].AsString(); !reason.empty())

@@ -38,7 +38,8 @@ Tags: [{Key: a, Value: b}]
 
 TEST(GeneratedJobName, KeepsTheWholeUid) {
   const std::string uid = "f52d88dd-4234-11ea-a127-0a350733ba06";
-  EXPECT_EQ(GeneratedJobName("xgboost-mnist", uid), "xgboost-mnist-f52d88dd423411eaa1270a350733ba06");
+  EXPECT_EQ(GeneratedJobName("xgboost-mnist", uid),
+            "xgboost-mnist-f52d88dd423411eaa1270a350733ba06");
   const std::string cut = GeneratedJobName(std::string(80, 'x'), uid);
   EXPECT_EQ(cut.size(), 63u);
   EXPECT_TRUE(cut.ends_with("-f52d88dd423411eaa1270a350733ba06"));
@@ -53,8 +54,8 @@ TEST(Describes, AllowsWhatSageMakerAddsAndNothingElse) {
 }
 
 TEST(StatusOf, ClearsTheSecondaryStatusWhileStopping) {
-  const json::Value stopping =
-      StatusOf(Yaml("{TrainingJobName: n, TrainingJobStatus: Stopping, SecondaryStatus: Training}"), "r");
+  const json::Value stopping = StatusOf(
+      Yaml("{TrainingJobName: n, TrainingJobStatus: Stopping, SecondaryStatus: Training}"), "r");
   EXPECT_FALSE(stopping.Has("secondaryStatus"));
   const json::Value completed = StatusOf(Yaml(R"(
 TrainingJobName: n

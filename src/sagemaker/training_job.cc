@@ -16,7 +16,8 @@ constexpr char kFinalizer[] = "sagemaker-operator-finalizer";
 constexpr char kSynchronizing[] = "SynchronizingK8sJobWithSageMaker";
 constexpr char kReconciling[] = "ReconcilingTrainingJob";
 constexpr char kNoUpdates[] =
-    "Updates to TrainingJob are not supported: the job at SageMaker goes on as it was created. Restore "
+    "Updates to TrainingJob are not supported: the job at SageMaker goes on as it was created. "
+    "Restore "
     "the spec, or delete this TrainingJob and create another";
 
 // What SageMaker last said of the job's progress, for an event.
@@ -91,13 +92,14 @@ Result<Outcome> TrainingJobReconciler::Delete(json::Value job, const std::stop_t
     if (state == "InProgress") {
       auto stopped = aws::Call(*http_, ServiceFor(job), "StopTrainingJob", which, stop);
       if (!stopped) return OnError(job, stopped.error());
-      events_.Record(job, EventType::kNormal, "Stopping",
-                     fmt::format("the TrainingJob is being deleted: stopping {} at SageMaker first",
-                                 name));
+      events_.Record(
+          job, EventType::kNormal, "Stopping",
+          fmt::format("the TrainingJob is being deleted: stopping {} at SageMaker first", name));
     }
     if (!IsTerminal(state)) {
       if (description) {
-        auto done = SetStatus(job, StatusOf(*description, job["spec"]["region"].Str()), *description);
+        auto done =
+            SetStatus(job, StatusOf(*description, job["spec"]["region"].Str()), *description);
         if (!done) return done;
       }
       return Outcome{options_.poll};
@@ -128,12 +130,13 @@ Result<Outcome> TrainingJobReconciler::CreateAtSageMaker(const json::Value& job,
                                                          const std::stop_token& stop) {
   const aws::JsonService service = ServiceFor(job);
   auto created = aws::Call(*http_, service, "CreateTrainingJob", request, stop);
-  if (!created && created.error().code != Code::kAlreadyExists) return OnError(job, created.error());
+  if (!created && created.error().code != Code::kAlreadyExists)
+    return OnError(job, created.error());
   if (created)
-    events_.Record(job, EventType::kNormal, "Created",
-                   fmt::format("created training job {} at SageMaker in {} ({})",
-                               request["TrainingJobName"].AsString(), service.region,
-                               service.endpoint));
+    events_.Record(
+        job, EventType::kNormal, "Created",
+        fmt::format("created training job {} at SageMaker in {} ({})",
+                    request["TrainingJobName"].AsString(), service.region, service.endpoint));
   return Outcome{std::chrono::nanoseconds(0)};  // now describe it
 }
 

@@ -15,7 +15,8 @@
 namespace leat::sagemaker {
 
 // States of a TrainingJob (status.trainingJobStatus):
-//   "" -> SynchronizingK8sJobWithSageMaker -> InProgress -> Completed | Failed | Stopping -> Stopped
+//   "" -> SynchronizingK8sJobWithSageMaker -> InProgress -> Completed | Failed | Stopping ->
+//   Stopped
 // and ReconcilingTrainingJob, with the text in status.additional, while SageMaker answers errors.
 class TrainingJobReconciler : public reconcile::Reconciler {
  public:

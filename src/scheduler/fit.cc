@@ -53,9 +53,9 @@ bool MatchesTerm(const json::Value& term, const json::Value& node) {
       json::Object({{"matchExpressions", term["matchExpressions"]}}));
   if (!labels || !labels->Matches(node["metadata"]["labels"])) return false;
   for (const json::Value& field : term["matchFields"].Items()) {
-    const bool named = std::any_of(
-        field["values"].Items().begin(), field["values"].Items().end(),
-        [&](const json::Value& value) { return value == node["metadata"]["name"]; });
+    const bool named =
+        std::any_of(field["values"].Items().begin(), field["values"].Items().end(),
+                    [&](const json::Value& value) { return value == node["metadata"]["name"]; });
     if (named != (field["operator"].AsString() == "In")) return false;
   }
   return !term["matchExpressions"].empty() || !term["matchFields"].empty();
@@ -109,7 +109,8 @@ void AddPod(NodeState& node, const json::Value& pod) {
 std::vector<std::string> Reject(const json::Value& pod, const NodeState& node) {
   std::vector<std::string> reasons;
   const json::Value& spec = node.object["spec"];
-  if (api::FindCondition(node.object["status"]["conditions"], "Ready")["status"].AsString() != "True")
+  if (api::FindCondition(node.object["status"]["conditions"], "Ready")["status"].AsString() !=
+      "True")
     return {"node(s) were not ready"};
   if (spec["unschedulable"].AsBool()) return {"node(s) were unschedulable"};
   for (const json::Value& taint : spec["taints"].Items()) {
@@ -153,10 +154,11 @@ Result<std::string> Choose(const json::Value& pod, const std::vector<NodeState>&
   }
   if (best != nullptr) return best->object["metadata"]["name"].Str();
   std::vector<std::string> counted;
-  for (const auto& [reason, count] : reasons) counted.push_back(fmt::format("{} {}", count, reason));
+  for (const auto& [reason, count] : reasons)
+    counted.push_back(fmt::format("{} {}", count, reason));
   std::sort(counted.begin(), counted.end());
-  return Error{Code::kExhausted, fmt::format("0/{} nodes are available: {}.", nodes.size(),
-                                             Join(counted, ", "))};
+  return Error{Code::kExhausted,
+               fmt::format("0/{} nodes are available: {}.", nodes.size(), Join(counted, ", "))};
 }
 
 }  // namespace leat::scheduler

@@ -9,7 +9,8 @@ namespace {
 
 json::Value Yaml(std::string_view text) { return json::ParseYaml(text)->front(); }
 
-json::Value Node(std::string_view name, std::string_view cpu = "4", std::string_view memory = "8Gi") {
+json::Value Node(std::string_view name, std::string_view cpu = "4",
+                 std::string_view memory = "8Gi") {
   json::Value node = Yaml(R"(
 metadata: {name: x, labels: {disk: ssd}}
 status:
@@ -23,8 +24,13 @@ status:
 
 json::Value Pod(std::string_view cpu, std::string_view memory = "0") {
   json::Value pod = Yaml("spec: {containers: [{resources: {requests: {}}}]}");
-  pod.Mut("spec").Mut("containers").MutItems()[0].Mut("resources").Mut("requests").Set("cpu", cpu).Set(
-      "memory", memory);
+  pod.Mut("spec")
+      .Mut("containers")
+      .MutItems()[0]
+      .Mut("resources")
+      .Mut("requests")
+      .Set("cpu", cpu)
+      .Set("memory", memory);
   return pod;
 }
 
@@ -74,7 +80,8 @@ TEST(Reject, HonoursTaintsAndTolerations) {
   NodeState node = StateOf(Node("a"));
   node.object.Mut("spec").Mut("taints").Push(Yaml("{key: gpu, value: 'yes', effect: NoSchedule}"));
   json::Value pod = Pod("1");
-  EXPECT_EQ(Reject(pod, node), std::vector<std::string>{"node(s) had untolerated taint {gpu: yes}"});
+  EXPECT_EQ(Reject(pod, node),
+            std::vector<std::string>{"node(s) had untolerated taint {gpu: yes}"});
   pod.Mut("spec").Mut("tolerations").Push(Yaml("{key: gpu, operator: Exists}"));
   EXPECT_TRUE(Reject(pod, node).empty());
 }

@@ -96,9 +96,9 @@ class PodScheduler : public Scheduler, public reconcile::Reconciler {
     if (!api::SetCondition(conditions, "PodScheduled", "False", "Unschedulable", reason,
                            FormatTime(clock_.Now())))
       return Outcome{};
-    auto patched = client_.Patch(api::gvr::kPods, api::NameOf(pod), api::PatchType::kMerge,
-                                 json::Object({{"status", json::Object({{"conditions", conditions}})}}),
-                                 "status");
+    auto patched = client_.Patch(
+        api::gvr::kPods, api::NameOf(pod), api::PatchType::kMerge,
+        json::Object({{"status", json::Object({{"conditions", conditions}})}}), "status");
     if (!patched && patched.error().code != Code::kNotFound) return patched.error();
     events_.Record(pod, EventType::kWarning, "FailedScheduling", reason);
     return Outcome{};
@@ -126,8 +126,8 @@ class PodScheduler : public Scheduler, public reconcile::Reconciler {
     // Bound, and the informer does not show it: not yet, or not any more.
     for (auto assumed = assumed_.begin(); assumed != assumed_.end();) {
       const bool unseen = !pods_.Get(assumed->first);
-      const Result<json::Value> now =
-          unseen ? client_.Get(api::gvr::kPods, assumed->first) : Result<json::Value>(assumed->second);
+      const Result<json::Value> now = unseen ? client_.Get(api::gvr::kPods, assumed->first)
+                                             : Result<json::Value>(assumed->second);
       if (unseen && now) count(assumed->second);
       assumed = now ? std::next(assumed) : assumed_.erase(assumed);
     }

@@ -25,7 +25,8 @@ class NoObjects : public api::ObjectClient {
   }
   Status BindPod(const api::ObjectName&, const std::string&) override { return None(); }
   Status FollowPodLog(const api::ObjectName&, const std::string&, const std::string&,
-                      const std::function<bool(std::string_view)>&, const std::stop_token&) override {
+                      const std::function<bool(std::string_view)>&,
+                      const std::stop_token&) override {
     return None();
   }
 
