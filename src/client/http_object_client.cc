@@ -29,9 +29,12 @@ std::string QueryString(const std::vector<std::pair<std::string, std::string>>& 
 
 const char* ContentType(api::PatchType type) {
   switch (type) {
-    case api::PatchType::kJson: return "application/json-patch+json";
-    case api::PatchType::kMerge: return "application/merge-patch+json";
-    case api::PatchType::kStrategicMerge: return "application/strategic-merge-patch+json";
+    case api::PatchType::kJson:
+      return "application/json-patch+json";
+    case api::PatchType::kMerge:
+      return "application/merge-patch+json";
+    case api::PatchType::kStrategicMerge:
+      return "application/strategic-merge-patch+json";
   }
   return "";
 }
