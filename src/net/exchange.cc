@@ -55,8 +55,11 @@ class Exchange::Request : public ServerRequest {
     method = std::move(head.method);
     target = std::move(head.target);
     headers = std::move(head.headers);
-    if (parser_.version() == 11 && !headers.Has("Host"))
-      return Error{Code::kInvalid, "HTTP/1.1 requests need a Host header"};
+    const auto hosts =
+        std::count_if(headers.all().begin(), headers.all().end(),
+                      [](const auto& field) { return EqualsIgnoreCase(field.first, "Host"); });
+    if (hosts > 1 || (hosts == 0 && parser_.version() == 11))
+      return Error{Code::kInvalid, "HTTP/1.1 requests need one Host header"};
     std::string_view rest = target;
     if (const auto absolute = Cut(rest, "://"); absolute && !rest.starts_with('/')) {
       const size_t end = std::min(absolute->second.find_first_of("/?"), absolute->second.size());

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "net/client.h"
+#include "net/message_parser.h"
 
 namespace leat::net {
 namespace {
@@ -58,6 +61,20 @@ TEST(Url, RefusesWhatItCannotUse) {
        {"", "h/x", "ftp://h", "http://", "http://:80", "http://h:0", "http://h:x", "http://h:70000",
         "http://u:p@h/", "http://[::1", "http://[::1]x", "http://h/a b", "http://h/a\r\nX: y"})
     EXPECT_EQ(Url::Parse(bad).error().code, Code::kInvalid) << bad;
+}
+
+TEST(MessageParser, TakesAnEmptyChunkedBodyByteByByte) {
+  InputBuffer input;
+  const auto parser = MessageParser::ForRequest(4096);
+  input.Append("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  ASSERT_TRUE(parser->ParseHead(input).value_or(false));
+  std::array<char, 10> buffer;
+  for (const char c : std::string_view("0\r\nA: b\r\n\r\n")) {
+    EXPECT_FALSE(parser->body_done());
+    input.Append({&c, 1});
+    EXPECT_EQ(parser->ParseChunked(input, buffer).value_or(99), 0u);
+  }
+  EXPECT_TRUE(parser->body_done());
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ class MessageParser {
   virtual ~MessageParser() = default;
 
   // Takes head bytes from the input; true when the head is complete, and then stops before the
-  // body. kTooLarge beyond max_header_bytes, kUnimplemented for an HTTP version or transfer coding
-  // that we do not speak, else kInvalid.
+  // body. kTooLarge beyond max_header_bytes, kUnimplemented for an HTTP version that we do not
+  // speak, else kInvalid.
   virtual Result<bool> ParseHead(InputBuffer& input) = 0;
 
   // All below: once the head is complete.

@@ -72,7 +72,9 @@ TEST_F(StreamTest, ClosesTheOutboxAndFiresTheStopTokenWhenTheReaderGoesAway) {
   }
   closed.get_future().get();
   EXPECT_FALSE(outbox_->Push("late"));
-  EXPECT_TRUE(streaming_.get_future().get().stop_requested());
+  std::promise<void> stopped;
+  const std::stop_callback callback(streaming_.get_future().get(), [&] { stopped.set_value(); });
+  stopped.get_future().get();
 }
 
 TEST_F(StreamTest, OverflowEndsTheAnswerWithoutAnErrorAfterWhatWasQueued) {
@@ -100,7 +102,7 @@ TEST_F(StreamTest, AReaderThatNeverReadsIsDropped) {
   // More than the buffers of the kernel hold.
   const auto chunk = std::make_shared<const std::string>(1 << 20, 'x');
   for (int i = 0; i < 64; ++i) outbox_->Push(chunk);
-  ended.get_future().get();
+  ended.get_future().get();  // the outbox is closed before the token fires
   EXPECT_TRUE(outbox_->closed());
 }
 
@@ -131,9 +133,11 @@ TEST(Streams, ThousandsOfThemNeedNoThreadEach) {
   Mutex mu;
   auto server = Server::Start({.threads = 2}, [&](ServerRequest&, ResponseWriter& response) {
     auto outbox = std::make_shared<Outbox>();
-    response.Stream(200, outbox);
-    MutexLock lock(mu);
-    outboxes.push_back(std::move(outbox));
+    {
+      MutexLock lock(mu);
+      outboxes.push_back(outbox);
+    }
+    response.Stream(200, std::move(outbox));
   });
   ASSERT_TRUE(server);
   std::vector<std::unique_ptr<RawPeer>> peers;
