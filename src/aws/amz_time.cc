@@ -29,12 +29,13 @@ int Number(std::string_view digits) {
   return value;
 }
 
-// nullopt-free: the caller has checked that every field is digits; ranges are checked here.
+// The caller has checked that every field is digits; ranges are checked here. WallTime counts
+// nanoseconds and ends in the year 2262.
 Result<WallTime> Compose(int year, int month, int day, int hour, int minute, int second) {
   const std::chrono::year_month_day date{std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok() || hour > 23 || minute > 59 || second > 60) {
+  if (!date.ok() || year < 1900 || year > 2261 || hour > 23 || minute > 59 || second > 60) {
     return Error{Code::kInvalid, "no such moment"};
   }
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +

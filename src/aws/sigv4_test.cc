@@ -164,6 +164,7 @@ TEST(AmzTime, ReadsAndWritesHttpDates) {
   EXPECT_FALSE(ParseHttpDate("2013-05-24"));
   EXPECT_FALSE(ParseHttpDate("Fri, 31 Feb 2013 00:00:00 GMT"));
   EXPECT_FALSE(ParseAmzDate("20130524T000000"));
+  EXPECT_FALSE(ParseAmzDate("99990101T000000Z"));
   EXPECT_EQ(FormatXmlTime(1369353600042), "2013-05-24T00:00:00.042Z");
 }
 

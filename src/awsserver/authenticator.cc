@@ -203,7 +203,9 @@ Answer<Caller> Authenticator::CheckV2(const net::ServerRequest& request, Signatu
                       403};
     }
     const int64_t now_s = std::chrono::system_clock::to_time_t(now);
-    if (now_s > *expires) return Expired(WallTime(std::chrono::seconds(*expires)), now);
+    if (now_s > *expires) {
+      return Expired(WallTime(std::chrono::seconds(std::max<int64_t>(*expires, 0))), now);
+    }
   } else {
     const auto pair = Cut(request.headers.Get("Authorization").substr(4), ":");
     if (!pair) return AwsError{"InvalidArgument", "Authorization header is invalid", 400};

@@ -1,6 +1,7 @@
 #include "awsserver/blob_store.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -15,6 +16,17 @@ constexpr size_t kEpochDigits = 8;
 // How much may wait in the page cache before the disk is set to work on it, so that the fsync at
 // the end finds little to do.
 constexpr uint64_t kFlushEvery = 16_MiB;
+// Left free, so that the databases can still record a deletion.
+constexpr uint64_t kReserve = 32_MiB;
+
+Status RequireRoom(int fd, size_t size) {
+  struct statvfs disk {};
+  if (::fstatvfs(fd, &disk) != 0) return io::ErrnoError(errno, "statvfs");
+  const uint64_t free = uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (free >= size + kReserve) return {};
+  return Error{Code::kExhausted,
+               "store an object: only " + HumanBytes(free) + " are left on the disk; free some"};
+}
 
 }  // namespace
 
@@ -26,6 +38,7 @@ BlobWriter::~BlobWriter() {
 }
 
 Status BlobWriter::Append(std::string_view bytes) {
+  if (auto room = RequireRoom(fd_.get(), bytes.size()); !room) return room;
   if (auto written = io::WriteAll(fd_.get(), bytes); !written) {
     return written.error().Within("store an object");
   }

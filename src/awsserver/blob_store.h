@@ -26,7 +26,7 @@ class BlobWriter {
  public:
   BlobWriter(BlobWriter&&) = default;
   ~BlobWriter();
-  // kExhausted when the disk is full.
+  // kExhausted when the disk is full, or would be but for what is left to the databases on it.
   Status Append(std::string_view bytes);
   // Makes the bytes durable and gives the blob's id.
   Result<std::string> Keep();

@@ -61,8 +61,7 @@ Answer<std::unique_ptr<Payload>> Payload::Open(net::ServerRequest& request, cons
     const auto decoded = ParseInt(request.headers.Get("x-amz-decoded-content-length"));
     size = decoded && *decoded >= 0 ? std::optional<uint64_t>(*decoded) : std::nullopt;
   }
-  if (!size || (!form && *size == 0 && !request.headers.Has("Content-Length") &&
-                request.headers.Has("Transfer-Encoding"))) {
+  if (!size) {
     return AwsError{"MissingContentLength", "You must provide the Content-Length HTTP header.",
                     411};
   }

@@ -178,7 +178,7 @@ Answer<void> CopyObject(const S3Stores& stores, S3Call& call) {
 Answer<void> UploadPartCopy(const S3Stores& stores, S3Call& call) {
   if (!call.MayWrite()) return AccessDenied();
   const std::string upload_id(call.request.query.Get("uploadId"));
-  const auto number = NumberParameter(call.request.query, "partNumber", 0, 1, kMaxParts);
+  const auto number = PartNumber(call.request.query);
   if (!number) return number.error();
   const auto upload = stores.index.FindUpload(call.bucket, call.key, upload_id);
   if (!upload && upload.error().code == Code::kNotFound) return NoSuchUpload(upload_id);
@@ -197,7 +197,7 @@ Answer<void> UploadPartCopy(const S3Stores& stores, S3Call& call) {
   if (upload->checksum) payload->Compute(*upload->checksum);
   const auto body = Receive(stores, *payload);
   if (!body) return body.error();
-  const PartRecord part{.number = static_cast<int>(*number),
+  const PartRecord part{.number = *number,
                         .piece = body->piece,
                         .etag = HexEncode(body->md5),
                         .checksum = body->checksum,

@@ -83,9 +83,8 @@ Answer<void> CreateMultipartUpload(const S3Stores& stores, S3Call& call) {
 Answer<void> UploadPart(const S3Stores& stores, S3Call& call) {
   const auto upload = RequireUpload(stores, call);
   if (!upload) return upload.error();
-  const auto number = NumberParameter(call.request.query, "partNumber", 0, 1, kMaxParts);
+  const auto number = PartNumber(call.request.query);
   if (!number) return number.error();
-  if (*number == 0) return InvalidArgument("This operation needs a partNumber", "partNumber", "");
   auto payload = Payload::Open(call.request, call.caller,
                                {.max_bytes = kMaxPut, .checksum = upload->checksum});
   if (!payload) return payload.error();
@@ -98,7 +97,7 @@ Answer<void> UploadPart(const S3Stores& stores, S3Call& call) {
         Lower(aws::ChecksumName(*upload->checksum)),
         Lower(aws::ChecksumName(body->checksum->algorithm))));
   }
-  const PartRecord part{.number = static_cast<int>(*number),
+  const PartRecord part{.number = *number,
                         .piece = body->piece,
                         .etag = HexEncode(body->md5),
                         .checksum = body->checksum,

@@ -107,6 +107,8 @@ AwsError WriteRefused(const Error& error, const std::string& bucket, const std::
 // A query parameter as a number within [min, max]; `fallback` when absent, InvalidArgument else.
 Answer<int64_t> NumberParameter(const net::Query& query, const char* name, int64_t fallback,
                                 int64_t min, int64_t max);
+// The partNumber of the query, which must be there.
+Answer<int> PartNumber(const net::Query& query);
 // Answers 200 with the document.
 void SendXml(net::ResponseWriter& response, std::string document);
 // Text in a list: percent-encoded when the client asked with encoding-type=url.

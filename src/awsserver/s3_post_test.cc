@@ -125,6 +125,15 @@ TEST_F(S3Post, MalformedFormsAreRefused) {
             "MaxPostPreDataLengthExceededError");
 }
 
+TEST(PostPolicy, MayLastForAges) {
+  const WallTime now{std::chrono::seconds(1'600'000'000)};
+  EXPECT_TRUE(
+      CheckPostPolicy(R"({"expiration": "9999-12-31T00:00:00Z", "conditions": []})", {}, now));
+  EXPECT_FALSE(
+      CheckPostPolicy(R"({"expiration": "1999-12-31T00:00:00Z", "conditions": []})", {}, now));
+  EXPECT_FALSE(CheckPostPolicy(R"({"expiration": "someday", "conditions": []})", {}, now));
+}
+
 TEST(FormReader, FindsItsBoundary) {
   EXPECT_EQ(FormReader::Boundary("multipart/form-data; boundary=abc"), "abc");
   EXPECT_EQ(FormReader::Boundary("Multipart/Form-Data; charset=x; boundary=\"a b\\\"c\""),

@@ -27,6 +27,28 @@ Answer<void> CheckEarly(const S3Stores& stores, const S3Call& call,
   return {};
 }
 
+// Reads until the buffer is full or the body ends: the network gives far smaller pieces than the
+// disk likes.
+Answer<size_t> Fill(Payload& payload, std::span<char> buffer) {
+  size_t filled = 0;
+  while (filled < buffer.size()) {
+    const auto got = payload.Read(buffer.subspan(filled));
+    if (!got) return got.error();
+    if (*got == 0) break;
+    filled += *got;
+  }
+  return filled;
+}
+
+// Takes the rest of a body that is of no more use: a client that is cut off while it sends does not
+// read why.
+void Drain(Payload& payload, std::span<char> buffer) {
+  while (true) {
+    const auto got = payload.Read(buffer);
+    if (!got || *got == 0) return;
+  }
+}
+
 }  // namespace
 
 Answer<void> CheckKey(const std::string& key) {
@@ -52,14 +74,16 @@ Answer<ReceivedBody> Receive(const S3Stores& stores, Payload& payload) {
   auto writer = stores.blobs.Create();
   if (!writer) return StorageError(writer.error(), "receive object");
   const auto buffer = std::make_unique<char[]>(kBufferSize);
-  while (true) {
-    const auto got = payload.Read({buffer.get(), kBufferSize});
+  size_t filled = 0;
+  do {
+    const auto got = Fill(payload, {buffer.get(), kBufferSize});
     if (!got) return got.error();
-    if (*got == 0) break;
-    if (auto written = writer->Append({buffer.get(), *got}); !written) {
+    filled = *got;
+    if (auto written = writer->Append({buffer.get(), filled}); !written) {
+      Drain(payload, {buffer.get(), kBufferSize});
       return StorageError(written.error(), "receive object");
     }
-  }
+  } while (filled == kBufferSize);
   const auto blob = writer->Keep();
   if (!blob) return StorageError(blob.error(), "receive object");
   return ReceivedBody{
@@ -124,6 +148,13 @@ Answer<int64_t> NumberParameter(const net::Query& query, const char* name, int64
                            name, query.Get(name));
   }
   return *number;
+}
+
+Answer<int> PartNumber(const net::Query& query) {
+  const auto number = NumberParameter(query, "partNumber", 0, 1, kMaxParts);
+  if (!number) return number.error();
+  if (*number == 0) return InvalidArgument("This operation needs a partNumber", "partNumber", "");
+  return static_cast<int>(*number);
 }
 
 void SendXml(net::ResponseWriter& response, std::string document) {

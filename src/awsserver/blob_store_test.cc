@@ -1,0 +1,109 @@
+#include "awsserver/blob_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "awsserver/testing/endpoint_fixture.h"
+#include "base/bytes.h"
+#include "io/file.h"
+
+namespace leat::awsserver {
+namespace {
+
+class Blobs : public ::testing::Test {
+ protected:
+  std::string Keep(BlobStore& store, const std::string& bytes) {
+    auto writer = store.Create();
+    EXPECT_TRUE(writer);
+    EXPECT_TRUE(writer->Append(bytes));
+    return *writer->Keep();
+  }
+  bool Exists(BlobStore& store, const std::string& id) { return store.OpenBlob(id).has_value(); }
+  io::TempDir dir_;
+};
+
+TEST_F(Blobs, WhatIsKeptReadsBackAndWhatIsNotVanishes) {
+  auto store = *BlobStore::Open(dir_.path());
+  const std::string id = Keep(*store, "bytes");
+  EXPECT_EQ(*io::ReadFd(store->OpenBlob(id)->get()), "bytes");
+  {
+    auto dropped = store->Create();
+    ASSERT_TRUE(dropped->Append("half"));
+  }
+  EXPECT_TRUE(io::ListDir(dir_.path() + "/incoming")->empty());
+}
+
+TEST_F(Blobs, ALeaseKeepsWhatWasThereWhenItWasTaken) {
+  auto store = *BlobStore::Open(dir_.path());
+  const std::string first = Keep(*store, "1"), second = Keep(*store, "2");
+  auto early = store->Read();
+  store->Remove({first});
+  auto late = store->Read();
+  store->Remove({second});
+  EXPECT_TRUE(Exists(*store, first));
+  early.reset();
+  EXPECT_FALSE(Exists(*store, first));
+  EXPECT_TRUE(Exists(*store, second));
+  late.reset();
+  EXPECT_FALSE(Exists(*store, second));
+}
+
+TEST_F(Blobs, ASweepTakesOrphansOfEarlierProcessesOnly) {
+  std::string named, orphan;
+  {
+    auto earlier = *BlobStore::Open(dir_.path());
+    named = Keep(*earlier, "1");
+    orphan = Keep(*earlier, "2");
+  }
+  auto store = *BlobStore::Open(dir_.path());
+  const std::string on_its_way = Keep(*store, "3");
+  const auto removed = store->Sweep([&](const std::string& id) { return id == named; }, {});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(*removed, 1);
+  EXPECT_TRUE(Exists(*store, named));
+  EXPECT_FALSE(Exists(*store, orphan));
+  EXPECT_TRUE(Exists(*store, on_its_way));
+}
+
+class FullDisk : public EndpointTest {
+ protected:
+  // Puts the endpoint onto a small disk of its own.
+  bool Shrink() {
+    server_.reset();
+    endpoint_.reset();
+    if (::geteuid() != 0 ||
+        ::mount("tmpfs", Mount().c_str(), "tmpfs", MS_NOSUID, "size=64m") != 0) {
+      return false;
+    }
+    mounted_ = true;
+    Restart();
+    return true;
+  }
+  ~FullDisk() override {
+    server_.reset();
+    endpoint_.reset();
+    if (mounted_) ::umount2(Mount().c_str(), MNT_DETACH);
+  }
+  std::string Mount() const { return dir_.path() + "/aws"; }
+  bool mounted_ = false;
+};
+
+TEST_F(FullDisk, RefusesWhatDoesNotFitAndLivesOn) {
+  if (!Shrink()) GTEST_SKIP() << "needs root and mount(2)";
+  Put("/bucket", "");
+  ASSERT_EQ(Put("/bucket/first", std::string(10_MiB, 'x')).status, 200);
+  const HttpAnswer refused = Put("/bucket/second", std::string(40_MiB, 'x'));
+  EXPECT_EQ(refused.status, 507);
+  EXPECT_EQ(refused.Code(), "InsufficientStorage");
+  EXPECT_TRUE(io::ListDir(Mount() + "/incoming")->empty());
+  EXPECT_EQ(FilesOnDisk(), 1);
+  EXPECT_EQ(Get("/bucket/first").body.size(), 10_MiB);
+  EXPECT_EQ(Put("/bucket/third", std::string(20_MiB, 'x')).status, 200);
+  EXPECT_EQ(Put("/bucket/fourth", std::string(4_MiB, 'x')).status, 507);
+  EXPECT_EQ(S3({.method = "DELETE", .target = "/bucket/first"}).status, 204);
+  EXPECT_EQ(Put("/bucket/fourth", std::string(4_MiB, 'x')).status, 200);
+}
+
+}  // namespace
+}  // namespace leat::awsserver
