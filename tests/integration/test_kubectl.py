@@ -142,6 +142,13 @@ class KubectlTest(unittest.TestCase):
     def make_pod(self, name="web"):
         self.apply(POD.replace("NAME", name))
 
+    def make_map(self, name, namespace=None, **options):
+        """From a file: from 1.32 on, kubectl's typed `create configmap` sends protobuf."""
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+                  "data": {"a": "1"}}
+        return self.kubectl("create", "-f", "-", "-n", namespace or self.namespace,
+                            stdin=json.dumps(config), **options)
+
     def make_type(self, manifest=WIDGETS_V1, plural="widgets"):
         self.apply(manifest.replace("GROUP", self.group).replace("PLURAL", plural))
         self.addCleanup(self.kubectl, "delete", "crd", f"{plural}.{self.group}", "--wait=false",
@@ -230,8 +237,8 @@ class KubectlTest(unittest.TestCase):
         self.assertTrue(all(name.startswith("configmap/run-") for name in names))
 
     def test_create_twice_already_exists(self):
-        self.kubectl("create", "configmap", "c", "--from-literal=a=1")
-        again = self.kubectl("create", "configmap", "c", "--from-literal=a=1", fails=True)
+        self.make_map("c")
+        again = self.make_map("c", fails=True)
         self.assertIn('configmaps "c" already exists', again.err)
 
     def test_delete_waits_until_the_object_is_gone(self):
@@ -251,7 +258,7 @@ class KubectlTest(unittest.TestCase):
         self.kubectl("wait", "--for=delete", "cm/held", "--timeout=20s")
 
     def test_dependents_go_with_their_owner(self):
-        self.kubectl("create", "configmap", "owner")
+        self.make_map("owner")
         uid = self.kubectl("get", "cm", "owner", "-o", "jsonpath={.metadata.uid}").out
         self.apply(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
             "name": "child", "ownerReferences": [
@@ -261,17 +268,17 @@ class KubectlTest(unittest.TestCase):
 
     def test_namespace_takes_its_content_along(self):
         inner = self.namespace + "-inner"
-        self.kubectl("create", "namespace", inner)
-        self.kubectl("create", "configmap", "c", "-n", inner)
+        self.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": inner}}))
+        self.make_map("c", inner)
         self.kubectl("delete", "namespace", inner, "--timeout=30s")
-        missing = self.kubectl("create", "configmap", "c", "-n", inner, fails=True)
+        missing = self.make_map("c", inner, fails=True)
         self.assertIn(f'namespaces "{inner}" not found', missing.err)
 
     # --- choosing
 
     def test_selectors(self):
         for name, color in (("a", "red"), ("b", "blue"), ("c", "red")):
-            self.kubectl("create", "configmap", name)
+            self.make_map(name)
             self.kubectl("label", "cm", name, "color=" + color)
         listed = self.kubectl("get", "cm", "-l", "color=red", "-o", "name").out.split()
         self.assertEqual(listed, ["configmap/a", "configmap/c"])
@@ -293,7 +300,7 @@ class KubectlTest(unittest.TestCase):
         self.assertEqual(listed, [f"configmap/c{i:02}" for i in range(11)])
 
     def test_watch_shows_changes_until_it_is_ended(self):
-        self.kubectl("create", "configmap", "c")
+        self.make_map("c")
         with subprocess.Popen([KUBECTL, "-n", self.namespace, "get", "cm", "c", "-w", "-o", "name"],
                               stdout=subprocess.PIPE, text=True, env=self.env) as watch:
             try:
@@ -401,7 +408,9 @@ class KubectlTest(unittest.TestCase):
                       self.kubectl("get", "gizmos", fails=True).err)
 
     def test_dry_run_on_the_server_stores_nothing(self):
-        made = self.kubectl("create", "configmap", "c", "--dry-run=server", "-o", "json").json()
+        config = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"}}'
+        made = self.kubectl("create", "-f", "-", "--dry-run=server", "-o", "json",
+                            stdin=config).json()
         self.assertIn("uid", made["metadata"])
         self.kubectl("get", "cm", "c", fails=True)
 
