@@ -7,12 +7,23 @@
 
 namespace leat::engine {
 
-Status CheckpointSync::Assume() {
+Status CheckpointSync::SkipDownloaded(const std::stop_token& stop) {
   auto entries = ListTree(dir_);
   if (!entries) return entries.error();
+  std::map<std::string, Seen> local;
   for (const FileEntry& entry : *entries)
-    if (entry.kind == FileKind::kFile) uploaded_[entry.path] = {entry.size, entry.modified_ns};
-  return {};
+    if (entry.kind == FileKind::kFile) local[entry.path] = {entry.size, entry.modified_ns};
+  if (local.empty()) return {};
+  return store_.List(
+      remote_.bucket, remote_.key,
+      [&](const objectstore::ObjectInfo& info) {
+        const auto file = local.find(info.key.substr(remote_.key.size()));
+        if (file != local.end() &&
+            file->second == Seen{info.size, info.last_modified * 1'000'000'000})
+          uploaded_.insert(*file);
+        return true;
+      },
+      stop);
 }
 
 Status CheckpointSync::Sync(const std::stop_token& stop) {

@@ -16,8 +16,9 @@ class CheckpointSync {
   CheckpointSync(objectstore::S3Client& store, std::string dir, objectstore::S3Url remote)
       : store_(store), dir_(std::move(dir)), remote_(std::move(remote)) {}
 
-  // What is there already was downloaded from the remote, or is there in the same form.
-  Status Assume();
+  // Files that `stage` has downloaded, told by the time that it gave them, need no upload. Without
+  // this, or when it fails, they are uploaded again, which costs only time.
+  Status SkipDownloaded(const std::stop_token& stop);
   // Uploads every regular file that is new or has changed since the last call. Nothing is deleted
   // from the remote.
   Status Sync(const std::stop_token& stop);

@@ -1,5 +1,6 @@
 #include "engine/download.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -71,6 +72,11 @@ class Downloads {
       if (auto removed = io::Remove(packed); !removed) return removed;
       if (!unpacked) return unpacked.error().Within(object.url.ToString());
     }
+    // The object's time, by which `upload` knows a checkpoint that has not changed.
+    const timespec modified{.tv_sec = object.info.last_modified, .tv_nsec = 0};
+    const timespec times[] = {modified, modified};
+    if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0)
+      return io::ErrnoError(errno, "set the time of " + path);
     if (chmod(path.c_str(), 0666) != 0) return io::ErrnoError(errno, "chmod " + path);
     return {};
   }

@@ -11,7 +11,8 @@ namespace leat::engine {
 
 // Downloads the objects to their paths below `dir`, four at a time; each second a line such as
 //   staging train: 512.0 MiB of 936.0 MiB (54 %), 410.0 MiB/s
-// The first failure ends the others. Files and directories may be written by any user.
+// The first failure ends the others. Files get their objects' times and may be
+// written by any user.
 Status DownloadAll(objectstore::S3Client& store, const std::string& label, const std::string& dir,
                    const std::vector<ChannelObject>& objects, const std::stop_token& stop);
 

@@ -70,8 +70,6 @@ class Uploader {
 
   // The report for the engine; kCancelled on stop.
   Result<json::Value> Run() {
-    if (checkpoints_)
-      if (auto assumed = checkpoints_->Assume(); !assumed) return assumed.error();
     std::jthread syncing;
     if (checkpoints_) syncing = std::jthread([this](const std::stop_token& done) { Keep(done); });
     auto exit_code = AwaitEnd();
@@ -114,6 +112,8 @@ class Uploader {
   }
 
   void Keep(const std::stop_token& done) {
+    if (auto skipped = checkpoints_->SkipDownloaded(done); !skipped)
+      LogWarning("uploading all checkpoints again", {{"reason", skipped.error()}});
     while (clock_.SleepFor(kCheckpointEvery, done))
       if (auto synced = checkpoints_->Sync(done); !synced && !done.stop_requested())
         LogWarning("cannot upload checkpoints; trying again", {{"error", synced.error()}});
