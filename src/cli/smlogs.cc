@@ -84,7 +84,7 @@ class LogPrinter {
 
  private:
   // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The
-  // key: the AWS chain, else Leat's in kube-system.
+  // key: the AWS chain's, else Leat's in kube-system.
   Status PrepareService(const json::Value& job, const std::string& region) {
     service_ = {.endpoint = job["spec"]["sageMakerEndpoint"].Str(),
                 .region = region,
@@ -99,17 +99,26 @@ class LogPrinter {
     if (service_.endpoint.empty()) service_.endpoint = aws::FindEndpoint("logs", region);
     http_ = net::Client::Make(std::move(options));
     auto credentials = aws::FindCredentials();
-    if (credentials) {
-      service_.credentials = *credentials;
-      return {};
+    if (!credentials) {
+      if (UseLeatKey()) return {};
+      return credentials.error();
     }
+    service_.credentials = *credentials;
+    // The chain may hold the key of another account, for AWS itself.
+    auto probe = aws::Call(*http_, service_, "DescribeLogGroups", json::Object({{"limit", 1}}));
+    if (!probe && probe.error().code == Code::kForbidden && !UseLeatKey()) return probe.error();
+    return {};
+  }
+
+  // Takes the key that `leat up` keeps in the cluster; false when it is not there.
+  bool UseLeatKey() {
     auto secret = cluster_.Get(api::gvr::kSecrets, {"kube-system", "leat-aws"});
-    if (!secret) return credentials.error();
+    if (!secret) return false;
     const auto id = Base64Decode((*secret)["data"]["accessKeyId"].AsString());
     const auto key = Base64Decode((*secret)["data"]["secretAccessKey"].AsString());
-    if (!id || !key) return Error{Code::kInvalid, "Secret kube-system/leat-aws is not readable"};
-    service_.credentials = {.access_key_id = *id, .secret_access_key = *key};
-    return {};
+    if (!id || !key) return false;
+    service_.credentials = {.access_key_id = *id, .secret_access_key = *key, .session_token = {}};
+    return true;
   }
 
   Status Print(const std::string& job_name) {

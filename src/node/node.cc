@@ -17,6 +17,7 @@
 #include "node/pod_sync.h"
 #include "node/registration.h"
 #include "node/runc_runtime.h"
+#include "node/volumes.h"
 
 namespace leat::node {
 namespace {
@@ -147,17 +148,28 @@ class EmbeddedNode : public Node {
   void KeepHouse(const std::stop_token& stop) {
     while (clock_.SleepFor(kHousekeeping, stop)) {
       for (const client::ObjectPtr& pod : pods_.List()) {
-        const auto containers = runtime_->ListContainers(UidOf(*pod));
-        if (!containers) continue;
-        for (const ContainerStatus& container : *containers) {
-          if (container.state != ContainerState::kRunning) continue;
-          const std::string log = dirs_.Log(UidOf(*pod), container.name, container.attempt);
-          const auto rotated = RotateLog(log, clock_.Now());
-          if (rotated && *rotated)
-            if (auto opened = runtime_->ReopenLog(container.id); !opened)
-              LogWarning("cannot rotate a log", {{"log", log}, {"error", opened.error()}});
-        }
+        const std::string_view phase = (*pod)["status"]["phase"].AsString();
+        if (phase == "Succeeded" || phase == "Failed") continue;
+        RotateLogs(*pod);
+        const std::string exceeded = ExceededVolume(*pod, dirs_);
+        if (exceeded.empty()) continue;
+        if (auto evicted = sync_.Evict(*pod, exceeded); !evicted)
+          LogWarning("cannot evict a pod",
+                     {{"pod", api::NameOf(*pod).ToString()}, {"error", evicted.error()}});
       }
+    }
+  }
+
+  void RotateLogs(const json::Value& pod) {
+    const auto containers = runtime_->ListContainers(UidOf(pod));
+    if (!containers) return;
+    for (const ContainerStatus& container : *containers) {
+      if (container.state != ContainerState::kRunning) continue;
+      const std::string log = dirs_.Log(UidOf(pod), container.name, container.attempt);
+      const auto rotated = RotateLog(log, clock_.Now());
+      if (rotated && *rotated)
+        if (auto opened = runtime_->ReopenLog(container.id); !opened)
+          LogWarning("cannot rotate a log", {{"log", log}, {"error", opened.error()}});
     }
   }
 

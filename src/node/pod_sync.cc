@@ -21,7 +21,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr nanoseconds kRetryStart = seconds(5);
+constexpr nanoseconds kRetryStart = seconds(5), kRetryMost = std::chrono::minutes(5);
 constexpr size_t kMaxMessage = 4096;
 constexpr int kFallbackLines = 80;
 constexpr size_t kFallbackBytes = 2048;
@@ -83,8 +83,30 @@ Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_t
   if (!containers) return containers.error();
   pod.runs = GroupRuns(std::move(*containers));
   if (api::IsBeingDeleted(pod.object)) return End(pod);
-  if (HasEnded(pod.object)) return Outcome{};
+  if (HasEnded(pod.object)) return CleanUp(pod);
   return Run(pod);
+}
+
+Status PodSync::Evict(const json::Value& pod, const std::string& message) {
+  const json::Value status =
+      json::Object({{"phase", "Failed"}, {"reason", "Evicted"}, {"message", message}});
+  auto patched = client_.Patch(api::gvr::kPods, api::NameOf(pod), api::PatchType::kMerge,
+                               json::Object({{"status", status}}), "status");
+  if (!patched) return patched.error();
+  events_.Record(pod, EventType::kWarning, "Evicted", message);
+  return {};
+}
+
+// What still runs of a pod that has ended: it was evicted, or Leat died before it had cleaned up.
+Result<Outcome> PodSync::CleanUp(Pod& pod) {
+  auto ended = EndContainers(pod, clock_.Now());
+  if (!ended) return ended.error();
+  if (!*ended) return Outcome{std::chrono::milliseconds(20)};
+  const std::string phase = pod.object["status"]["phase"].Str();
+  if (!pod.runs.empty())
+    if (auto written = WriteStatus(pod, phase); !written) return written.error();
+  if (auto stopped = runtime_.StopSandbox(pod.uid); !stopped) return stopped.error();
+  return Outcome{};
 }
 
 Result<Outcome> PodSync::Run(Pod& pod) {
@@ -144,9 +166,15 @@ Result<Outcome> PodSync::Run(Pod& pod) {
 void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes) {
   const json::Value& container = *start.container;
   const std::string name = container["name"].Str();
+  if (const auto retry = RetryOf(pod.uid, name); retry) {
+    pod.waiting[name] = retry->why;
+    pod.retry = true;
+    return;
+  }
   const auto wait = [&](const char* reason, const Error& error) {
     pod.waiting[name] = {reason, error.message};
     pod.retry = true;
+    Failed(pod.uid, name, pod.waiting[name]);
     events_.Record(pod.object, EventType::kWarning, "Failed", error.message);
   };
   const std::string reference = container["image"].Str();
@@ -179,6 +207,23 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
            {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - began)
                       .count()}});
   events_.Record(pod.object, EventType::kNormal, "Started", "Started container " + name);
+}
+
+std::optional<PodSync::Retry> PodSync::RetryOf(const std::string& uid,
+                                               const std::string& container) {
+  MutexLock lock(mu_);
+  const auto found = retries_.find({uid, container});
+  if (found == retries_.end() || clock_.Monotonic() >= found->second.not_before)
+    return std::nullopt;
+  return found->second;
+}
+
+void PodSync::Failed(const std::string& uid, const std::string& container, const Waiting& why) {
+  MutexLock lock(mu_);
+  Retry& retry = retries_[{uid, container}];
+  retry.why = why;
+  retry.not_before =
+      clock_.Monotonic() + std::min(kRetryStart * (1 << std::min(retry.failures++, 6)), kRetryMost);
 }
 
 Result<bool> PodSync::EndContainers(const Pod& pod, WallTime deadline) {
@@ -227,6 +272,8 @@ Status PodSync::Forget(const std::string& uid) {
   if (auto removed = io::RemoveTree(dirs_.Pod(uid)); !removed) return removed;
   if (auto removed = io::RemoveTree(dirs_.Logs(uid)); !removed) return removed;
   addresses_.Forget(uid);
+  MutexLock lock(mu_);
+  std::erase_if(retries_, [&](const auto& entry) { return entry.first.first == uid; });
   return {};
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "api/object_client.h"
 #include "base/clock.h"
@@ -24,6 +26,8 @@ class PodSync : public reconcile::Reconciler {
 
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
+  // Fails a pod that takes more than it may: its containers are killed, its status says why.
+  Status Evict(const json::Value& pod, const std::string& message);
   // Ends and removes what is left of pods whose objects are gone (or were replaced): those that
   // were deleted while no Leat ran.
   Status RemoveOrphans();
@@ -31,13 +35,24 @@ class PodSync : public reconcile::Reconciler {
  private:
   struct Pod;  // one reconcile's view
   Result<reconcile::Outcome> Run(Pod& pod);
-  Result<reconcile::Outcome> End(Pod& pod);  // it is being deleted
+  Result<reconcile::Outcome> CleanUp(Pod& pod);  // it has ended
+  Result<reconcile::Outcome> End(Pod& pod);      // it is being deleted
   // Ends what still runs: SIGTERM, and SIGKILL once `deadline` has passed. True when nothing runs.
   Result<bool> EndContainers(const Pod& pod, WallTime deadline);
   void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
   Status WriteStatus(const Pod& pod, const std::optional<std::string>& finished);
   Status Forget(const std::string& uid);
   std::string TerminationMessage(const Pod& pod, const ContainerStatus& run) const;
+
+  // A container that could not be started for a reason that may pass: when to try again. Lost at a
+  // restart, which is a fine time to try.
+  struct Retry {
+    Waiting why;
+    int failures = 0;
+    MonoTime not_before;
+  };
+  std::optional<Retry> RetryOf(const std::string& uid, const std::string& container);
+  void Failed(const std::string& uid, const std::string& container, const Waiting& why);
 
   const std::string node_name_;
   const PodDirs dirs_;
@@ -46,6 +61,8 @@ class PodSync : public reconcile::Reconciler {
   ContainerRuntime& runtime_;
   AddressBook& addresses_;
   reconcile::EventRecorder events_;
+  Mutex mu_;
+  std::map<std::pair<std::string, std::string>, Retry> retries_ GUARDED_BY(mu_);
 };
 
 }  // namespace leat::node

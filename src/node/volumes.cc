@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <ftw.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -164,6 +165,24 @@ Result<std::string> WriteFiles(const std::string& dir, const Files& files) {
   return dir;
 }
 
+// What the files below the directory occupy. Links are not followed; a file with several names
+// counts once for each.
+int64_t DiskUsage(const std::string& path) {
+  int64_t bytes = 0;
+  // nftw has no argument for its callback.
+  thread_local int64_t* sum = nullptr;
+  sum = &bytes;
+  constexpr int kOpenDirectories = 16;
+  nftw(
+      path.c_str(),
+      [](const char*, const struct stat* at, int, struct FTW*) {
+        *sum += static_cast<int64_t>(at->st_blocks) * 512;
+        return 0;
+      },
+      kOpenDirectories, FTW_PHYS | FTW_MOUNT);
+  return bytes;
+}
+
 Result<std::string> PrepareOne(const PodContext& context, const json::Value& volume) {
   const std::string name = volume["name"].Str();
   if (volume.Has("emptyDir")) return EmptyDir(context, name, volume["emptyDir"]);
@@ -201,6 +220,19 @@ Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
     paths[volume["name"].Str()] = *path;
   }
   return paths;
+}
+
+std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs) {
+  for (const json::Value& volume : pod["spec"]["volumes"].Items()) {
+    const json::Value& limit = volume["emptyDir"]["sizeLimit"];
+    const int64_t bytes = api::QuantityUnits(limit).value_or(0);
+    if (bytes <= 0) continue;
+    const std::string name = volume["name"].Str();
+    if (DiskUsage(dirs.Volume(UidOf(pod), name)) > bytes)
+      return fmt::format("Usage of EmptyDir volume \"{}\" exceeds the limit \"{}\".", name,
+                         limit.IsString() ? limit.Str() : json::Print(limit));
+  }
+  return "";
 }
 
 Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs) {

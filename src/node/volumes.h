@@ -21,6 +21,10 @@ using VolumePaths = std::map<std::string, std::string>;
 Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
                                    api::ObjectClient& client);
 
+// The first emptyDir that holds more than its sizeLimit, as the text of its eviction; "" when none
+// does. Walks the files of those that have a limit.
+std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs);
+
 // Unmounts and removes them.
 Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs);
 

@@ -20,12 +20,6 @@ constexpr char kNoUpdates[] =
     "Restore "
     "the spec, or delete this TrainingJob and create another";
 
-// What SageMaker last said of the job's progress, for an event.
-std::string ProgressMessage(const json::Value& description) {
-  const json::ArrayItems& steps = description["SecondaryStatusTransitions"].Items();
-  return steps.empty() ? "" : steps.back()["StatusMessage"].Str();
-}
-
 }  // namespace
 
 TrainingJobReconciler::TrainingJobReconciler(const OperatorOptions& options,
@@ -39,13 +33,17 @@ TrainingJobReconciler::TrainingJobReconciler(const OperatorOptions& options,
 aws::JsonService TrainingJobReconciler::ServiceFor(const json::Value& job) const {
   const std::string region = job["spec"]["region"].Str();
   std::string endpoint = job["spec"]["sageMakerEndpoint"].Str();
+  aws::Credentials credentials = options_.credentials;
+  // The default endpoint's key is nobody else's business.
+  if (!endpoint.empty() && endpoint != options_.default_endpoint)
+    credentials = aws::FindCredentials().value_or(aws::Credentials());
   if (endpoint.empty()) endpoint = options_.default_endpoint;
   if (endpoint.empty()) endpoint = aws::FindEndpoint("sagemaker", region);
   return {.endpoint = endpoint,
           .region = region,
           .signing_name = "sagemaker",
           .target_prefix = "SageMaker",
-          .credentials = options_.credentials};
+          .credentials = std::move(credentials)};
 }
 
 Result<Outcome> TrainingJobReconciler::Reconcile(const api::ObjectName& key,
@@ -167,18 +165,30 @@ Result<Outcome> TrainingJobReconciler::SetStatus(const json::Value& job, json::V
   if (!written && written.error().code == Code::kNotFound) return Outcome{};
   if (!written) return written.error();
 
-  const bool bad = state == "Failed" || state == kReconciling;
-  const bool moved = before["trainingJobStatus"] != status["trainingJobStatus"] ||
-                     before["secondaryStatus"] != status["secondaryStatus"] ||
-                     before["additional"] != status["additional"];
-  if (moved && state != kSynchronizing) {
-    std::string message = bad ? status["additional"].Str() : ProgressMessage(description);
-    if (message.empty()) message = fmt::format("the training job is {}", state);
-    const std::string_view reason = status["secondaryStatus"].AsString(state);
-    events_.Record(job, bad ? EventType::kWarning : EventType::kNormal, bad ? state : reason,
-                   message);
-  }
+  Tell(job, before, status, description);
   return next;
+}
+
+void TrainingJobReconciler::Tell(const json::Value& job, const json::Value& before,
+                                 const json::Value& after, const json::Value& description) {
+  const std::string_view state = after["trainingJobStatus"].AsString();
+  if (state == "Failed" || state == kReconciling) {
+    if (before["additional"] != after["additional"])
+      events_.Record(job, EventType::kWarning, state, after["additional"].AsString());
+    return;
+  }
+  // A short step may have passed between two looks: tell of each since the one last seen.
+  const json::ArrayItems& steps = description["SecondaryStatusTransitions"].Items();
+  auto next = steps.end();
+  if (before["trainingJobStatus"].AsString() == "Stopping" && !steps.empty())
+    --next;  // while stopping, the status names no step
+  else
+    while (next != steps.begin() &&
+           (*std::prev(next))["Status"].AsString() != before["secondaryStatus"].AsString())
+      --next;
+  for (; next != steps.end(); ++next)
+    events_.Record(job, EventType::kNormal, (*next)["Status"].AsString(),
+                   (*next)["StatusMessage"].AsString());
 }
 
 }  // namespace leat::sagemaker

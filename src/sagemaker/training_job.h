@@ -35,6 +35,9 @@ class TrainingJobReconciler : public reconcile::Reconciler {
   // Writes the status when it differs from the present one, and tells of the change in an event.
   Result<reconcile::Outcome> SetStatus(const json::Value& job, json::Value status,
                                        const json::Value& description = {});
+  // Events for what changed from one status to the next.
+  void Tell(const json::Value& job, const json::Value& before, const json::Value& after,
+            const json::Value& description);
   aws::JsonService ServiceFor(const json::Value& job) const;
 
   const OperatorOptions options_;

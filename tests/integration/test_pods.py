@@ -136,6 +136,15 @@ class Pods(unittest.TestCase):
         self.assertIn("0/1 nodes are available: 1 Insufficient cpu.", self.leat.kubectl("describe", "pod", "huge").stdout)
         self.assertEqual(self.leat.get("pod", "huge")["status"]["phase"], "Pending")
 
+    def test_a_pod_that_fills_its_volume_beyond_the_limit_is_evicted(self):
+        found = self.run_pod(pod("full", sh("head -c 8M /dev/zero > /d/x; sleep 1000",
+                                            volumeMounts=[{"name": "d", "mountPath": "/d"}]),
+                                 volumes=[{"name": "d", "emptyDir": {"sizeLimit": "4Mi"}}]))
+        self.assertEqual(found["status"]["reason"], "Evicted")
+        self.assertEqual(found["status"]["message"], 'Usage of EmptyDir volume "d" exceeds the limit "4Mi".')
+        eventually(lambda: "terminated" in self.leat.get("pod", "full")["status"]["containerStatuses"][0]["state"],
+                   "its container is killed")
+
     # --- inputs
 
     def test_env_command_and_working_dir(self):
