@@ -15,7 +15,6 @@ OWNERS = {  # a prefix of the header -> the modules that may include it
     "boost/": {"net"},
     "openssl/": {"net", "hash"},
     "sqlite3.h": {"db"},
-    "nlohmann/": {"json"},
     "yaml-cpp/": {"json"},
     "xgboost/": {"algorithms"},
     "archive": {"engine", "algorithms"},
