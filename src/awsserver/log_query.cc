@@ -1,5 +1,5 @@
 // The events of a query are those of several streams, merged by cursor. Each stream is read in
-// chunks through the index (stream, timestamp, id), so the work is in proportion to the answer: a
+// chunks by its key (stream, timestamp, id), so the work is in proportion to the answer: a
 // client that asks for the newest lines twice a second pays for those lines only.
 #include "awsserver/log_query.h"
 

@@ -28,13 +28,15 @@ CREATE TABLE streams (
   UNIQUE (log_group, name)
 );
 CREATE TABLE events (
-  id INTEGER PRIMARY KEY,
   stream INTEGER NOT NULL,
   timestamp_ms INTEGER NOT NULL,
+  id INTEGER NOT NULL,
   ingestion_ms INTEGER NOT NULL,
-  message BLOB NOT NULL
-);
-CREATE INDEX events_by_time ON events (stream, timestamp_ms);
+  message BLOB NOT NULL,
+  PRIMARY KEY (stream, timestamp_ms, id)
+) WITHOUT ROWID;
+CREATE TABLE last_event (id INTEGER NOT NULL);
+INSERT INTO last_event VALUES (0);
 )";
 
 // Events removed in one transaction: few enough that appends do not wait long behind it.
@@ -65,6 +67,20 @@ Status RequireGroup(db::Connection& connection, const std::string& group) {
   return {};
 }
 
+// Takes `count` ids that no event had; gives the one before the first.
+Result<int64_t> TakeIds(db::Connection& connection, size_t count) {
+  db::Statement& read = connection.Prepare("SELECT id FROM last_event");
+  const auto found = read.Step();
+  if (!found) return found.error();
+  const int64_t last = read.Int(0);
+  read.Reset();
+  auto taken = connection.Prepare("UPDATE last_event SET id = ?1")
+                   .Bind(1, last + static_cast<int64_t>(count))
+                   .Run();
+  if (!taken) return taken.error();
+  return last;
+}
+
 // Adds the events that were not seen before to a stream that exists.
 Status AppendTo(db::Connection& connection, const std::string& group, const std::string& stream,
                 const std::vector<NewLogEvent>& events, int64_t now_ms) {
@@ -80,12 +96,14 @@ Status AppendTo(db::Connection& connection, const std::string& group, const std:
   bool has_events = find.Int(5) != 0;
   find.Reset();
 
-  db::Statement& insert = connection.Prepare(
-      "INSERT INTO events (stream, timestamp_ms, ingestion_ms, message) VALUES (?1, ?2, ?3, ?4)");
+  auto event_id = TakeIds(connection, events.size());
+  if (!event_id) return event_id.error();
+  db::Statement& insert = connection.Prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)");
   bool added = false;
   for (const NewLogEvent& event : events) {
     if (event.position != 0 && event.position <= position) continue;
-    insert.Bind(1, id).Bind(2, event.timestamp_ms).Bind(3, now_ms).BindBlob(4, event.message);
+    insert.Bind(1, id).Bind(2, event.timestamp_ms).Bind(3, ++*event_id).Bind(4, now_ms);
+    insert.BindBlob(5, event.message);
     if (auto done = insert.Run(); !done) return done;
     position = std::max(position, event.position);
     first_ms = has_events ? std::min(first_ms, event.timestamp_ms) : event.timestamp_ms;
@@ -113,6 +131,25 @@ Status Doom(db::Connection& connection, const std::vector<LogStreamRow>& streams
     if (auto done = doom.Bind(1, stream.id).Run(); !done) return done;
   }
   return {};
+}
+
+// Removes a step's worth of one deleted stream; false when there is nothing left to remove.
+Result<bool> RemoveSome(db::Connection& connection) {
+  db::Statement& find =
+      connection.Prepare("SELECT id FROM streams WHERE log_group IS NULL LIMIT 1");
+  const auto found = find.Step();
+  if (!found) return found.error();
+  if (!*found) return false;
+  const int64_t stream = find.Int(0);
+  find.Reset();
+  db::Statement& events = connection.Prepare(
+      "DELETE FROM events WHERE stream = ?1 AND (timestamp_ms, id) IN"
+      " (SELECT timestamp_ms, id FROM events WHERE stream = ?1 LIMIT ?2)");
+  if (auto done = events.Bind(1, stream).Bind(2, kRemovedAtOnce).Run(); !done) return done.error();
+  if (connection.Changes() == kRemovedAtOnce) return true;
+  auto done = connection.Prepare("DELETE FROM streams WHERE id = ?1").Bind(1, stream).Run();
+  if (!done) return done.error();
+  return true;
 }
 
 class SqliteLogStore : public LogStore {
@@ -249,13 +286,10 @@ class SqliteLogStore : public LogStore {
     bool more = true;
     while (more) {
       auto removed = db_->Write([&](db::Connection& connection) -> Status {
-        db::Statement& events = connection.Prepare(
-            "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE stream IN"
-            " (SELECT id FROM streams WHERE log_group IS NULL) LIMIT ?1)");
-        if (auto done = events.Bind(1, kRemovedAtOnce).Run(); !done) return done;
-        more = connection.Changes() == kRemovedAtOnce;
-        if (more) return {};
-        return connection.Prepare("DELETE FROM streams WHERE log_group IS NULL").Run();
+        auto step = RemoveSome(connection);
+        if (!step) return step.error();
+        more = *step;
+        return {};
       });
       if (!removed) return removed;
     }

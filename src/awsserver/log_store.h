@@ -16,7 +16,7 @@ namespace leat::awsserver {
 struct LogEvent {
   int64_t timestamp_ms = 0;  // when it was written
   int64_t ingestion_ms = 0;
-  int64_t id = 0;  // at least 1; of events of one millisecond, the later has the greater one
+  int64_t id = 0;  // at least 1; grows with each event that is appended
   std::string stream;
   std::string message;
 };
