@@ -118,9 +118,8 @@ Result<Matrix> Matrix::FromBins(const Dataset& data, const BinOptions& options) 
   const std::string config = R"({"missing":NaN,"nthread":)" + std::to_string(options.threads) +
                              R"(,"max_bin":)" + std::to_string(options.max_bin) + "}";
   DMatrixHandle made = nullptr;
-  if (XGQuantileDMatrixCreateFromCallback(&walk, walk.proxy,
-                                          options.like ? options.like->handle() : nullptr, Restart,
-                                          NextBlock, config.c_str(), &made) != 0)
+  if (XGQuantileDMatrixCreateFromCallback(&walk, walk.proxy, nullptr, Restart, NextBlock,
+                                          config.c_str(), &made) != 0)
     return LastError(Code::kInvalid, "XGBoost does not take the data");
   return Matrix(made);
 }

@@ -54,7 +54,8 @@ class RowReader {
         const Number number = ParseNumber(text);
         value = number.value;
         if (number.kind == NumberKind::kMissing) {
-          if (field < leading_) return field == 0 ? "the label is empty" : "the weight is empty";
+          if (field < leading_)
+            return IsLabel(field) ? "the label is empty" : "the weight is empty";
           ++missing_;
         } else if (number.kind != NumberKind::kNumber) {
           return ExplainField(text, field, number.kind);
@@ -72,8 +73,10 @@ class RowReader {
   size_t missing() const { return missing_; }
 
  private:
+  bool IsLabel(size_t field) const { return layout_.label && field == 0; }
+
   std::string Lead(size_t field, float value) {
-    if (field == 0) {
+    if (IsLabel(field)) {
       if (!layout_.label_rule.Allows(value)) return layout_.label_rule.Explain(value);
       block_.labels.push_back(value);
     } else {

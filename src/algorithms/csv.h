@@ -11,7 +11,7 @@ namespace leat::algorithms {
 
 struct CsvLayout {
   bool label = true;    // the first column is the label
-  bool weight = false;  // the second column is the row's weight
+  bool weight = false;  // the row's weight is the first column after the label, if there is one
   LabelRule label_rule = {};
 
   size_t LeadingColumns() const { return (label ? 1 : 0) + (weight ? 1 : 0); }

@@ -122,6 +122,7 @@ Result<Hyperparameters> ParseHyperparameters(const Given& given, int cores) {
   parsed.tree_method = Get(given, "tree_method", "auto");
   if (parsed.tree_method == "auto") parsed.tree_method = "hist";
   parsed.max_bin = GetInt(given, "max_bin", parsed.max_bin);
+  parsed.trees_per_round = parsed.booster == "gblinear" ? 0 : GetInt(given, "num_parallel_tree", 1);
   parsed.threads = GetInt(given, "nthread", cores);
   parsed.eval_metrics = Metrics(given, parsed.objective);
   parsed.early_stopping_rounds = GetInt(given, "early_stopping_rounds", 0);

@@ -29,6 +29,7 @@ struct Hyperparameters {
   std::string booster = "gbtree";
   std::string tree_method = "hist";  // never "auto"
   int max_bin = 256;
+  int trees_per_round = 1;  // for each class; num_parallel_tree, and 0 for gblinear
   int threads = 1;
   std::vector<std::string> eval_metrics;  // empty: XGBoost's default for the objective
   int early_stopping_rounds = 0;          // 0: never stop early

@@ -63,16 +63,11 @@ Result<Dataset> Read(const ChannelFiles& found, const Hyperparameters& parameter
   return data;
 }
 
-Result<Matrix> MakeMatrix(Dataset data, const Hyperparameters& parameters, const Matrix* like) {
+Result<Matrix> MakeTrainMatrix(Dataset data, const Hyperparameters& parameters) {
   // Groups of rows (qid) must stay together, which blocks do not promise.
-  const bool bins = parameters.GrowsFromBins() && !data.HasGroups();
-  Result<Matrix> matrix =
-      bins ? Matrix::FromBins(
-                 data, {.max_bin = parameters.max_bin, .threads = parameters.threads, .like = like})
-           : Matrix::FromValues(std::move(data), parameters.threads);
-  data = Dataset();
-  ::malloc_trim(0);  // training is the peak, and the text's values are not needed any more
-  return matrix;
+  if (!parameters.GrowsFromBins() || data.HasGroups())
+    return Matrix::FromValues(std::move(data), parameters.threads);
+  return Matrix::FromBins(data, {.max_bin = parameters.max_bin, .threads = parameters.threads});
 }
 
 struct TrainingData {
@@ -98,7 +93,8 @@ Result<TrainingData> Load(const TrainingInput& input, TrainingLog& log) {
   auto rows = Read(*train_files, parameters, log);
   if (!rows) return rows.error();
   const size_t columns = rows->columns;
-  auto train = MakeMatrix(std::move(*rows), parameters, nullptr);
+  auto train = MakeTrainMatrix(std::move(*rows), parameters);
+  ::malloc_trim(0);  // training is the peak, and the values that were read are not needed any more
   if (!train) return train.error();
   TrainingData data{std::move(*train), std::nullopt};
   if (!validation_files) return data;
@@ -110,10 +106,23 @@ Result<TrainingData> Load(const TrainingInput& input, TrainingLog& log) {
                                      " feature columns and channel train has " +
                                      std::to_string(columns) + "; they must have the same"};
   held_out->columns = columns;
-  auto validation = MakeMatrix(std::move(*held_out), parameters, &data.train);
+  auto validation = Matrix::FromValues(std::move(*held_out), parameters.threads);
+  ::malloc_trim(0);
   if (!validation) return validation.error();
   data.validation.emplace(std::move(*validation));
   return data;
+}
+
+// Which round is the best, as the attributes that Python's xgboost.train leaves in a model: without
+// early stopping that is the last round, and there is no score.
+Status SetBest(Booster& booster, const EarlyStopping& stopping, int last_round,
+               const Hyperparameters& parameters) {
+  const int best = stopping.active() ? stopping.best_round() : last_round;
+  const int trees = (best + 1) * parameters.trees_per_round;
+  if (auto set = booster.SetAttribute("best_iteration", std::to_string(best)); !set) return set;
+  if (auto set = booster.SetAttribute("best_ntree_limit", std::to_string(trees)); !set) return set;
+  if (!stopping.active()) return {};
+  return booster.SetAttribute("best_score", PrintNumber(stopping.best_score()));
 }
 
 // Boosts round after round. Returns how many rounds the model has.
@@ -141,13 +150,8 @@ Result<int> Boost(Booster& booster, const TrainingData& data, const Hyperparamet
       break;
     }
   }
-  if (stopping.active() && stopping.best_round() >= 0) {
-    if (auto set = booster.SetAttribute("best_iteration", std::to_string(stopping.best_round()));
-        !set)
-      return set.error();
-    if (auto set = booster.SetAttribute("best_score", PrintNumber(stopping.best_score())); !set)
-      return set.error();
-  }
+  if (round == 0) return 0;
+  if (auto set = SetBest(booster, stopping, round - 1, parameters); !set) return set.error();
   return round;
 }
 
