@@ -4,12 +4,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "io/file.h"
 
 namespace leat::engine {
 namespace {
+
+constexpr std::chrono::seconds kStopGrace{120};
 
 struct ProcStat {
   int64_t parent = -1;
@@ -64,6 +68,20 @@ Status AlgorithmProcess::Signal(int signal) {
   if (syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, 0) != 0)
     return io::ErrnoError(errno, "signal the algorithm");
   return {};
+}
+
+void AlgorithmEnding::Press(const std::string& why) {
+  if (!process_) {
+    auto found = AlgorithmProcess::Find(proc_dir_);
+    if (!found || !found->Signal(SIGTERM)) return;  // not started yet, or ended
+    LogInfo("asked the algorithm to end", {{"reason", why}, {"pid", found->pid()}});
+    process_ = std::move(*found);
+    kill_at_ = clock_.Monotonic() + kStopGrace;
+  } else if (!killed_ && clock_.Monotonic() >= kill_at_) {
+    killed_ = true;
+    if (process_->Signal(SIGKILL))
+      LogWarning("the algorithm did not end in time: killed it", {{"pid", process_->pid()}});
+  }
 }
 
 }  // namespace leat::engine

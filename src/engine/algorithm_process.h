@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "io/fd.h"
 
@@ -28,6 +29,23 @@ class AlgorithmProcess {
   AlgorithmProcess(pid_t pid, io::UniqueFd fd) : pid_(pid), fd_(std::move(fd)) {}
   pid_t pid_;
   io::UniqueFd fd_;
+};
+
+// Ends the algorithm as SageMaker does: SIGTERM once, SIGKILL 120 s later.
+class AlgorithmEnding {
+ public:
+  explicit AlgorithmEnding(Clock& clock, std::string proc_dir = "/proc")
+      : clock_(clock), proc_dir_(std::move(proc_dir)) {}
+  // Called again and again until the algorithm has ended; does what it is time for. `why` is for
+  // the log.
+  void Press(const std::string& why);
+
+ private:
+  Clock& clock_;
+  const std::string proc_dir_;
+  std::optional<AlgorithmProcess> process_;
+  MonoTime kill_at_;
+  bool killed_ = false;
 };
 
 }  // namespace leat::engine

@@ -304,6 +304,31 @@ TEST_F(PodPrograms, OnlyChangedCheckpointsAreUploaded) {
   EXPECT_EQ(GetObject("s3://models/ckpt/old"), "changed");
 }
 
+TEST_F(PodPrograms, UploadWaitsForAStoreThatIsAway) {
+  Prepare(XgboostRequest());
+  WriteMl("model/m", "1");
+  Annotate("leat.dev/exit-code=\"0\"\n");
+  CloseEndpoint();
+  std::jthread upload([&] { EXPECT_EQ(Upload(options_, {}), 0) << Message(); });
+  // Long enough for a first try to fail; were it not, the test would only be weaker.
+  real_clock_.SleepFor(std::chrono::milliseconds(300), {});
+  EXPECT_EQ(Message(), "");
+  OpenEndpoint();
+  upload.join();
+  EXPECT_TRUE(Report().Has("model"));
+  EXPECT_EQ(ListArchive("s3://models/out/xgb/output/model.tar.gz"), "m\n");
+}
+
+TEST_F(PodPrograms, TheJobsKeyOpensNothingElse) {
+  PutObject("s3://data/secret/x", "x");
+  Prepare(XgboostRequest());  // reads train and validation
+  json::Value spec = MakeRun("xgb", OneChannel("s3://data/secret/"))["spec"];
+  ASSERT_TRUE(io::WriteFile(options_.run_file, json::Print(spec)));
+  EXPECT_EQ(Stage(options_, {}), 1);
+  EXPECT_TRUE(Message().starts_with("ClientError: Data download failed: channel train:"));
+  EXPECT_NE(Message().find("AccessDenied"), std::string::npos) << Message();
+}
+
 TEST_F(PodPrograms, UploadEndsWhenToldTo) {
   Prepare(XgboostRequest());
   std::stop_source stop;

@@ -143,10 +143,16 @@ Status RunReconciler::MakeMissing(RunFacts& facts, const std::vector<std::string
 }
 
 Status RunReconciler::CreateOnce(const api::Gvr& type, const json::Value& object) {
+  const api::ObjectName name = api::NameOf(object);
   auto made = client_.Create(type, object);
-  if (made || made.error().code == Code::kAlreadyExists) return {};
-  return made.error().Within("create " + object["kind"].Str() + " " +
-                             api::NameOf(object).ToString());
+  if (made) return {};
+  if (made.error().code != Code::kAlreadyExists)
+    return made.error().Within("create " + type.resource + " " + name.ToString());
+  auto there = client_.Get(type, name);
+  if (!there) return there.error();
+  if (api::ControllerUid(*there) == api::ControllerUid(object)) return {};
+  // Of an earlier run of that name, which is on its way out.
+  return Error{Code::kConflict, type.resource + " " + name.ToString() + " belongs to another run"};
 }
 
 Status RunReconciler::Annotate(const RunFacts& facts) {

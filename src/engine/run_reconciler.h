@@ -37,6 +37,7 @@ class RunReconciler : public reconcile::Reconciler {
   std::string LastLines(const Job& job, const HostState& host);
   Result<reconcile::Outcome> WriteStatus(const json::Value& run, json::Value status);
 
+  // kConflict while an object of that name belongs to another owner.
   Status CreateOnce(const api::Gvr& type, const json::Value& object);
   Status DeletePods(const json::Value& run);
 

@@ -246,6 +246,27 @@ TEST_F(RunReconcilerTest, FinishedRunsAreKeptForTheirTimeAndGoWithTheirLogs) {
   EXPECT_TRUE(logs().Streams(kLogGroup, "xgb/")->empty());
 }
 
+TEST_F(RunReconcilerTest, APodOfAnEarlierRunOfThatNameIsNotTakenOver) {
+  Start();
+  const std::string old_uid = PodOf(kPod)["metadata"]["uid"].Str();
+  json::Value held = PodOf(kPod);
+  held.Mut("metadata").Set("finalizers", json::Array({"example.com/hold"}));
+  ASSERT_TRUE(client().Update(api::gvr::kPods, held));
+  ASSERT_TRUE(client().Delete(api::gvr::kTrainingRuns, {awsserver::kEngineNamespace, kRunName}));
+  CreateRun(kRunName, XgboostRequest());
+  const api::ObjectName key{awsserver::kEngineNamespace, kRunName};
+  for (int i = 0; i < 3; ++i) (void)runs_.Reconcile(key, {});
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  EXPECT_EQ(Run(kRunName)["status"]["hosts"].size(), 0u);
+  held = PodOf(kPod);
+  held.Mut("metadata").Erase("finalizers");
+  ASSERT_TRUE(client().Update(api::gvr::kPods, held));
+  // The collector of garbage removes what is left of the first run.
+  ReconcileUntil(runs_, kRunName,
+                 [](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  EXPECT_NE(PodOf(kPod)["metadata"]["uid"].AsString(), old_uid);
+}
+
 TEST_F(RunReconcilerTest, OneFailedHostFailsTheRunAndTheOthersGo) {
   json::Value request = XgboostRequest();
   request.Mut("ResourceConfig").Set("InstanceCount", 2);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <optional>
 #include <thread>
 
@@ -27,37 +26,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kLook{100};
-constexpr seconds kStopGrace{120};
 constexpr seconds kCheckpointEvery{30};
 constexpr std::chrono::hours kRetryFor{24};
 constexpr size_t kMaxFailure = 1024;
-
-// Asks the algorithm to end, once, and insists after its grace.
-class Ending {
- public:
-  explicit Ending(Clock& clock) : clock_(clock) {}
-
-  void Press(const std::string& why) {
-    if (!process_) {
-      auto found = AlgorithmProcess::Find();
-      if (!found) return;  // not started yet, or ended
-      if (!found->Signal(SIGTERM)) return;
-      LogInfo("asked the algorithm to end", {{"reason", why}, {"pid", found->pid()}});
-      process_ = std::move(*found);
-      kill_at_ = clock_.Monotonic() + kStopGrace;
-    } else if (!killed_ && clock_.Monotonic() >= kill_at_) {
-      LogWarning("the algorithm did not end in time: killing it", {{"pid", process_->pid()}});
-      (void)process_->Signal(SIGKILL);
-      killed_ = true;
-    }
-  }
-
- private:
-  Clock& clock_;
-  std::optional<AlgorithmProcess> process_;
-  MonoTime kill_at_;
-  bool killed_ = false;
-};
 
 class Uploader {
  public:
@@ -92,7 +63,7 @@ class Uploader {
 
  private:
   Result<int> AwaitEnd() {
-    Ending ending(clock_);
+    AlgorithmEnding ending(clock_);
     bool told = false;
     while (clock_.SleepFor(kLook, stop_)) {
       auto annotations = ReadAnnotations(options_.pod_info);

@@ -2,26 +2,73 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "json/yaml.h"
 
 namespace leat::engine {
+namespace {
+
+// A file of the source tree: above the working directory or the test program (in build/<preset>).
+std::string FindInTree(const std::string& path) {
+  for (const char* from : {"/proc/self/cwd", "/proc/self/exe"}) {
+    std::error_code none;
+    std::filesystem::path dir = std::filesystem::read_symlink(from, none);
+    for (; !dir.empty() && dir != dir.root_path(); dir = dir.parent_path())
+      if (io::Exists(dir / path)) return dir / path;
+  }
+  return path;
+}
+
+}  // namespace
 
 Status WrittenLogs::Read(const api::ObjectName& pod, const api::PodLogOptions& options,
                          const std::function<bool(std::string_view)>& sink,
-                         const std::stop_token&) {
-  std::vector<std::string> lines;
-  {
-    MutexLock lock(mu_);
-    lines = lines_[pod.name + "/" + options.container];
-  }
-  for (const std::string& line : lines)
+                         const std::stop_token& stop) {
+  size_t next = 0;
+  mu_.lock();
+  const int cuts = cuts_;
+  mu_.unlock();
+  while (true) {
+    std::string line;
+    {
+      MutexLock lock(mu_);
+      Written& log = logs_[pod.name];
+      changed_.Wait(mu_, stop,
+                    [&] { return next < log.lines.size() || !log.open || cuts_ != cuts; });
+      if (stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
+      if (cuts_ != cuts) return Error{Code::kUnavailable, "the node went away"};
+      if (next == log.lines.size()) return {};
+      line = log.lines[next++];
+    }
+    const auto time = ParseTime(line.substr(0, line.find(' ')));
+    if (options.since && time && *time < *options.since) continue;
     if (!sink(line + "\n")) return {};
-  return {};
+  }
 }
 
 void WrittenLogs::Write(const std::string& pod, const std::vector<std::string>& lines) {
   MutexLock lock(mu_);
-  lines_[pod + "/algorithm"] = lines;
+  Written& log = logs_[pod];
+  log.lines.insert(log.lines.end(), lines.begin(), lines.end());
+  changed_.NotifyAll();
+}
+
+void WrittenLogs::HoldOpen(const std::string& pod) {
+  MutexLock lock(mu_);
+  logs_[pod].open = true;
+}
+
+void WrittenLogs::End(const std::string& pod) {
+  MutexLock lock(mu_);
+  logs_[pod].open = false;
+  changed_.NotifyAll();
+}
+
+void WrittenLogs::CutOff() {
+  MutexLock lock(mu_);
+  ++cuts_;
+  changed_.NotifyAll();
 }
 
 json::Value XgboostRequest() {
@@ -65,9 +112,7 @@ EngineTest::EngineTest() {
   apiserver_ = std::move(*server);
   apiserver_->SetPodLogs(&pod_logs_);
 
-  const std::string here = __FILE__;
-  const std::string crds = here.substr(0, here.rfind("/src/")) + "/crds/trainingruns.yaml";
-  auto text = io::ReadFile(crds);
+  auto text = io::ReadFile(FindInTree("crds/trainingruns.yaml"));
   if (!text) ADD_FAILURE() << text.error().message;
   auto crd = json::ParseYaml(text ? *text : "");
   auto made = client().Create(api::gvr::kCustomResourceDefinitions, crd->front());
@@ -80,8 +125,7 @@ EngineTest::EngineTest() {
   auto aws = awsserver::AwsServer::Open({.data_dir = dir_.path() + "/aws", .root = root_}, client(),
                                         real_clock_);
   awsserver_ = std::move(*aws);
-  auto port = net::Server::Start({}, awsserver_->HttpHandler());
-  port_ = std::move(*port);
+  OpenEndpoint();
   for (const char* bucket : {"data", "models"})
     if (auto bucket_made = S3(root_).CreateBucket(bucket); !bucket_made)
       ADD_FAILURE() << bucket_made.error().message;
@@ -93,8 +137,18 @@ EngineTest::~EngineTest() {
   apiserver_.reset();
 }
 
+void EngineTest::OpenEndpoint() {
+  auto port = net::Server::Start({.port = port_number_}, awsserver_->HttpHandler());
+  if (!port) {
+    ADD_FAILURE() << port.error().message;
+    return;
+  }
+  port_ = std::move(*port);
+  port_number_ = port_->port();
+}
+
 std::string EngineTest::endpoint() const {
-  return fmt::format("http://127.0.0.1:{}", port_->port());
+  return fmt::format("http://127.0.0.1:{}", port_number_);
 }
 
 objectstore::S3Client EngineTest::S3(const aws::Credentials& credentials) const {

@@ -20,18 +20,27 @@
 
 namespace leat::engine {
 
-// Logs that end at once: lines by "pod/container".
+// Logs of algorithm containers, as a node serves them: from `since`, and on until their end.
 class WrittenLogs : public api::PodLogs {
  public:
   Status Read(const api::ObjectName& pod, const api::PodLogOptions& options,
               const std::function<bool(std::string_view)>& sink,
               const std::stop_token& stop) override;
-  // Makes the log wait for more until End.
   void Write(const std::string& pod, const std::vector<std::string>& lines);
+  void HoldOpen(const std::string& pod);  // the container still runs
+  void End(const std::string& pod);
+  // Cuts the readers that are there off, as a node that goes away does.
+  void CutOff();
 
  private:
+  struct Written {
+    std::vector<std::string> lines;
+    bool open = false;
+  };
   Mutex mu_;
-  std::map<std::string, std::vector<std::string>> lines_ GUARDED_BY(mu_);
+  CondVar changed_;
+  int cuts_ GUARDED_BY(mu_) = 0;
+  std::map<std::string, Written> logs_ GUARDED_BY(mu_);  // by pod
 };
 
 // A CreateTrainingJob request as the SageMaker endpoint keeps it, reading s3://data/<channel>/ and
@@ -47,6 +56,9 @@ class EngineTest : public ::testing::Test {
   api::ObjectClient& client() { return apiserver_->client(); }
   awsserver::LogStore& logs() { return awsserver_->logs(); }
   std::string endpoint() const;
+  // The endpoint's port closes; its clients cannot reach it until it is back.
+  void CloseEndpoint() { port_.reset(); }
+  void OpenEndpoint();
   objectstore::S3Client S3(const aws::Credentials& credentials) const;
   void PutObject(const std::string& url, const std::string& bytes);
   std::string GetObject(const std::string& url);  // "<absent>" when it is not there
@@ -72,6 +84,7 @@ class EngineTest : public ::testing::Test {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::ApiServer> apiserver_;
   std::unique_ptr<awsserver::AwsServer> awsserver_;
+  uint16_t port_number_ = 0;  // the same after each opening
   std::unique_ptr<net::Server> port_;
 };
 
