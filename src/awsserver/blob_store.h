@@ -1,5 +1,5 @@
 // The bytes of objects, in files with opaque names: <dir>/objects/xx/<id>. A file is written aside
-// in <dir>/incoming, fsynced and renamed into place, and only then named by a row of the index; so
+// in <dir>/incoming, renamed into place and fsynced, and only then named by a row of the index; so
 // after a crash there may be files without a row (Sweep removes them), never a row without a file.
 #pragma once
 
@@ -38,8 +38,10 @@ class BlobWriter {
         aside_(std::move(aside)),
         place_(std::move(place)),
         fd_(std::move(fd)) {}
-  std::string id_, aside_, place_;
-  io::UniqueFd fd_;  // closed once kept
+  std::string id_;
+  std::string aside_;  // where the file is
+  std::string place_;  // where it goes
+  io::UniqueFd fd_;    // closed once kept
   uint64_t size_ = 0;
   uint64_t flushed_ = 0;
 };
