@@ -44,6 +44,14 @@ TEST(Csv, TakesAllColumnsAsFeaturesWithoutALabel) {
   EXPECT_TRUE(parsed.block.labels.empty());
 }
 
+TEST(Csv, AWeightWithoutALabelIsTheFirstColumn) {
+  const Parsed parsed = Parse("0.5,2\n2,4\n", {.label = false, .weight = true});
+  ASSERT_TRUE(parsed.ok);
+  EXPECT_EQ(parsed.block.weights, (std::vector<float>{0.5, 2}));
+  EXPECT_EQ(parsed.block.values, (std::vector<float>{2, 4}));
+  EXPECT_TRUE(parsed.block.labels.empty());
+}
+
 TEST(Csv, SkipsBlankLinesAndTakesCrLfAndAMissingLastNewline) {
   const Parsed parsed = Parse("\n1,2\r\n\r\n   \n3,4");
   ASSERT_TRUE(parsed.ok);

@@ -35,8 +35,9 @@ TEST(Time, RoundTripsThroughItsTextForms) {
 }
 
 TEST(Time, RefusesWhatIsNotRfc3339) {
-  for (const char* bad : {"", "2026", "2026-13-01T00:00:00Z", "2026-11-22 04:10:24Z",
-                          "2026-11-22T04:10:24", "2026-11-22T04:10:24Zx"})
+  for (const char* bad :
+       {"", "2026", "2026-13-01T00:00:00Z", "2026-11-22 04:10:24Z", "2026-11-22T04:10:24",
+        "2026-11-22T04:10:24Zx", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"})
     EXPECT_FALSE(ParseTime(bad)) << bad;
 }
 

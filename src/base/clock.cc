@@ -123,6 +123,9 @@ Result<WallTime> ParseTime(std::string_view text) {
   }
   if (pos != text.size()) return wrong;
   const int64_t whole = timegm(&fields) - offset_minutes * 60;
+  constexpr int64_t kMostSeconds =
+      9'200'000'000;  // what nanoseconds in 64 bits can hold: 1678 to 2261
+  if (whole > kMostSeconds || whole < -kMostSeconds) return wrong;
   return WallTime(duration_cast<WallTime::duration>(seconds(whole) + nanoseconds(nanos)));
 }
 
