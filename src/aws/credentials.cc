@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include "aws/ca_bundle.h"
 #include "base/strings.h"
 #include "io/file.h"
 
@@ -70,6 +71,13 @@ std::string EndpointFromEnvironment(const std::string& service) {
 }
 
 }  // namespace
+
+std::string FindCaBundle() {
+  std::string path = Env("AWS_CA_BUNDLE");
+  if (path.empty()) path = ProfileSetting(ConfigFile(), "ca_bundle");
+  if (path.empty()) return "";
+  return io::ReadFile(path).value_or("");
+}
 
 Result<Credentials> FindCredentials() {
   Credentials found{Env("AWS_ACCESS_KEY_ID"), Env("AWS_SECRET_ACCESS_KEY"),

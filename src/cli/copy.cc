@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "io/file.h"
-#include "objectstore/s3_client.h"
+#include "objectstore/s3_environment.h"
 
 namespace leat::cli {
 namespace {
@@ -55,11 +55,8 @@ Status Copy(const std::string& from, const std::string& to) {
                  "one of the two must be s3://BUCKET/KEY and the other a local path"};
   auto url = S3Url::Parse(down ? from : to);
   if (!url) return url.error();
-  auto credentials = aws::FindCredentials();
-  if (!credentials) return credentials.error();
-  const std::string region = aws::FindRegion();
-  S3Client s3(
-      {.endpoint = aws::FindEndpoint("s3", region), .region = region, .credentials = *credentials});
+  if (auto credentials = aws::FindCredentials(); !credentials) return credentials.error();
+  S3Client s3(objectstore::S3OptionsFromEnvironment());
   return down ? Download(s3, *url, to) : Upload(s3, from, *url);
 }
 

@@ -11,7 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "objectstore/s3_client.h"
+#include "objectstore/s3_environment.h"
 
 namespace leat::cli {
 namespace {
@@ -146,11 +146,8 @@ Status Upload(UploadFlags flags) {
       test->bytes.size() % kPixels != 0)
     return Error{Code::kCorrupt, flags.dataset + " does not hold 28 x 28 images with labels"};
 
-  auto credentials = aws::FindCredentials();
-  if (!credentials) return credentials.error();
-  const std::string region = aws::FindRegion();
-  objectstore::S3Client s3(
-      {.endpoint = aws::FindEndpoint("s3", region), .region = region, .credentials = *credentials});
+  if (auto credentials = aws::FindCredentials(); !credentials) return credentials.error();
+  objectstore::S3Client s3(objectstore::S3OptionsFromEnvironment());
   if (auto made = s3.CreateBucket(flags.bucket); !made && made.error().code != Code::kAlreadyExists)
     return made;
   if (auto done = UploadPart(s3, flags, "train", {*images, &*labels, 0, kTrain}, true); !done)

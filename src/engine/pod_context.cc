@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "io/file.h"
+#include "objectstore/s3_environment.h"
 
 namespace leat::engine {
 namespace {
@@ -48,9 +49,8 @@ Result<Job> LoadJob(const PodProgramOptions& options) {
 }
 
 objectstore::S3Options StoreFromEnvironment(std::chrono::seconds retry_for) {
-  objectstore::S3Options options{.region = aws::FindRegion(), .retry_for = retry_for};
-  options.endpoint = aws::FindEndpoint("s3", options.region);
-  if (auto credentials = aws::FindCredentials()) options.credentials = *credentials;
+  objectstore::S3Options options = objectstore::S3OptionsFromEnvironment();
+  options.retry_for = retry_for;
   options.on_retry = [](const std::string& message) { LogWarning(message); };
   return options;
 }

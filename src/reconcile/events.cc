@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/meta.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -38,13 +39,11 @@ void EventRecorder::Record(const json::Value& object, EventType type, std::strin
       if (client_.Update(api::gvr::kEvents, *event)) return;
     }
   }
-  const auto nanos = clock_.Now().time_since_epoch().count();
   const json::Value event = json::Object({
       {"apiVersion", "v1"},
       {"kind", "Event"},
-      {"metadata",
-       json::Object({{"name", fmt::format("{}.{:x}", object["metadata"]["name"].AsString(), nanos)},
-                     {"namespace", ns}})},
+      {"metadata", json::Object({{"name", object["metadata"]["name"].Str() + "." + RandomHex(16)},
+                                 {"namespace", ns}})},
       {"involvedObject", reference},
       {"type", type_name},
       {"reason", reason},

@@ -1,0 +1,12 @@
+// Trust anchors for AWS endpoints that are not Amazon's.
+#pragma once
+
+#include <string>
+
+namespace leat::aws {
+
+// The PEM text of AWS_CA_BUNDLE, else of the profile's ca_bundle in the config file; "" when
+// neither is set (the system's trust anchors then hold) or it cannot be read.
+std::string FindCaBundle();
+
+}  // namespace leat::aws
