@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import tarfile
+import tempfile
 import unittest
 
 from leat import Leat, eventually, needs_root
@@ -50,10 +51,7 @@ class Training(unittest.TestCase):
     def setUpClass(cls):
         cls.leat = Leat()
         cls.leat.start()
-        s3 = cls.leat.s3()
-        s3.create_bucket(Bucket="bkt")
-        s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(2000))
-        s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
+        with_data(cls.leat)
 
     @classmethod
     def tearDownClass(cls):
@@ -199,15 +197,73 @@ class Training(unittest.TestCase):
         self.assertEqual(status["secondaryStatus"], "MaxRuntimeExceeded")
 
 
+def with_data(leat, rows=2000):
+    s3 = leat.s3()
+    s3.create_bucket(Bucket="bkt")
+    s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(rows))
+    s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
+
+
+@needs_root
+class Endpoint(unittest.TestCase):
+    def test_a_job_over_tls(self):
+        with Leat("--aws-tls") as leat:
+            self.assertTrue(leat.aws.startswith("https:"))
+            with_data(leat)
+            leat.apply(job("over-tls"))
+            status = lambda: leat.get("trainingjob", "over-tls").get("status", {})
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            self.assertEqual(status()["trainingJobStatus"], "Completed", status())
+            self.assertIn("[2]#011", leat.kubectl("smlogs", "trainingjob", "over-tls").stdout)
+            leat.run("leat", "cp", status()["modelPath"], leat.dir / "model.tar.gz")
+            self.assertEqual(tarfile.open(leat.dir / "model.tar.gz").getnames(), ["xgboost-model"])
+
+    def test_a_full_disk_fails_the_job_and_loses_nothing(self):
+        scratch = tempfile.mkdtemp(prefix="leat-full-")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", scratch], check=True)
+        try:
+            with Leat(data_dir=scratch) as leat:
+                with_data(leat)
+                free = os.statvfs(scratch)
+                with open(scratch + "/ballast", "wb") as ballast:  # leaves less than the endpoint's reserve
+                    ballast.write(b"\0" * (free.f_bavail * free.f_frsize - (28 << 20)))
+                leat.apply(job("no-room"))
+                status = lambda: leat.get("trainingjob", "no-room").get("status", {})
+                eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+                self.assertEqual(status()["trainingJobStatus"], "Failed")
+                self.assertIn("InsufficientStorage", status()["additional"])
+                body = leat.s3().get_object(Bucket="bkt", Key="train/examples")["Body"].read()
+                self.assertEqual(body.decode(), csv(2000))
+                os.remove(scratch + "/ballast")
+                leat.apply(job("room-again"))
+                eventually(lambda: leat.get("trainingjob", "room-again").get("status", {}).get("trainingJobStatus") ==
+                           "Completed", "a job with room", 120)
+        finally:
+            subprocess.run(["umount", "-l", scratch], check=True)
+            os.rmdir(scratch)
+
+
 @needs_root
 class Crashes(unittest.TestCase):
+    def test_the_model_is_uploaded_although_the_endpoint_was_away_when_training_ended(self):
+        leat = Leat()
+        with leat:
+            with_data(leat, rows=20000)
+            leat.apply(job("patient", num_round=60))
+            status = lambda: leat.get("trainingjob", "patient").get("status", {})
+            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
+            leat.kill()
+            exits = leat.dir / "node/runtime/exits"
+            eventually(lambda: [f for f in exits.iterdir() if "_algorithm_" in f.name], "the algorithm's end", 120)
+            leat.start()
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            self.assertEqual(status()["trainingJobStatus"], "Completed", status())
+            leat.s3().head_object(Bucket="bkt", Key=status()["modelPath"].removeprefix("s3://bkt/"))
+
     def test_a_job_finishes_although_leat_was_killed(self):
         leat = Leat()
         with leat:
-            s3 = leat.s3()
-            s3.create_bucket(Bucket="bkt")
-            s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(20000))
-            s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
+            with_data(leat, rows=20000)
             leat.apply(job("survivor", num_round=300))
             status = lambda: leat.get("trainingjob", "survivor").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
