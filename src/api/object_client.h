@@ -1,5 +1,6 @@
 // ObjectClient: how controllers see the cluster. Two implementations pass the same test suite:
-// in-process (apiserver) and over HTTPS (client), so a controller cannot tell embedded from cluster.
+// in-process (apiserver) and over HTTPS (client), so a controller cannot tell embedded from
+// cluster.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,7 @@ namespace leat::api {
 
 // A served type, e.g. {"", "v1", "pods"} or {"sagemaker.aws.amazon.com", "v1", "trainingjobs"}.
 struct Gvr {
-  std::string group;     // "" for the core group
+  std::string group;  // "" for the core group
   std::string version;
   std::string resource;  // plural, lower case
   friend auto operator<=>(const Gvr&, const Gvr&) = default;
@@ -112,7 +113,8 @@ class ObjectClient {
   virtual Result<json::Value> UpdateStatus(const Gvr& type, const json::Value& object) = 0;
   // subresource: "" or "status". kNotFound, kInvalid.
   virtual Result<json::Value> Patch(const Gvr& type, const ObjectName& name, PatchType patch_type,
-                                    const json::Value& patch, std::string_view subresource = {}) = 0;
+                                    const json::Value& patch,
+                                    std::string_view subresource = {}) = 0;
   // Starts the deletion: gone at once, or marked with deletionTimestamp when finalizers or a grace
   // period hold it. kNotFound, kConflict.
   virtual Status Delete(const Gvr& type, const ObjectName& name,

@@ -18,8 +18,8 @@ namespace leat::api {
 struct PodLogOptions {
   std::string container;  // "": the only one; kInvalid lists the choices when there are several
   bool follow = false;
-  bool previous = false;     // of the container's last finished run
-  bool timestamps = false;   // each line starts with its RFC 3339 time stamp
+  bool previous = false;    // of the container's last finished run
+  bool timestamps = false;  // each line starts with its RFC 3339 time stamp
   std::optional<int64_t> tail_lines;
   std::optional<WallTime> since;
   std::optional<int64_t> limit_bytes;

@@ -31,9 +31,9 @@ std::string ClaimedService(const net::ServerRequest& request);
 
 // The fields of a POST form that prove who made its policy.
 struct FormSignature {
-  std::string policy;                                                 // Base64, as sent
+  std::string policy;                                           // Base64, as sent
   std::string algorithm, credential, signature, session_token;  // Version 4
-  std::string v2_access_key_id, v2_signature;                         // Version 2
+  std::string v2_access_key_id, v2_signature;                   // Version 2
 };
 
 // Thread-safe.

@@ -25,10 +25,10 @@ struct Options {
 
 // A job's temporary key is a Secret in kEngineNamespace named KeySecretName(access key id), type
 // "leat.dev/aws-key", data: accessKeyId, secretAccessKey, sessionToken, and `policy`, JSON
-// {"read": ["bucket/prefix", ...], "write": ["bucket/prefix", ...]}: reads and lists of keys that start
-// with a `read` prefix, writes (and reads) of those with a `write` prefix; nothing else. A prefix is
-// plain text, as SageMaker's S3Prefix is: end it in '/' to mean a folder. Deleting the Secret ends
-// the key within two seconds.
+// {"read": ["bucket/prefix", ...], "write": ["bucket/prefix", ...]}: reads and lists of keys that
+// start with a `read` prefix, writes (and reads) of those with a `write` prefix; nothing else. A
+// prefix is plain text, as SageMaker's S3Prefix is: end it in '/' to mean a folder. Deleting the
+// Secret ends the key within two seconds.
 std::string KeySecretName(const std::string& access_key_id);
 
 class AwsServer {

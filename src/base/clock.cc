@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace leat {
@@ -122,10 +123,8 @@ Result<WallTime> ParseTime(std::string_view text) {
     return wrong;
   }
   if (pos != text.size()) return wrong;
-  const int64_t whole = timegm(&fields) - offset_minutes * 60;
-  constexpr int64_t kMostSeconds =
-      9'200'000'000;  // what nanoseconds in 64 bits can hold: 1678 to 2261
-  if (whole > kMostSeconds || whole < -kMostSeconds) return wrong;
+  constexpr int64_t kMost = 9'200'000'000;  // seconds that nanoseconds in 64 bits can hold
+  const int64_t whole = std::clamp<int64_t>(timegm(&fields) - offset_minutes * 60, -kMost, kMost);
   return WallTime(duration_cast<WallTime::duration>(seconds(whole) + nanoseconds(nanos)));
 }
 

@@ -56,7 +56,7 @@ std::string FormatTime(WallTime time);
 std::string FormatTimeMicro(WallTime time);
 // "2026-11-22T04:10:24.123456789Z": the time stamps of CRI logs.
 std::string FormatTimeNano(WallTime time);
-// Reads all of these, with any fraction digits and offset, from 1678 to 2261; else kInvalid.
+// Reads all of these, with any fraction digits and offset, and clamps to 1678..2261; else kInvalid.
 Result<WallTime> ParseTime(std::string_view text);
 // strftime for UTC, e.g. "%Y%m%dT%H%M%SZ".
 std::string FormatUtc(WallTime time, const char* format);

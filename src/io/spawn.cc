@@ -111,9 +111,15 @@ bool ArrangeDescriptors(Plan& plan) {
   if (!ArrangeDescriptors(plan)) Fail(report, Failure::kDescriptors);
   if (!plan.dir.empty() && chdir(plan.dir.c_str()) != 0) Fail(report, Failure::kDirectory);
   // A server ignores SIGPIPE, and ignored signals stay so across exec.
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &standard, nullptr);
+  // By the kernel's own call: libc keeps two signals to itself and would leave those ignored.
+  struct {
+    void (*handler)(int) = SIG_DFL;
+    unsigned long flags = 0;
+    void (*restorer)() = nullptr;
+    uint64_t mask = 0;
+  } standard;
+  for (int signal = 1; signal < NSIG; ++signal)
+    syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

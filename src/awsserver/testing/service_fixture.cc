@@ -1,6 +1,7 @@
 #include "awsserver/testing/service_fixture.h"
 
 #include "awsserver/awsserver.h"
+#include "io/testing/source_tree.h"
 #include "json/yaml.h"
 
 namespace leat::awsserver {
@@ -8,9 +9,7 @@ namespace {
 
 // The definition that Leat ships.
 json::Value TrainingRunDefinition() {
-  const std::string here = __FILE__;
-  const std::string root = here.substr(0, here.rfind("src/awsserver/"));
-  const auto text = io::ReadFile(root + "crds/trainingruns.yaml");
+  const auto text = io::ReadFile(io::FindInTree("crds/trainingruns.yaml"));
   EXPECT_TRUE(text) << text.error().message;
   return text ? json::ParseYaml(*text)->front() : json::Value();
 }

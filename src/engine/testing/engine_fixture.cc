@@ -2,25 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
+#include "io/testing/source_tree.h"
 #include "json/yaml.h"
 
 namespace leat::engine {
-namespace {
-
-// A file of the source tree: above the working directory or the test program (in build/<preset>).
-std::string FindInTree(const std::string& path) {
-  for (const char* from : {"/proc/self/cwd", "/proc/self/exe"}) {
-    std::error_code none;
-    std::filesystem::path dir = std::filesystem::read_symlink(from, none);
-    for (; !dir.empty() && dir != dir.root_path(); dir = dir.parent_path())
-      if (io::Exists(dir / path)) return dir / path;
-  }
-  return path;
-}
-
-}  // namespace
 
 Status WrittenLogs::Read(const api::ObjectName& pod, const api::PodLogOptions& options,
                          const std::function<bool(std::string_view)>& sink,
@@ -112,7 +97,7 @@ EngineTest::EngineTest() {
   apiserver_ = std::move(*server);
   apiserver_->SetPodLogs(&pod_logs_);
 
-  auto text = io::ReadFile(FindInTree("crds/trainingruns.yaml"));
+  auto text = io::ReadFile(io::FindInTree("crds/trainingruns.yaml"));
   if (!text) ADD_FAILURE() << text.error().message;
   auto crd = json::ParseYaml(text ? *text : "");
   auto made = client().Create(api::gvr::kCustomResourceDefinitions, crd->front());
