@@ -66,7 +66,10 @@ class Training(unittest.TestCase):
     def await_status(self, name, *wanted, seconds=120):
         def reached():
             status = self.status(name)
-            return status if status.get("trainingJobStatus") in wanted else None
+            state = status.get("trainingJobStatus")
+            if state in {"Completed", "Failed", "Stopped"} - set(wanted):
+                raise AssertionError(f"{name} is {state}, not {wanted}")
+            return status if state in wanted else None
         try:
             return eventually(reached, f"{name} {wanted}", seconds)
         except AssertionError as late:
