@@ -252,7 +252,7 @@ class Crashes(unittest.TestCase):
         leat = Leat()
         with leat:
             with_data(leat, rows=20000)
-            leat.apply(job("patient", num_round=60))
+            leat.apply(job("patient", num_round=1000))
             status = lambda: leat.get("trainingjob", "patient").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
             leat.kill()
@@ -267,7 +267,7 @@ class Crashes(unittest.TestCase):
         leat = Leat()
         with leat:
             with_data(leat, rows=20000)
-            leat.apply(job("survivor", num_round=300))
+            leat.apply(job("survivor", num_round=1000))
             status = lambda: leat.get("trainingjob", "survivor").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
             leat.kill()
@@ -276,7 +276,7 @@ class Crashes(unittest.TestCase):
             self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
             log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
             rounds = [line.split("] ")[-1] for line in log.splitlines() if "#011" in line]
-            self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(300)))
+            self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(1000)))
 
 
 if __name__ == "__main__":
