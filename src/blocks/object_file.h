@@ -1,0 +1,69 @@
+// One large object in the cache: a sparse file, and beside it which chunks it has and their CRC32C.
+//
+//   <dir>/objects/ab/abcdef....data    the bytes at their own offsets
+//   <dir>/objects/ab/abcdef....chunks  64-byte header (magic, version, id, size, chunk size), then
+//                                      8 bytes per chunk: CRC32C, and a mark that the chunk is there
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "blocks/object_id.h"
+#include "io/fd.h"
+
+namespace leat::blocks {
+
+// Thread-safe. Bytes are handed out only after this process wrote them or checked their CRC32C.
+// The files are removed by Discard alone; descriptors and memory last as long as the object.
+class ObjectFile {
+ public:
+  // Makes an empty one; kAlreadyExists.
+  static Result<std::shared_ptr<ObjectFile>> Create(const std::string& dir, const ObjectId& id,
+                                                    uint64_t size);
+  // Opens what an earlier process left. Chunks count as present, and are checked at first use.
+  // kCorrupt when the files are not what they should be (the caller discards them).
+  static Result<std::shared_ptr<ObjectFile>> Open(const std::string& dir, const ObjectId& id);
+
+  const ObjectId& id() const { return id_; }
+  uint64_t size() const { return size_; }
+  uint64_t chunks() const { return (size_ + kChunkSize - 1) / kChunkSize; }
+  // The data file, open for reading: for passthrough once complete() and VerifyAll.
+  int fd() const { return data_.get(); }
+
+  bool Has(uint64_t chunk) const;
+  uint64_t present_chunks() const;
+  bool complete() const { return present_chunks() == chunks(); }
+  // The bytes that the data file takes on disk.
+  uint64_t AllocatedBytes() const;
+
+  // Writes a whole chunk and marks it present; the mark is written after the bytes. The disk's
+  // error (kExhausted, kInternal) leaves the chunk absent.
+  Status Fill(uint64_t chunk, std::string_view bytes);
+  // Checks a present chunk unless this process did so before; false when it was rotten: it is then
+  // absent. kInternal when the disk cannot read it: also absent then.
+  Result<bool> Verify(uint64_t chunk);
+  // All present chunks; the number that were dropped.
+  Result<uint64_t> VerifyAll(const std::stop_token& stop = {});
+  // Reads up to the end of the present, verified chunks that cover `offset` on; 0 when the first of
+  // them is absent.
+  Result<size_t> Read(uint64_t offset, std::span<char> buffer);
+  // fsyncs bytes, then marks: a chunk that was there before stays there after power loss.
+  Status Sync();
+  // Unlinks the files. Reading and filling go on working until the last owner lets go.
+  void Discard();
+
+ private:
+  // The author of the body owns this part.
+  ObjectId id_;
+  uint64_t size_ = 0;
+  io::UniqueFd data_;
+};
+
+}  // namespace leat::blocks

@@ -1,0 +1,93 @@
+// Gets bytes of objects to whoever waits for them: from the cache, else from the store into the
+// cache, else (no room, sick disk) from the store alone.
+//
+// Each chunk is fetched once however many wait for it. Neighbouring chunks travel as one ranged GET
+// of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its waiters
+// as it arrives. Demand goes before prefetch. Memory is a fixed number of chunk buffers: when they
+// are all in use, fetches wait.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "blocks/cache.h"
+#include "objectstore/object_store.h"
+
+namespace leat::datanode {
+
+// One version of an object.
+struct ObjectVersion {
+  std::shared_ptr<objectstore::ObjectStore> store;
+  std::string key;
+  std::string etag;
+  uint64_t size = 0;
+  blocks::ObjectId id;
+};
+
+struct FetcherOptions {
+  uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
+  int connections = 16;            // GETs side by side; at least 2
+};
+
+struct FetcherStats {
+  uint64_t hit_bytes = 0;      // given out of the cache
+  uint64_t fill_bytes = 0;     // from the store into the cache
+  uint64_t through_bytes = 0;  // from the store, not cached
+  uint64_t stall_ms = 0;       // that demand reads waited, added up
+  uint64_t store_errors = 0;
+  uint64_t hedges = 0;  // second requests for slow ones
+};
+
+// An object in use: shared by its open files and its fetches. Holds the cache's handle, so that it
+// is not evicted.
+class ActiveObject;
+
+// Thread-safe.
+class Fetcher {
+ public:
+  Fetcher(blocks::Cache& cache, Clock& clock, FetcherOptions options);
+  ~Fetcher();  // cancels what is under way; every waiter gets kCancelled
+
+  // The same ActiveObject for the same id while anybody holds it. Tells the cache of the access.
+  std::shared_ptr<ActiveObject> Activate(const ObjectVersion& version);
+  // True once every byte is in the cache and checked; then File() is what a passthrough open needs.
+  // Verifies on the first call: may take as long as reading the object.
+  bool IsComplete(ActiveObject& object);
+  int File(const ActiveObject& object) const;  // -1 unless complete and large
+
+  // Calls `done` once with the bytes of [offset, offset + size), cut at the end of the object: on
+  // this thread when they are cached, else from a fetch thread. The view is good during the call.
+  // Errors as ObjectStore::Get. The number names the wait for Cancel.
+  using Done = std::function<void(Result<std::string_view>)>;
+  uint64_t Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset, uint64_t size,
+                Done done);
+  // Ends a wait with kCancelled, unless it was answered.
+  void Cancel(uint64_t wait);
+  // Fetches what is not there of [begin, end) when nothing more urgent is waiting. Does nothing for
+  // an object that does not get into the cache.
+  void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
+  // Fetches all of it and waits. kExhausted when the cache does not take it.
+  Status Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,
+              const std::stop_token& stop);
+  // Called, from a fetch thread, each time an object has become complete, or was found changed
+  // (kConflict) or gone (kNotFound) at the store. Set once, before use.
+  std::function<void(const ObjectVersion&)> on_complete;
+  std::function<void(const ObjectVersion&, const Error&)> on_changed;
+
+  // Bandwidth-delay product of what was seen lately, in bytes: how far ahead pays.
+  uint64_t Ahead() const;
+  FetcherStats Stats() const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace leat::datanode
