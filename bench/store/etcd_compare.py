@@ -6,18 +6,23 @@
 Needs etcd (Debian: etcd-server) and Go, whose first build fetches etcd's client. Both write objects
 of about 1 kB, one key a worker, each guarded by the revision last seen, and both fsync before they
 answer. What the figures compare: our store is a library inside the API server; etcd is a process of
-its own behind gRPC, which an API server cannot do without. So part of the distance is that hop.
+its own behind gRPC, which an API server cannot do without. So part of the distance is that hop:
+bench/api compares the two servers as their clients see them.
 """
-import argparse, json, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import etcd  # noqa: E402
 
 WORKERS = (1, 16, 64)
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def fsync_micros(directory):
@@ -42,27 +47,11 @@ def ours(bench, workers, seconds, directory):
     return json.loads(out)["benchmarks"][0]["items_per_second"]
 
 
-class Etcd:
-    def __init__(self, directory):
-        self.data = tempfile.mkdtemp(prefix="leat-etcd-", dir=directory)
-        self.endpoint = f"http://127.0.0.1:{free_port()}"
-        peer = f"http://127.0.0.1:{free_port()}"
-        self.process = subprocess.Popen(
-            ["etcd", "--data-dir", self.data, "--listen-client-urls", self.endpoint,
-             "--advertise-client-urls", self.endpoint, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-             "--quota-backend-bytes", str(4 << 30), "--log-level", "error"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def writes_per_second(self, peer, workers, seconds):
-        out = subprocess.run([peer, self.endpoint, str(workers), str(seconds)], check=True,
-                             capture_output=True, timeout=120, text=True).stdout
-        return float(out)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.data)
+def theirs(peer, endpoint, workers, seconds):
+    out = subprocess.run([peer, endpoint, "update", str(workers), str(seconds)], check=True, input="\n",
+                         capture_output=True, timeout=120, text=True).stdout
+    result = json.loads(out.splitlines()[-1])
+    return result["count"] / result["seconds"]
 
 
 def main():
@@ -72,31 +61,23 @@ def main():
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=2)
     options = arguments.parse_args()
-    for program in ("etcd", "go"):
-        if not shutil.which(program):
-            sys.exit(f"etcd_compare: {program} is not on PATH; install it (etcd-server, golang)")
-    version = subprocess.run(["etcd", "--version"], capture_output=True, text=True).stdout
-    version = re.search(r"[\d.]+", version).group()
-    with tempfile.TemporaryDirectory() as built:
-        peer = os.path.join(built, "etcd_peer")
-        subprocess.run(["go", "build", "-o", peer, "."], cwd=os.path.join(HERE, "etcd_peer"),
-                       check=True)
-        etcd = Etcd(options.dir)
-        try:
-            etcd.writes_per_second(peer, 1, 0.5)  # waits until it serves
-            results = {}
-            for _ in range(options.rounds):
-                results.setdefault("fsync", []).append(fsync_micros(options.dir))
-                for workers in WORKERS:
-                    results.setdefault((workers, "etcd"), []).append(
-                        etcd.writes_per_second(peer, workers, options.seconds))
-                    results.setdefault((workers, "leat"), []).append(
-                        ours(options.bench, workers, options.seconds, options.dir))
-        finally:
-            etcd.close()
+    if why := etcd.missing():
+        print(f"etcd_compare: skipped: {why}")
+        return
+    peer = etcd.build_peer()
+    results = {}
+    with etcd.Etcd(options.dir) as server:
+        theirs(peer, server.endpoint, 1, 0.5)  # waits until it serves
+        for _ in range(options.rounds):
+            results.setdefault("fsync", []).append(fsync_micros(options.dir))
+            for workers in WORKERS:
+                results.setdefault((workers, "etcd"), []).append(
+                    theirs(peer, server.endpoint, workers, options.seconds))
+                results.setdefault((workers, "leat"), []).append(
+                    ours(options.bench, workers, options.seconds, options.dir))
     print(f"medians of {options.rounds} rounds in turns; bare 8 KiB write + fdatasync: "
           f"{statistics.median(results['fsync']):.0f} us")
-    print(f"{'writers':>8} {'leat/s':>10} {'etcd ' + version + '/s':>14} {'ratio':>7}")
+    print(f"{'writers':>8} {'leat/s':>10} {'etcd ' + etcd.version() + '/s':>14} {'ratio':>7}")
     for workers in WORKERS:
         leat, other = (statistics.median(results[workers, who]) for who in ("leat", "etcd"))
         print(f"{workers:>8} {leat:>10.0f} {other:>14.0f} {leat / other:>7.1f}")

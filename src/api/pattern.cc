@@ -30,4 +30,14 @@ bool Pattern::Matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled_->regex);
 }
 
+std::optional<std::string_view> Pattern::Capture(std::string_view text) const {
+  re2::StringPiece found[2];  // the whole match, the first group
+  if (compiled_->regex.NumberOfCapturingGroups() == 0 ||
+      !compiled_->regex.Match(re2::StringPiece(text.data(), text.size()), 0, text.size(),
+                              re2::RE2::UNANCHORED, found, 2) ||
+      found[1].data() == nullptr)
+    return std::nullopt;
+  return std::string_view(found[1].data(), found[1].size());
+}
+
 }  // namespace leat::api

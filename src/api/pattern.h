@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -16,6 +17,9 @@ class Pattern {
   static Result<std::shared_ptr<const Pattern>> Compile(std::string_view expression);
   ~Pattern();
   bool Matches(std::string_view text) const;  // anywhere in the text
+  // What the first group took at the first match, a part of `text`; nullopt when nothing matches,
+  // the group took no part in the match, or the expression has no group.
+  std::optional<std::string_view> Capture(std::string_view text) const;
 
  private:
   struct Compiled;

@@ -8,6 +8,7 @@
 #include "apiserver/http_face.h"
 #include "apiserver/local_client.h"
 #include "apiserver/namespace_controller.h"
+#include "apiserver/service_accounts.h"
 
 namespace leat::apiserver {
 namespace {
@@ -19,6 +20,7 @@ class EmbeddedServer : public ApiServer {
       : verbs_(store, types_, clock),
         crds_(verbs_, types_),
         namespaces_(verbs_),
+        accounts_(verbs_),
         garbage_(verbs_),
         events_(verbs_, options.event_ttl),
         watches_(verbs_),
@@ -29,6 +31,7 @@ class EmbeddedServer : public ApiServer {
   ~EmbeddedServer() override {
     events_.Stop();
     garbage_.Stop();
+    accounts_.Stop();
     namespaces_.Stop();
     crds_.Stop();
   }
@@ -37,10 +40,12 @@ class EmbeddedServer : public ApiServer {
     // The type table first: the others look at objects of all types.
     verbs_.AddObserver(&crds_);
     verbs_.AddObserver(&namespaces_);
+    verbs_.AddObserver(&accounts_);
     verbs_.AddObserver(&garbage_);
     verbs_.AddObserver(&events_);
     crds_.Start();
     if (auto started = namespaces_.Start(); !started) return started;
+    if (auto started = accounts_.Start(); !started) return started;
     garbage_.Start();
     events_.Start();
     return {};
@@ -63,6 +68,7 @@ class EmbeddedServer : public ApiServer {
   Verbs verbs_;
   CrdController crds_;
   NamespaceController namespaces_;
+  ServiceAccounts accounts_;
   GarbageCollector garbage_;
   EventExpiry events_;
   Watches watches_;

@@ -32,7 +32,7 @@ class ApiServer {
  public:
   // Reads the CRDs in the store into the type table, makes the standard namespaces (default,
   // kube-system, kube-public, kube-node-lease) and starts its own controllers (garbage collection,
-  // namespace deletion, event expiry, CRD status).
+  // namespace deletion, default service accounts, event expiry, CRD status).
   static Result<std::unique_ptr<ApiServer>> Start(Options options, store::Store& store,
                                                   Clock& clock);
   virtual ~ApiServer() = default;  // stops them; every client must be gone

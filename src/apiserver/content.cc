@@ -113,8 +113,9 @@ Result<Decoded> DecodeBody(std::string_view content_type, std::string_view body)
   if (type == "application/vnd.kubernetes.protobuf") {
     return Error{
         Code::kUnimplemented,
-        "this server does not read protobuf bodies yet: use kubectl 1.31 or older, or give "
-        "the object as a file (kubectl create -f)"};
+        "this server reads JSON and YAML, not protobuf: give the object as a file (kubectl create "
+        "... --dry-run=client -o yaml | kubectl create -f -), use kubectl 1.31 or older, or set "
+        "your client's content type to application/json"};
   }
   return Error{Code::kUnimplemented,
                "the body of the request was in an unknown format (" + type +

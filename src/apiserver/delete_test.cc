@@ -206,6 +206,26 @@ TEST_F(DeleteTest, TerminatingNamespaceSaysWhatItWaitsForAndTakesNothingNew) {
   AwaitGone(kNamespaces, {"", "team"});
 }
 
+TEST_F(DeleteTest, EveryNamespaceHasItsDefaultServiceAccount) {
+  const auto& type = api::gvr::kServiceAccounts;
+  EXPECT_TRUE(Exists(type, {"default", "default"}));
+  EXPECT_TRUE(Exists(type, {"kube-system", "default"}));
+  MakeNamespace("team");
+  const auto there = [](const json::Value&) { return true; };
+  auto watch = client().Watch(type, {.ns = "team"}, "");
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE((*watch)->Next(kPatience, {}));
+  const json::Value first = Await(type, {"team", "default"}, there);
+  ASSERT_TRUE(client().Delete(type, {"team", "default"}));
+  EXPECT_EQ((*watch)->Next(kPatience, {})->type, api::WatchEventType::kDeleted);
+  EXPECT_EQ((*watch)->Next(kPatience, {})->type, api::WatchEventType::kAdded);
+  const json::Value second = Await(type, {"team", "default"}, there);
+  EXPECT_NE(first["metadata"]["uid"], second["metadata"]["uid"]);
+  ASSERT_TRUE(client().Delete(kNamespaces, {"", "team"}));
+  AwaitGone(kNamespaces, {"", "team"});
+  EXPECT_FALSE(Exists(type, {"team", "default"}));
+}
+
 TEST_F(DeleteTest, StandardNamespacesStay) {
   auto refused = client().Delete(kNamespaces, {"", "default"});
   ASSERT_FALSE(refused);

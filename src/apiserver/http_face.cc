@@ -38,10 +38,17 @@ json::Value StatusDetails(const RequestInfo& info) {
   return details;
 }
 
+bool Writes(Verb verb) { return verb != Verb::kGet && verb != Verb::kList && verb != Verb::kWatch; }
+
+// A write that finds something exhausted has met a full disk: that is no 429, which blames the
+// client for asking too often.
 Reply Failure(const Error& error, const RequestInfo& info, const Call& call) {
   json::Value status = call.status;
   if (status.IsNull()) {
     status = api::StatusObject(error, info.is_resource ? StatusDetails(info) : json::Value());
+    if (error.code == Code::kExhausted && Writes(info.verb)) {
+      status.Set("code", 503).Set("reason", "ServiceUnavailable");
+    }
   }
   if (error.code == Code::kInternal || error.code == Code::kCorrupt) {
     LogError("request failed", {{"path", info.path}, {"error", error}});

@@ -187,6 +187,30 @@ TEST_F(HttpTest, ListsComeInPages) {
   EXPECT_FALSE(chosen.json["metadata"]["continue"].AsString().empty());
 }
 
+TEST_F(HttpTest, PagesShowTheStateOfTheFirstOne) {
+  for (const char* name : {"a", "b", "c", "d"}) {
+    ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap(name, "old")));
+  }
+  const std::string chosen = std::string(kMaps) + "?limit=1&fieldSelector=metadata.name!%3Dc";
+  const std::string whole = std::string(kMaps) + "?limit=1";
+  for (const auto& [target, expected] : {std::pair{whole, "abcd"}, std::pair{chosen, "abd"}}) {
+    std::string names, token;
+    do {
+      const HttpAnswer page = Send("GET", target + "&continue=" + PercentEncode(token));
+      ASSERT_EQ(page.json["items"].size(), 1u) << page.body;
+      EXPECT_EQ(page.json["items"][0]["data"]["key"].AsString(), "old");
+      names += page.json["items"][0]["metadata"]["name"].AsString();
+      token = page.json["metadata"]["continue"].Str();
+      // What comes between pages shows on none of them.
+      ASSERT_TRUE(client().Delete(api::gvr::kConfigMaps, {"default", "d"}));
+      ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap("e", "new")));
+      ASSERT_TRUE(client().Delete(api::gvr::kConfigMaps, {"default", "e"}));
+      ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap("d", "old")));
+    } while (!token.empty());
+    EXPECT_EQ(names, expected);
+  }
+}
+
 TEST_F(HttpTest, RevisionsOfListsAreChecked) {
   EXPECT_EQ(Send("GET", std::string(kMaps) + "?resourceVersion=0").status, 200);
   const HttpAnswer ahead = Send("GET", std::string(kMaps) + "?resourceVersion=99999999");
@@ -194,7 +218,13 @@ TEST_F(HttpTest, RevisionsOfListsAreChecked) {
   EXPECT_NE(ahead.Message().find("Too large resource version"), std::string::npos);
   const HttpAnswer past =
       Send("GET", std::string(kMaps) + "?resourceVersion=1&resourceVersionMatch=Exact");
-  EXPECT_EQ(past.status, 410);
+  EXPECT_EQ(past.status, 200);
+  EXPECT_EQ(past.json["items"].size(), 0u);
+  const std::string token = Base64Encode(R"({"rv":99999999,"ns":"default","name":"a"})");
+  const HttpAnswer old = Send("GET", std::string(kMaps) + "?continue=" + PercentEncode(token));
+  EXPECT_EQ(old.status, 410);
+  EXPECT_EQ(old.json["reason"].AsString(), "Expired");
+  EXPECT_NE(old.Message().find("start a new list without the continue"), std::string::npos);
   EXPECT_EQ(Send("GET", std::string(kMaps) + "?resourceVersion=x").status, 400);
 }
 

@@ -33,8 +33,7 @@ struct ListRequest {
 
 struct Page {
   std::vector<store::EntryPtr> entries;
-  // Of the first page, on every page: a watch from it misses no change of any page. Pages are not
-  // one snapshot: each shows its objects as they are when it is read.
+  // Of the first page, on every page: all show the state of that revision.
   store::Revision revision = 0;
   std::string continue_token;        // "" on the last page
   std::optional<int64_t> remaining;  // known without selectors only
@@ -64,8 +63,8 @@ class WriteObserver {
 };
 
 // Thread-safe; calls block on the disk. Errors: kNotFound, kAlreadyExists, kConflict, kInvalid,
-// kForbidden, kExpired (a stale continue token), kExhausted (the disk is full), and those that Call
-// describes. Types in a Target stay valid while the call runs, also when their CRD goes.
+// kForbidden, kExpired (a list older than the history), kExhausted (the disk is full), and those
+// that Call describes. Types in a Target stay valid while the call runs, also when their CRD goes.
 class Verbs {
  public:
   Verbs(store::Store& store, api::TypeTable& types, Clock& clock)

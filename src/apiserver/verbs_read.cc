@@ -1,13 +1,9 @@
-#include <algorithm>
-
 #include "api/status.h"
 #include "apiserver/verbs.h"
 #include "base/strings.h"
 
 namespace leat::apiserver {
 namespace {
-
-constexpr size_t kBatch = 500;  // entries looked at per step when a selector leaves some out
 
 // A continue token: the first page's revision and the last key it gave, opaque to clients.
 struct Continuation {
@@ -29,20 +25,23 @@ Result<Continuation> ParseToken(const std::string& text, const std::string& type
   return Continuation{(*token)["rv"].AsInt(), {type, (*token)["ns"].Str(), (*token)["name"].Str()}};
 }
 
-Status CheckRevision(const ListRequest& request, store::Revision current) {
-  if (request.resource_version.empty() || request.resource_version == "0") return {};
+// The revision that the request names, 0 for none.
+Result<store::Revision> RevisionOf(const ListRequest& request, store::Revision current) {
+  if (request.resource_version.empty() || request.resource_version == "0") return 0;
   auto revision = ParseRevision(request.resource_version);
-  if (!revision) return revision.error();
-  if (*revision > current) {
+  if (revision && *revision > current) {
     return Error{Code::kTimeout, "Too large resource version: " + request.resource_version +
                                      ", current: " + std::to_string(current)};
   }
-  if (request.exact && *revision != current) {
-    return Error{Code::kExpired,
-                 "The provided resource version is too old: only the newest state "
-                 "is kept for lists"};
-  }
-  return {};
+  return revision;
+}
+
+// Upstream's words, which clients know, for a list that the history no longer holds.
+Error TooOld(bool continued) {
+  if (!continued) return {Code::kExpired, "The resourceVersion for the provided list is too old."};
+  return {Code::kExpired,
+          "The provided continue parameter is too old to display a consistent list result. You "
+          "must start a new list without the continue parameter."};
 }
 
 }  // namespace
@@ -66,38 +65,44 @@ Result<Page> Verbs::ListOne(const Target& target, const ListRequest& request,
 
 Result<Page> Verbs::List(const Target& target, const ListRequest& request) const {
   const std::string name = request.selection.fields.RequiredName();
-  if (auto ok = CheckRevision(request, store_.CurrentRevision()); !ok) return ok.error();
-  if (!name.empty() && (!target.type->namespaced || !target.ns.empty())) {
-    return ListOne(target, request, name);
-  }
+  auto named = RevisionOf(request, store_.CurrentRevision());
+  if (!named) return named.error();
+  store::Revision at = request.exact ? *named : 0;  // 0: now
   store::ListOptions options{.type = target.StorageName()};
   if (target.type->namespaced && !target.ns.empty()) options.ns = target.ns;
-  Page page;
-  if (!request.continue_token.empty()) {
+  const bool continued = !request.continue_token.empty();
+  if (continued) {
     auto token = ParseToken(request.continue_token, options.type);
     if (!token) return token.error();
-    page.revision = token->revision;
+    at = token->revision;
     options.after = token->after;
   }
-  const bool all = request.selection.empty();
-  if (request.limit > 0) options.limit = all ? request.limit : std::max(request.limit, kBatch);
-  while (true) {
-    store::Listing listing = store_.List(options);
-    if (page.revision == 0) page.revision = listing.revision;
-    for (size_t i = 0; i < listing.entries.size(); ++i) {
-      store::EntryPtr& entry = listing.entries[i];
-      options.after = entry->key;
-      if (!all && !request.selection.Matches(entry->value)) continue;
-      page.entries.push_back(std::move(entry));
-      if (request.limit == 0 || page.entries.size() < request.limit) continue;
-      if (i + 1 < listing.entries.size() || listing.more) {
-        page.continue_token = PrintToken({page.revision, options.after});
-        if (all) page.remaining = listing.remaining;
-      }
-      return page;
-    }
-    if (!listing.more || listing.entries.empty()) return page;
+  if (at == 0 && !name.empty() && (!target.type->namespaced || !target.ns.empty())) {
+    return ListOne(target, request, name);
   }
+  // With a selector only a look at each object tells how far the limit reaches.
+  const bool all = request.selection.empty();
+  if (all) options.limit = request.limit;
+  auto listing =
+      at == 0 ? Result<store::Listing>(store_.List(options)) : store_.ListAt(options, at);
+  if (!listing) {
+    const Code code = listing.error().code;
+    // A revision of the future comes from another life of the store: as good as forgotten.
+    if (code == Code::kExpired || code == Code::kInvalid) return TooOld(continued);
+    return listing.error();
+  }
+  Page page{.revision = listing->revision};
+  for (const store::EntryPtr& entry : listing->entries) {
+    if (!all && !request.selection.Matches(entry->value)) continue;
+    page.entries.push_back(entry);
+    if (request.limit == 0 || page.entries.size() < request.limit) continue;
+    if (entry != listing->entries.back() || listing->more) {
+      page.continue_token = PrintToken({page.revision, entry->key});
+      if (all) page.remaining = listing->remaining;
+    }
+    break;
+  }
+  return page;
 }
 
 }  // namespace leat::apiserver

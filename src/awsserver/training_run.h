@@ -10,6 +10,7 @@
 
 namespace leat::awsserver {
 
+// Where the engine writes the log of each host and clients look for it.
 inline constexpr char kTrainingLogGroup[] = "/aws/sagemaker/TrainingJobs";
 // Of a job whose StoppingCondition does not say.
 inline constexpr int64_t kDefaultMaxRuntimeSeconds = 24 * 3600;

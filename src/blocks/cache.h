@@ -101,7 +101,8 @@ class Cache {
   virtual void Each(const std::function<void(const CachedObject&)>& each) const = 0;
 
   // Checks every present chunk and packed object against its CRC32C, at most `bytes_per_second` (0:
-  // as fast as the disk); `progress` gets (bytes done, bytes in all). Returns how many were dropped.
+  // as fast as the disk); `progress` gets (bytes done, bytes in all). Returns how many were
+  // dropped.
   virtual Result<uint64_t> Scrub(uint64_t bytes_per_second,
                                  const std::function<void(uint64_t, uint64_t)>& progress,
                                  const std::stop_token& stop) = 0;

@@ -2,7 +2,8 @@
 //
 //   <dir>/objects/ab/abcdef....data    the bytes at their own offsets
 //   <dir>/objects/ab/abcdef....chunks  64-byte header (magic, version, id, size, chunk size), then
-//                                      8 bytes per chunk: CRC32C, and a mark that the chunk is there
+//                                      8 bytes per chunk: CRC32C, and a mark that the chunk is
+//                                      there
 #pragma once
 
 #include <atomic>

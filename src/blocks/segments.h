@@ -2,8 +2,9 @@
 //
 //   <dir>/segments/<number>.seg   records: header of 48 bytes (magic, CRC32C of header and bytes,
 //                                 size, id, dead mark), the bytes, padding to 8
-// The index is rebuilt from the records' headers at the start; bytes are checked when they are first
-// read. A segment in which nothing lives any more is removed; one that is mostly dead is compacted.
+// The index is rebuilt from the records' headers at the start; bytes are checked when they are
+// first read. A segment in which nothing lives any more is removed; one that is mostly dead is
+// compacted.
 #pragma once
 
 #include <cstdint>

@@ -89,7 +89,9 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
 }
 
 Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
-  auto store = store::Store::Open({.path = data_dir.File("leat.db")}, clock);
+  auto store = store::Store::Open(
+      {.path = data_dir.File("leat.db"), .relaxed_types = {"events", "leases.coordination.k8s.io"}},
+      clock);
   if (!store) return store.error();
   store_ = std::move(*store);
   auto server = apiserver::ApiServer::Start(

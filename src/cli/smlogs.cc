@@ -10,6 +10,7 @@
 #include <string>
 
 #include "aws/json_client.h"
+#include "awsserver/training_run.h"
 #include "base/clock.h"
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -21,7 +22,6 @@ namespace leat::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{500};
-constexpr char kLogGroup[] = "/aws/sagemaker/TrainingJobs";
 
 struct SmlogsFlags {
   std::string kind, name;
@@ -143,7 +143,7 @@ class LogPrinter {
   // where the next call starts, and its ids say which of them are known.
   Status PrintNew(const std::string& job_name) {
     json::Value input =
-        json::Object({{"logGroupName", kLogGroup},
+        json::Object({{"logGroupName", awsserver::kTrainingLogGroup},
                       {"logStreamNamePrefix", job_name + "/" + flags_.search_prefix},
                       {"startTime", last_ms_}});
     for (;;) {

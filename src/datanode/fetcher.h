@@ -2,9 +2,9 @@
 // cache, else (no room, sick disk) from the store alone.
 //
 // Each chunk is fetched once however many wait for it. Neighbouring chunks travel as one ranged GET
-// of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its waiters
-// as it arrives. Demand goes before prefetch. Memory is a fixed number of chunk buffers: when they
-// are all in use, fetches wait.
+// of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its
+// waiters as it arrives. Demand goes before prefetch. Memory is a fixed number of chunk buffers:
+// when they are all in use, fetches wait.
 #pragma once
 
 #include <chrono>

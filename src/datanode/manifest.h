@@ -28,12 +28,12 @@ struct ManifestEntry {
   // Stands for this version of this path, in this manifest and its successors: an unchanged object
   // keeps it, a changed one gets one that was never used before. 0 is the root; below 2^40.
   uint64_t id = 0;
-  uint64_t size = 0;       // files: bytes
-  int64_t mtime = 0;       // seconds since the epoch
-  std::string_view etag;   // links: the target
-  uint32_t parent = 0;     // index
-  uint32_t first = 0;      // directories: index of the first child
-  uint32_t children = 0;   // directories: their number
+  uint64_t size = 0;      // files: bytes
+  int64_t mtime = 0;      // seconds since the epoch
+  std::string_view etag;  // links: the target
+  uint32_t parent = 0;    // index
+  uint32_t first = 0;     // directories: index of the first child
+  uint32_t children = 0;  // directories: their number
 };
 
 // A key that cannot be a path, and why: "empty name", "name is . or ..", "name over 255 bytes",
@@ -60,7 +60,7 @@ class Manifest {
   virtual std::optional<uint32_t> Find(uint32_t directory, std::string_view name) const = 0;
   virtual std::optional<uint32_t> FindPath(std::string_view path) const = 0;  // "a/b/c"; "" = root
   virtual std::optional<uint32_t> FindId(uint64_t id) const = 0;
-  virtual std::string PathOf(uint32_t index) const = 0;  // equals the object's key
+  virtual std::string PathOf(uint32_t index) const = 0;        // equals the object's key
   virtual const std::vector<SkippedKey>& skipped() const = 0;  // at most the first 10,000
   virtual uint64_t skipped_count() const = 0;
 };
@@ -86,8 +86,8 @@ struct ListingProgress {
 };
 
 // Lists the whole source, several prefixes side by side, into `path`. What was listed is logged to
-// `path`.partial, so that after a failure or a crash the next call goes on where it broke off (a log
-// older than an hour is thrown away). `progress` is called from several threads.
+// `path`.partial, so that after a failure or a crash the next call goes on where it broke off (a
+// log older than an hour is thrown away). `progress` is called from several threads.
 Status ListSource(objectstore::ObjectStore& store, const std::string& path,
                   std::shared_ptr<const Manifest> previous, int64_t now,
                   const std::function<void(const ListingProgress&)>& progress,

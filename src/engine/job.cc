@@ -110,6 +110,8 @@ Status ReadAlgorithm(const json::Value& algorithm, Job& job) {
   job.entrypoint = Strings(algorithm["ContainerEntrypoint"]);
   const std::vector<std::string> arguments = Strings(algorithm["ContainerArguments"]);
   if (!arguments.empty() || !job.entrypoint.empty()) job.arguments = arguments;
+  for (const json::Value& metric : algorithm["MetricDefinitions"].Items())
+    job.metrics.push_back({metric["Name"].Str(), metric["Regex"].Str()});
   return {};
 }
 

@@ -34,6 +34,12 @@ struct Checkpoints {
   std::string local_path;
 };
 
+// A metric as its owner described it: `regex` has one group, which takes the number.
+struct MetricDefinition {
+  std::string name;
+  std::string regex;
+};
+
 struct Job {
   std::string name;
   std::string arn;
@@ -41,6 +47,7 @@ struct Job {
   std::string image;
   std::vector<std::string> entrypoint;  // ContainerEntrypoint; empty: the image's own
   std::vector<std::string> arguments{"train"};
+  std::vector<MetricDefinition> metrics;  // MetricDefinitions
   std::map<std::string, std::string> hyperparameters;
   std::map<std::string, std::string> environment;
   std::vector<Channel> channels;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "awsserver/training_run.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -86,7 +87,7 @@ void LogCollector::Read(Follower& follower, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     // From a second before what is there: positions of lines with equal times come out the same
     // again, and the store skips what it has seen.
-    const int64_t position = store_.Position(kLogGroup, source.stream);
+    const int64_t position = store_.Position(awsserver::kTrainingLogGroup, source.stream);
     std::string since;
     if (position > 0)
       since = FormatTime(WallTime(
@@ -162,7 +163,8 @@ bool LogCollector::Flush() {
       batch.swap(follower->pending);
       follower->writing = true;
     }
-    const Status written = store_.Append(kLogGroup, follower->source.stream, batch);
+    const Status written =
+        store_.Append(awsserver::kTrainingLogGroup, follower->source.stream, batch);
     if (!written)
       LogWarning("cannot store log lines; trying again",
                  {{"stream", follower->source.stream}, {"error", written.error()}});

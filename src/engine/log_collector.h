@@ -14,12 +14,10 @@
 
 namespace leat::engine {
 
-inline constexpr char kLogGroup[] = "/aws/sagemaker/TrainingJobs";
-
 struct LogSource {
   api::ObjectName pod;
   std::string container;
-  std::string stream;  // of kLogGroup
+  std::string stream;  // of awsserver::kTrainingLogGroup
 };
 
 // One thread for each log that is followed, and one that writes. Lines reach the store at most

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "awsserver/training_run.h"
 #include "engine/testing/engine_fixture.h"
 
 namespace leat::engine {
@@ -22,7 +23,8 @@ class LogCollectorTest : public EngineTest {
     collector_ = std::make_unique<LogCollector>(client(), logs(), real_clock_);
   }
   std::vector<std::string> Stored() {
-    auto events = logs().Query({.group = kLogGroup, .streams = {kSource.stream}});
+    auto events =
+        logs().Query({.group = awsserver::kTrainingLogGroup, .streams = {kSource.stream}});
     std::vector<std::string> messages;
     if (events)
       for (const auto& event : *events) messages.push_back(event.message);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "api/meta.h"
 #include "awsserver/awsserver.h"
+#include "awsserver/training_run.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "engine/objects.h"
@@ -31,6 +33,23 @@ std::vector<std::string> RecordedHosts(const json::Value& run) {
   return names;
 }
 
+// When time alone, which no watched object tells, may change the run.
+std::optional<nanoseconds> NextLook(const RunFacts& facts) {
+  if (facts.hosts.empty()) return kNodePoll;
+  for (const HostState& host : facts.hosts)
+    if (host.image_missing)
+      return std::max<nanoseconds>(seconds(1),
+                                   host.image_since + kImagePatience + seconds(1) - facts.now);
+  const auto deadline = RuntimeDeadline(facts);
+  if (!deadline || *deadline < facts.now) return std::nullopt;
+  return *deadline - facts.now + milliseconds(1);
+}
+
+std::optional<nanoseconds> Earlier(std::optional<nanoseconds> a, std::optional<nanoseconds> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
 bool IsAmong(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -44,14 +63,18 @@ RunReconciler::RunReconciler(EngineOptions options, api::ObjectClient& client,
       logs_(logs),
       clock_(clock),
       events_(client, clock, "leat-engine"),
-      collector_(client, logs, clock) {}
+      collector_(client, logs, clock),
+      metrics_(logs, clock) {}
 
 Result<Outcome> RunReconciler::Reconcile(const api::ObjectName& key, const std::stop_token&) {
   auto run = client_.Get(api::gvr::kTrainingRuns, key);
-  if (!run && run.error().code == Code::kNotFound) return Outcome{};
+  if (!run && run.error().code == Code::kNotFound) {
+    metrics_.Forget(key);
+    return Outcome{};
+  }
   if (!run) return run.error();
   if (api::IsBeingDeleted(*run)) return Outcome{};  // its pods go with it
-  if (IsFinished(*run)) return CleanUp(*run);
+  if (awsserver::IsFinished(awsserver::RunStatus(*run))) return CleanUp(*run);
   if (!(*run)["status"].Has("trainingJobStatus"))
     return WriteStatus(*run, FirstStatus(*run, clock_.Now()));  // which wakes us again
   auto job = ReadJob((*run)["spec"]);
@@ -78,19 +101,13 @@ Result<Outcome> RunReconciler::Advance(const json::Value& run, const Job& job) {
   auto end = EndOf(facts, [&](const HostState& host) {
     return logs_complete ? LastLines(job, host) : std::string();
   });
-  const bool waits_for_logs = end && !logs_complete;
+  const MetricReader::Reading metrics = ReadMetrics(facts, end && logs_complete);
+  const bool waits_for_logs = end && !(logs_complete && metrics.complete);
   if (waits_for_logs) end.reset();
   auto written = WriteStatus(run, NextStatus(facts, end));
   if (!written || end) return written;
   if (waits_for_logs) return Outcome{kLogPoll};
-  if (facts.hosts.empty()) return Outcome{kNodePoll};
-  for (const HostState& host : facts.hosts)
-    if (host.image_missing)
-      return Outcome{std::max<nanoseconds>(
-          seconds(1), host.image_since + kImagePatience + seconds(1) - facts.now)};
-  const auto deadline = RuntimeDeadline(facts);
-  if (!deadline || *deadline < facts.now) return Outcome{};
-  return Outcome{*deadline - facts.now + milliseconds(1)};
+  return Outcome{Earlier(NextLook(facts), HasTrained(facts) ? metrics.again_after : std::nullopt)};
 }
 
 Status RunReconciler::Gather(RunFacts& facts) {
@@ -184,11 +201,26 @@ bool RunReconciler::CollectLogs(const RunFacts& facts) {
   return complete;
 }
 
+MetricReader::Reading RunReconciler::ReadMetrics(RunFacts& facts, bool at_end) {
+  std::set<std::string> streams;
+  for (const json::Value& host : facts.run["status"]["hosts"].Items())
+    streams.insert(host["logStream"].Str());
+  for (const HostState& host : facts.hosts) streams.insert(LogStreamOf(facts.job, host));
+  streams.erase("");
+  auto reading = metrics_.Read(facts.run, facts.job, {streams.begin(), streams.end()}, at_end);
+  for (const std::string& mistake : reading.mistakes)
+    events_.Record(facts.run, EventType::kWarning, "MetricIgnored", mistake);
+  facts.metrics = reading.points;
+  return reading;
+}
+
 std::string RunReconciler::LastLines(const Job& job, const HostState& host) {
   const std::string stream = LogStreamOf(job, host);
   if (stream.empty()) return "";
-  auto events = logs_.Query(
-      {.group = kLogGroup, .streams = {stream}, .limit = kLastLines, .newest_first = true});
+  auto events = logs_.Query({.group = awsserver::kTrainingLogGroup,
+                             .streams = {stream},
+                             .limit = kLastLines,
+                             .newest_first = true});
   if (!events) return "";
   std::vector<std::string> lines;
   for (auto event = events->rbegin(); event != events->rend(); ++event)
@@ -236,12 +268,14 @@ Result<Outcome> RunReconciler::CleanUp(const json::Value& run) {
   if (auto deleted = DeletePods(run); !deleted) return deleted.error();
   for (const json::Value& host : run["status"]["hosts"].Items())
     collector_.Forget(host["logStream"].Str());
+  metrics_.Forget(name);
 
   auto ended = ParseTime(run["status"]["lastModifiedTime"].AsString());
   const nanoseconds left = (ended ? *ended : clock_.Now()) + options_.keep_finished - clock_.Now();
   if (left > nanoseconds::zero()) return Outcome{left};
   const std::string prefix = run["spec"]["trainingJobName"].Str() + "/";
-  if (auto deleted = logs_.DeleteStreams(kLogGroup, prefix); !deleted) return deleted.error();
+  if (auto deleted = logs_.DeleteStreams(awsserver::kTrainingLogGroup, prefix); !deleted)
+    return deleted.error();
   auto deleted = client_.Delete(api::gvr::kTrainingRuns, name);
   if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();
   LogInfo("deleted a training run of long ago", {{"run", name.ToString()}});

@@ -9,6 +9,7 @@
 #include "awsserver/log_store.h"
 #include "engine/engine.h"
 #include "engine/log_collector.h"
+#include "engine/metric_reader.h"
 #include "engine/run_status.h"
 #include "reconcile/controller.h"
 #include "reconcile/events.h"
@@ -34,6 +35,8 @@ class RunReconciler : public reconcile::Reconciler {
   Status Annotate(const RunFacts& facts);
   // Follows the logs; true once those of ended algorithms are complete.
   bool CollectLogs(const RunFacts& facts);
+  // Fills in metrics from the logs.
+  MetricReader::Reading ReadMetrics(RunFacts& facts, bool at_end);
   std::string LastLines(const Job& job, const HostState& host);
   Result<reconcile::Outcome> WriteStatus(const json::Value& run, json::Value status);
 
@@ -47,6 +50,7 @@ class RunReconciler : public reconcile::Reconciler {
   Clock& clock_;
   reconcile::EventRecorder events_;
   LogCollector collector_;
+  MetricReader metrics_;
 };
 
 }  // namespace leat::engine

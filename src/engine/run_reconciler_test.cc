@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "awsserver/training_run.h"
 #include "base/strings.h"
 #include "engine/objects.h"
 #include "engine/testing/engine_fixture.h"
@@ -130,7 +131,8 @@ TEST_F(RunReconcilerTest, AGoodRunPassesEveryStepAndCleansUp) {
   EXPECT_EQ(status["secondaryStatusTransitions"][2]["endTime"].AsString(), "2020-09-13T12:27:51Z");
   EXPECT_EQ(status["hosts"][0]["logStream"].AsString(), "xgb/algo-1-1600000011");
 
-  auto events = logs().Query({.group = kLogGroup, .streams = {"xgb/algo-1-1600000011"}});
+  auto events =
+      logs().Query({.group = awsserver::kTrainingLogGroup, .streams = {"xgb/algo-1-1600000011"}});
   ASSERT_TRUE(events) << events.error().message;
   ASSERT_EQ(events->size(), 2u);  // equal time stamps are two lines all the same
   EXPECT_EQ((*events)[1].message, "second");
@@ -231,6 +233,52 @@ TEST_F(RunReconcilerTest, ARequestThatCannotBeRunFailsWithItsReason) {
             "ClientError: channel train: input mode Pipe is not supported yet; use File");
 }
 
+// A run whose metrics are its own definitions.
+json::Value WithMetrics() {
+  json::Value request = XgboostRequest();
+  request.Mut("AlgorithmSpecification")
+      .Set("MetricDefinitions", *json::Parse(R"([{"Name": "loss", "Regex": "loss=(\\S+)"
+},
+                                                 {"Name": "never", "Regex": "never=(\\S+)"},
+                                                 {"Name": "wrong", "Regex": "(?=x)"}])"));
+  return request;
+}
+
+TEST_F(RunReconcilerTest, MetricsAreThereWhileItRunsAndAtTheEnd) {
+  CreateRun(kRunName, WithMetrics());
+  ReconcileUntil(runs_, kRunName,
+                 [&](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  pod_logs_.HoldOpen(kPod);
+  pod_logs_.Write(kPod, {"2020-09-13T12:26:52Z loss=0.5"});
+  SetPodStatus(kPod, After(Running(), Running()));
+  const auto until_loss = [&](double value) {
+    return ReconcileUntil(runs_, kRunName, [&](const json::Value& run) {
+      clock_.Advance(kReadMetricsEvery);
+      return run["status"]["finalMetricDataList"][0]["value"].AsDouble() == value;
+    });
+  };
+  const json::Value list = until_loss(0.5)["status"]["finalMetricDataList"];
+  EXPECT_EQ(json::Print(list),
+            R"([{"metricName":"loss","timestamp":"2020-09-13T12:26:52.000000Z","value":0.5}])");
+  pod_logs_.Write(kPod, {"2020-09-13T12:26:53Z loss=0.4"});
+  EXPECT_EQ(until_loss(0.4)["status"]["secondaryStatus"].AsString(), "Training");
+  pod_logs_.Write(kPod, {"2020-09-13T12:26:54Z loss=0.3", "2020-09-13T12:26:55Z done"});
+  pod_logs_.End(kPod);
+  SetPodStatus(kPod, After(Ended(0), Reported(json::Object())));
+  EXPECT_EQ(Until("Completed")["status"]["finalMetricDataList"][0]["value"].AsDouble(), 0.3);
+}
+
+TEST_F(RunReconcilerTest, ADefinitionThatCannotBeUsedIsToldInAnEvent) {
+  CreateRun(kRunName, WithMetrics());
+  ReconcileUntil(runs_, kRunName, [&](const json::Value&) {
+    auto events = client().List(api::gvr::kEvents, {.ns = awsserver::kEngineNamespace});
+    for (const json::Value& event : events->items)
+      if (event["reason"].AsString() == "MetricIgnored")
+        return event["message"].AsString().starts_with("metric wrong cannot be read from the log");
+    return false;
+  });
+}
+
 TEST_F(RunReconcilerTest, FinishedRunsAreKeptForTheirTimeAndGoWithTheirLogs) {
   Start();
   pod_logs_.Write(kPod, {"2020-09-13T12:26:52Z a line"});
@@ -243,7 +291,7 @@ TEST_F(RunReconcilerTest, FinishedRunsAreKeptForTheirTimeAndGoWithTheirLogs) {
   clock_.Advance(std::chrono::hours(2));
   Settle();
   EXPECT_TRUE(Run(kRunName).IsNull());
-  EXPECT_TRUE(logs().Streams(kLogGroup, "xgb/")->empty());
+  EXPECT_TRUE(logs().Streams(awsserver::kTrainingLogGroup, "xgb/")->empty());
 }
 
 TEST_F(RunReconcilerTest, APodOfAnEarlierRunOfThatNameIsNotTakenOver) {

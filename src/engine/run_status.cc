@@ -273,6 +273,7 @@ json::Value NextStatus(const RunFacts& facts, const std::optional<RunEnd>& end) 
     if (host.staging_at && (!started || *host.staging_at < *started)) started = host.staging_at;
   if (started && !before.Has("trainingStartTime"))
     writer.status().Set("trainingStartTime", FormatTime(*started));
+  if (!facts.metrics.IsNull()) writer.status().Set("finalMetricDataList", facts.metrics);
 
   const std::string why = StopReason(facts);
   if (!why.empty()) {
@@ -291,11 +292,6 @@ std::string LogStreamOf(const Job& job, const HostState& host) {
   if (!host.training_at) return "";
   const auto seconds = std::chrono::floor<std::chrono::seconds>(*host.training_at);
   return fmt::format("{}/{}-{}", job.name, host.host, seconds.time_since_epoch().count());
-}
-
-bool IsFinished(const json::Value& run) {
-  const std::string_view status = run["status"]["trainingJobStatus"].AsString();
-  return status == "Completed" || status == "Failed" || status == "Stopped";
 }
 
 }  // namespace leat::engine

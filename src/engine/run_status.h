@@ -22,6 +22,7 @@ struct RunFacts {
   std::vector<HostState> hosts;       // of the pods that are there
   std::vector<std::string> vanished;  // hosts whose pod was made and is gone
   std::string starting_message;       // what to say while pods wait: the adaptation, missing nodes
+  json::Value metrics;                // as MetricLines::Points; null keeps those in the status
   WallTime now;
 };
 
@@ -52,6 +53,5 @@ json::Value FirstStatus(const json::Value& run, WallTime now);
 json::Value NextStatus(const RunFacts& facts, const std::optional<RunEnd>& end);
 // "<job>/algo-1-<seconds>", once the algorithm has started.
 std::string LogStreamOf(const Job& job, const HostState& host);
-bool IsFinished(const json::Value& run);
 
 }  // namespace leat::engine

@@ -39,7 +39,7 @@ static_assert(kRecent > kMaxUnflushed);
 // A little less than the promised minute, for a clock that is advanced by minutes.
 constexpr auto kProgressPeriod = 50s;
 constexpr auto kFlushPeriod = 1s;
-constexpr int kWatchTries = 3;
+constexpr int kHistoryTries = 3;
 
 Status CheckExpected(const Key& key, Revision expected, const EntryPtr& current) {
   if (!current && expected == 0) return {};
@@ -133,8 +133,9 @@ Result<EntryPtr> DurableStore::AwaitOutcome(Write& write) {
   work_.NotifyOne();
   while (!write.outcome) write.settled.Wait(mu_);
   if (!*write.outcome)
-    return write.outcome->error().Within("nothing was changed: write " +
-                                         Describe(write.change.entry->key));
+    return write.outcome->error().Within(
+        fmt::format("nothing was changed: write {} to the disk that holds {}",
+                    Describe(write.change.entry->key), options_.path));
   return write.change.entry;
 }
 
@@ -143,17 +144,30 @@ Result<std::unique_ptr<Subscription>> DurableStore::Watch(const std::string& typ
                                                           Revision since,
                                                           std::shared_ptr<Watcher> watcher) {
   const Scope scope{type, std::move(ns)};
-  if (IsRelaxed(type) && since < relaxed_floor_)
+  return WithHistory<std::unique_ptr<Subscription>>(scope, since, [&](const Older& older) {
+    return feed_->Subscribe(scope, since, older, watcher);
+  });
+}
+
+Result<Listing> DurableStore::ListAt(const ListOptions& options, Revision revision) {
+  return WithHistory<Listing>({options.type, options.ns}, revision, [&](const Older& older) {
+    return feed_->ListAt(options, revision, older);
+  });
+}
+
+template <class T>
+Result<T> DurableStore::WithHistory(const Scope& scope, Revision since,
+                                    const std::function<Result<T>(const Older&)>& read) {
+  if (IsRelaxed(scope.type) && since < relaxed_floor_)
     return Error{Code::kExpired, fmt::format("changes of {} before revision {} may have been lost "
                                              "in a crash; list again",
-                                             type, relaxed_floor_)};
+                                             scope.type, relaxed_floor_)};
   Older older{.until = since};
   for (int i = 0;; ++i) {
-    auto subscription = feed_->Subscribe(scope, since, older, watcher);
-    if (subscription || subscription.error().code != Code::kExpired || i == kWatchTries)
-      return subscription;
+    Result<T> done = read(older);
+    if (done || done.error().code != Code::kExpired || i == kHistoryTries) return done;
     // Writers may have moved on while we read; the next round then has less to read.
-    if (const auto read = ReadOlder(scope, older); !read) return read.error();
+    if (const auto more = ReadOlder(scope, older); !more) return more.error();
   }
 }
 

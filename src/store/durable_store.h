@@ -1,6 +1,7 @@
 // The Store over one SQLite file. See the essay in the .cc.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,6 +27,7 @@ class DurableStore : public Store {
   Revision CurrentRevision() const override;
   Result<EntryPtr> Get(const Key& key) const override;
   Listing List(const ListOptions& options) const override;
+  Result<Listing> ListAt(const ListOptions& options, Revision revision) override;
   Result<EntryPtr> Put(const Key& key, Revision expected, json::Value value) override;
   Result<EntryPtr> Delete(const Key& key, Revision expected) override;
   Result<std::unique_ptr<Subscription>> Watch(const std::string& type,
@@ -51,6 +53,10 @@ class DurableStore : public Store {
                const Loaded& loaded);
 
   bool IsRelaxed(const std::string& type) const;
+  // Calls `read` with what it needs from disk to see every change of the scope after `since`.
+  template <class T>
+  Result<T> WithHistory(const Scope& scope, Revision since,
+                        const std::function<Result<T>(const Older&)>& read) EXCLUDES(mu_);
   // Extends `older` by what has become durable since.
   Status ReadOlder(const Scope& scope, Older& older) EXCLUDES(mu_);
   // Queues the write and waits until it is settled.

@@ -61,36 +61,77 @@ void Feed::Progress() {
   }
 }
 
-Result<std::unique_ptr<Subscription>> Feed::Subscribe(Scope scope, Revision since,
-                                                      const Older& older,
-                                                      std::shared_ptr<Watcher> watcher) {
-  Ended ended;
-  MutexLock lock(mu_);
+Status Feed::CheckReach(const Scope& scope, Revision since, const Older& older) const {
   if (const Revision now = objects_.revision(); since > now)
-    return Error{Code::kInvalid,
-                 fmt::format("cannot watch {} from revision {}: the store is at {}; list again",
-                             scope.type, since, now)};
+    return Error{Code::kInvalid, fmt::format("there is no revision {} of {} yet: the store is at "
+                                             "{}; list again",
+                                             since, scope.type, now)};
   if (floor_ > std::max(since, older.until))
     return Error{Code::kExpired,
                  fmt::format("the changes of {} since revision {} are no longer kept (memory "
                              "reaches back to {}); list again",
                              scope.type, since, floor_)};
-  bool wants_more = true;
+  return {};
+}
+
+bool Feed::EachSince(const Scope& scope, Revision since, const Older& older,
+                     const std::function<bool(const Change&)>& see) const {
   for (const Change& change : older.changes) {
-    if (change.entry->revision > floor_ || !wants_more) break;
-    wants_more = watcher->OnChange(change);
+    if (change.entry->revision > floor_) break;
+    if (!see(change)) return false;
   }
   const auto after = [](Revision revision, const Change& c) {
     return revision < c.entry->revision;
   };
   auto at = std::upper_bound(recent_.begin(), recent_.end(), since, after);
-  for (; at != recent_.end() && wants_more; ++at)
-    if (scope.Covers(at->entry->key)) wants_more = watcher->OnChange(*at);
+  for (; at != recent_.end(); ++at)
+    if (scope.Covers(at->entry->key) && !see(*at)) return false;
+  return true;
+}
+
+Result<std::unique_ptr<Subscription>> Feed::Subscribe(Scope scope, Revision since,
+                                                      const Older& older,
+                                                      std::shared_ptr<Watcher> watcher) {
+  Ended ended;
+  MutexLock lock(mu_);
+  if (auto reaches = CheckReach(scope, since, older); !reaches) return reaches.error();
+  const bool wants_more = EachSince(
+      scope, since, older, [&](const Change& change) { return watcher->OnChange(change); });
   if (!wants_more) {
     ended.push_back(std::move(watcher));
     return std::make_unique<Handle>(shared_from_this(), scope.type, 0);
   }
   return Add(std::move(scope), std::move(watcher));
+}
+
+Result<Listing> Feed::ListAt(const ListOptions& options, Revision revision, const Older& older) {
+  const Scope scope{options.type, options.ns};
+  ListOptions whole = options;
+  whole.limit = 0;  // what was deleted since may come before what there is
+  Listing listing;
+  std::map<Key, EntryPtr> changed;  // as it was at `revision`; null = it was not there
+  {
+    MutexLock lock(mu_);
+    if (auto reaches = CheckReach(scope, revision, older); !reaches) return reaches.error();
+    EachSince(scope, revision, older, [&](const Change& change) {
+      changed.try_emplace(change.entry->key, change.previous);  // the first change counts
+      return true;
+    });
+    listing = objects_.List(whole);
+  }
+  auto& entries = listing.entries;
+  std::erase_if(entries, [&](const EntryPtr& entry) { return changed.contains(entry->key); });
+  for (const auto& [key, entry] : changed)
+    if (entry && (options.after.type.empty() || options.after < key)) entries.push_back(entry);
+  std::sort(entries.begin(), entries.end(),
+            [](const EntryPtr& a, const EntryPtr& b) { return a->key < b->key; });
+  listing.revision = revision;
+  if (options.limit > 0 && entries.size() > options.limit) {
+    listing.more = true;
+    listing.remaining = static_cast<int64_t>(entries.size() - options.limit);
+    entries.resize(options.limit);
+  }
+  return listing;
 }
 
 Listing Feed::ListAndSubscribe(const ListOptions& options, std::shared_ptr<Watcher> watcher,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,6 +47,10 @@ class Feed : public std::enable_shared_from_this<Feed> {
   // memory.
   Result<std::unique_ptr<Subscription>> Subscribe(Scope scope, Revision since, const Older& older,
                                                   std::shared_ptr<Watcher> watcher) EXCLUDES(mu_);
+  // The list at `revision`: the one of now with the changes of the scope after it, `older` and
+  // those in memory, undone. Errors as above.
+  Result<Listing> ListAt(const ListOptions& options, Revision revision, const Older& older)
+      EXCLUDES(mu_);
   Listing ListAndSubscribe(const ListOptions& options, std::shared_ptr<Watcher> watcher,
                            std::unique_ptr<Subscription>* subscription) EXCLUDES(mu_);
 
@@ -60,6 +65,11 @@ class Feed : public std::enable_shared_from_this<Feed> {
   // own its subscription, whose destructor takes the lock.
   using Ended = std::vector<std::shared_ptr<Watcher>>;
 
+  // Is every change of the scope after `since` in `older` or in memory?
+  Status CheckReach(const Scope& scope, Revision since, const Older& older) const REQUIRES(mu_);
+  // Those changes in revision order, until `see` returns false; then false.
+  bool EachSince(const Scope& scope, Revision since, const Older& older,
+                 const std::function<bool(const Change&)>& see) const REQUIRES(mu_);
   std::unique_ptr<Subscription> Add(Scope scope, std::shared_ptr<Watcher> watcher) REQUIRES(mu_);
   void Remove(const std::string& type, uint64_t id) EXCLUDES(mu_);
   void Tell(const Change& change, Ended& ended) REQUIRES(mu_);

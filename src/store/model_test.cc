@@ -77,6 +77,32 @@ class Model {
       }
     }
   }
+  void ExpectEqualAt(Store& store, Revision revision) const {
+    std::map<Key, EntryPtr> then;
+    for (const Change& change : changes_) {
+      if (change.entry->revision > revision) break;
+      if (change.type == ChangeType::kDeleted)
+        then.erase(change.entry->key);
+      else
+        then[change.entry->key] = change.entry;
+    }
+    for (const char* type : {"leases", "pods"}) {
+      std::vector<EntryPtr> expected;
+      for (const auto& [key, entry] : then)
+        if (key.type == type && key.ns == "x") expected.push_back(entry);
+      ListOptions options{.type = type, .ns = "x", .limit = 1};
+      for (const EntryPtr& entry : expected) {
+        const auto page = store.ListAt(options, revision);
+        ASSERT_TRUE(page) << page.error().message;
+        ASSERT_EQ(page->entries.size(), 1u);
+        EXPECT_EQ(page->entries[0]->Json(), entry->Json());
+        EXPECT_EQ(page->revision, revision);
+        EXPECT_EQ(page->more, entry != expected.back());
+        options.after = entry->key;
+      }
+      EXPECT_TRUE(store.ListAt(options, revision)->entries.empty());
+    }
+  }
   std::vector<Change> ChangesOf(const std::string& type, Revision since) const {
     std::vector<Change> changes;
     for (const Change& change : changes_)
@@ -126,6 +152,8 @@ void RunRounds(const std::vector<std::string>& relaxed_types, unsigned seed) {
       ASSERT_TRUE(store->Watch(type, {}, before, resumed));
       ExpectSame(resumed->Changes(), model.ChangesOf(type, before));
     }
+    const Revision span = store->CurrentRevision() - before;
+    for (int i = 0; i <= 20; ++i) model.ExpectEqualAt(*store, before + span * i / 20);
     before = start;  // the next round resumes from before this one, across the restart
   }
 }

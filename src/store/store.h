@@ -105,6 +105,9 @@ class Store {
   // kNotFound.
   virtual Result<EntryPtr> Get(const Key& key) const = 0;
   virtual Listing List(const ListOptions& options) const = 0;
+  // The list as it was at `revision`, from the kept history. kExpired when that no longer reaches
+  // back so far; kInvalid when `revision` is in the future.
+  virtual Result<Listing> ListAt(const ListOptions& options, Revision revision) = 0;
 
   // Writes one object and returns once it is durable. `expected`: 0 = must not exist
   // (kAlreadyExists); otherwise the revision it must have now (kConflict; kNotFound when gone).

@@ -46,6 +46,33 @@ TEST_F(StoreTest, AnEmptyStoreIsNotAtRevisionZero) {
   EXPECT_EQ(store_->List({.type = "pods"}).revision, 1);
 }
 
+TEST_F(StoreTest, AListOfThePastShowsWhatWasThere) {
+  const Revision first = Create(Pod("b"), 1);
+  Create(Pod("c"), 1);
+  const Revision then = Create({"nodes", "", "n"});
+  ASSERT_TRUE(store_->Put(Pod("b"), first, Numbered(2)));
+  ASSERT_TRUE(store_->Delete(Pod("c"), then - 1));
+  Create(Pod("a"));
+  Reopen();
+  const auto past = store_->ListAt({.type = "pods"}, then);
+  ASSERT_TRUE(past) << past.error().message;
+  EXPECT_EQ(past->revision, then);
+  ASSERT_EQ(past->entries.size(), 2u);
+  EXPECT_EQ(past->entries[0]->value["n"].AsInt(), 1);
+  EXPECT_EQ(past->entries[1]->key, Pod("c"));
+  EXPECT_EQ(store_->ListAt({.type = "pods", .ns = "other"}, then)->entries.size(), 0u);
+  EXPECT_EQ(store_->ListAt({.type = "pods"}, 99).error().code, Code::kInvalid);
+}
+
+TEST_F(StoreTest, AListOlderThanTheHistoryHasExpired) {
+  store_.reset();
+  store_ = MustOpen({.path = dir_.path() + "/db", .history_changes = 10}, clock_);
+  const Revision then = Create(Pod("a"));
+  for (int i = 0; i < 2'000; ++i) Create({"nodes", "", std::to_string(i)});
+  EXPECT_EQ(store_->ListAt({.type = "pods"}, then).error().code, Code::kExpired);
+  EXPECT_TRUE(store_->ListAt({.type = "pods"}, store_->CurrentRevision() - 5));
+}
+
 TEST_F(StoreTest, AWriteIsRefusedWhenTheObjectIsNotAtTheExpectedRevision) {
   const Revision first = Create(Pod("a"));
   const Revision second = (*store_->Put(Pod("a"), first, Numbered(2)))->revision;

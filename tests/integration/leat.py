@@ -19,6 +19,15 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("LEAT_BIN", ROOT / "build/release"))
 START_SECONDS = float(os.environ.get("LEAT_START_SECONDS", "30"))
+SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer has encountered|"
+                              r"WARNING: ThreadSanitizer|runtime error: ")
+
+
+def assert_no_report(text, where):
+    """Fails on what a sanitizer of the build has found."""
+    found = SANITIZER_REPORT.search(text)
+    if found:
+        raise AssertionError(f"{where}:\n{text[max(0, found.start() - 500):found.start() + 8000]}")
 
 
 class Leat:
@@ -75,7 +84,9 @@ class Leat:
         return status
 
     def close(self):
-        """Stops Leat and every pod it started, and removes the data directory."""
+        """Stops Leat and every pod it started, and removes the data directory; fails on a sanitizer's report."""
+        pod_logs = {str(path): path.read_text(errors="replace")
+                    for path in (self.dir / "node/logs").glob("*/*/*.log")}
         if self.process.poll() is not None:
             try:
                 self.start()  # so that the pods of a killed Leat are found and stopped
@@ -90,8 +101,11 @@ class Leat:
             except subprocess.TimeoutExpired:
                 self.kill()
         self.log.close()
+        texts = {**pod_logs, "leat.log": self.log_text()}
         if self.own_dir and not os.environ.get("LEAT_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+        for where, text in texts.items():
+            assert_no_report(text, where)
 
     def namespaces_with_pods(self):
         found = self.kubectl("get", "pods", "-A", "-o", "json", check=False)
@@ -115,6 +129,7 @@ class Leat:
     def run(self, *command, check=True, input=None, timeout=120):
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, input=input,
                               env=self.environment(), timeout=timeout)
+        assert_no_report(done.stderr, " ".join(map(str, command)))
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}{done.stderr}")
         return done
