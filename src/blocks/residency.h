@@ -4,7 +4,8 @@
 // least-recently-used evicts each object just before it is read again and hits never. Here what is
 // in stays in, so that a cache of half the data set hits half the time, and something leaves only
 // when it is overdue: not accessed for longer than twice the longest of the recent distances
-// between two accesses of the same object. Time is counted in bytes of objects accessed.
+// between two accesses of the same object, and than twice the capacity. Time is counted in bytes of
+// objects accessed.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +21,16 @@ namespace leat::blocks {
 // Not thread-safe.
 class Residency {
  public:
-  explicit Residency(uint64_t capacity);
+  explicit Residency(uint64_t capacity) : capacity_(capacity) {}
 
-  // An object was opened: moves time on by its size. Remembers absent objects too (the most recent
-  // million), to learn distances from them.
+  // An object was opened: moves time on by its size. Remembers absent objects too (up to a million,
+  // 16 bytes each), to learn distances from them.
   void Access(const ObjectId& id, uint64_t size);
-  // Objects to evict, in order, so that `size` more bytes fit; nullopt when the object should not
-  // get in: it is larger than everything that may leave. Changes nothing.
+  // Objects to evict, in order, so that `size` more bytes fit, none when they fit as it is; nullopt
+  // when what may leave does not make enough room. Changes nothing.
   std::optional<std::vector<ObjectId>> Admit(uint64_t size) const;
 
-  // Room is counted from when the object is let in; size = the bytes it may come to take.
+  // `size`: the bytes that the object takes or may come to take.
   void Add(const ObjectId& id, uint64_t size);
   void Remove(const ObjectId& id);
   // A held object is never offered for eviction; holds nest (open, being filled, pinned).
@@ -43,7 +44,33 @@ class Residency {
   uint64_t OverdueAge() const;
 
  private:
-  // The author of the body owns this part.
+  struct Resident {
+    uint64_t size = 0;
+    uint64_t last = 0;  // time of the last access
+    int holds = 0;
+    std::list<ObjectId>::iterator position;
+  };
+  struct Ghost {
+    uint64_t tag = 0;  // half of the id; 0: free
+    uint64_t last = 0;
+  };
+
+  Ghost& GhostOf(const ObjectId& id);
+  void Remember(const ObjectId& id, uint64_t last);
+
+  uint64_t capacity_;
+  uint64_t used_ = 0;
+  uint64_t now_ = 0;
+  std::unordered_map<ObjectId, Resident> residents_;
+  std::list<ObjectId> by_age_;  // least recently accessed first
+  std::vector<Ghost> ghosts_;   // hashed by id; the newer of two that collide stays
+  size_t ghosts_used_ = 0;
+  // The longest distances of this period and of the one before. A period lasts for
+  // OverdueAge(), so that each object in use shows its distance in it, however rarely it is
+  // read beside others.
+  uint64_t longest_ = 0;
+  uint64_t longest_before_ = 0;
+  uint64_t period_began_ = 0;
 };
 
 }  // namespace leat::blocks
