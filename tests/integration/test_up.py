@@ -9,13 +9,14 @@ import tempfile
 import threading
 import unittest
 
-from leat import BIN, Leat, eventually, needs_root
+from leat import BIN, Leat, assert_no_report, eventually, needs_root
 
 
 def run_up(*flags, env=None, timeout=60):
     """Runs `leat up` that is expected to fail; (status, stderr)."""
     done = subprocess.run([str(BIN / "leat"), "up", *map(str, flags)], capture_output=True, text=True,
                           timeout=timeout, env=env)
+    assert_no_report(done.stderr, "leat up")
     return done.returncode, done.stderr
 
 
@@ -202,8 +203,9 @@ class OrdinaryUser(unittest.TestCase):
             self.assertIn("NodeNotReady", events)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=10)
+            _, err = process.communicate(timeout=10)
             subprocess.run(["rm", "-rf", home], check=True)
+        assert_no_report(err, "leat up")
 
 
 if __name__ == "__main__":
