@@ -10,11 +10,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
 #include "base/result.h"
 #include "blocks/object_id.h"
 #include "io/fd.h"
@@ -61,10 +61,20 @@ class ObjectFile {
   void Discard();
 
  private:
-  // The author of the body owns this part.
-  ObjectId id_;
-  uint64_t size_ = 0;
-  io::UniqueFd data_;
+  ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data, io::UniqueFd marks);
+  uint64_t LengthOf(uint64_t chunk) const;
+  void Drop(uint64_t chunk);
+
+  // Of one chunk; a byte each, so that 5 TB take 5 MB of memory.
+  enum State : uint8_t { kAbsent, kUnchecked, kChecked };
+
+  const ObjectId id_;
+  const uint64_t size_;
+  const std::string base_;  // both paths without their endings
+  const io::UniqueFd data_;
+  const io::UniqueFd marks_;
+  std::vector<std::atomic<uint8_t>> states_;
+  std::atomic<uint64_t> present_ = 0;
 };
 
 }  // namespace leat::blocks

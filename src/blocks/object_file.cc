@@ -1,0 +1,257 @@
+#include "blocks/object_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "hash/hash.h"
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+constexpr char kMagic[8] = {'L', 'E', 'A', 'T', 'C', 'H', 'K', '1'};
+constexpr uint32_t kPresent = 0x54414548;  // a mark's second half; anything else means absent
+
+struct Header {  // little-endian, as every machine Leat runs on
+  char magic[8];
+  uint32_t chunk_size;
+  uint32_t reserved;
+  uint8_t id[16];
+  uint64_t size;
+  uint8_t padding[20];
+  uint32_t crc32c;  // of all before
+};
+static_assert(sizeof(Header) == 64);
+
+struct Mark {
+  uint32_t crc32c;
+  uint32_t present;
+};
+static_assert(sizeof(Mark) == 8);
+
+template <class T>
+std::string_view BytesOf(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+off_t MarkOffset(uint64_t chunk) {
+  return static_cast<off_t>(sizeof(Header) + chunk * sizeof(Mark));
+}
+
+Header MakeHeader(const ObjectId& id, uint64_t size) {
+  Header header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.chunk_size = kChunkSize;
+  std::copy(id.bytes.begin(), id.bytes.end(), header.id);
+  header.size = size;
+  header.crc32c = hash::Crc32c(BytesOf(header).substr(0, offsetof(Header, crc32c)));
+  return header;
+}
+
+std::string DirectoryOf(const std::string& dir, const ObjectId& id) {
+  return dir + "/objects/" + id.ToHex().substr(0, 2);
+}
+
+// All of `buffer`; kCorrupt when the file ends before it.
+Status ReadExactly(int fd, std::span<char> buffer, uint64_t offset, const std::string& path) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    const ssize_t n =
+        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io::ErrnoError(errno, "read " + path);
+    if (n == 0) return Error{Code::kCorrupt, path + ": shorter than it should be"};
+    done += static_cast<size_t>(n);
+  }
+  return {};
+}
+
+}  // namespace
+
+ObjectFile::ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data,
+                       io::UniqueFd marks)
+    : id_(id),
+      size_(size),
+      base_(std::move(base)),
+      data_(std::move(data)),
+      marks_(std::move(marks)),
+      states_(chunks()) {}
+
+Result<std::shared_ptr<ObjectFile>> ObjectFile::Create(const std::string& dir, const ObjectId& id,
+                                                       uint64_t size) {
+  if (auto made = io::MakeDirs(DirectoryOf(dir, id), 0700); !made) return made.error();
+  const std::string base = DirectoryOf(dir, id) + "/" + id.ToHex();
+  auto data = io::Open(base + ".data", O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (!data) return data.error();
+  auto fail = [&](const Error& error) {
+    ::unlink((base + ".data").c_str());
+    ::unlink((base + ".chunks").c_str());
+    return error;
+  };
+  if (::ftruncate(data->get(), static_cast<off_t>(size)) != 0) {
+    return fail(io::ErrnoError(errno, "set the size of " + base + ".data"));
+  }
+  // Whatever marks an earlier process left without a data file are of no use.
+  auto marks = io::Open(base + ".chunks", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (!marks) return fail(marks.error());
+  if (auto wrote = io::PWriteAll(marks->get(), BytesOf(MakeHeader(id, size)), 0); !wrote) {
+    return fail(wrote.error());
+  }
+  return std::shared_ptr<ObjectFile>(
+      new ObjectFile(id, size, base, std::move(*data), std::move(*marks)));
+}
+
+Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, const ObjectId& id) {
+  const std::string base = DirectoryOf(dir, id) + "/" + id.ToHex();
+  auto data = io::Open(base + ".data", O_RDWR | O_NOFOLLOW);
+  if (!data) return data.error();
+  auto marks = io::Open(base + ".chunks", O_RDWR | O_NOFOLLOW);
+  if (!marks) return marks.error();
+  Header header;
+  if (auto read = ReadExactly(marks->get(), {reinterpret_cast<char*>(&header), sizeof header}, 0,
+                              base + ".chunks");
+      !read) {
+    return read.error();
+  }
+  const Error corrupt{Code::kCorrupt, base + ".chunks: is not the description of this object"};
+  const Header expected = MakeHeader(id, header.size);
+  if (std::memcmp(&header, &expected, sizeof header) != 0) return corrupt;
+  struct stat status;
+  if (::fstat(data->get(), &status) != 0) return io::ErrnoError(errno, "stat " + base + ".data");
+  if (static_cast<uint64_t>(status.st_size) != header.size) return corrupt;
+
+  std::shared_ptr<ObjectFile> file(
+      new ObjectFile(id, header.size, base, std::move(*data), std::move(*marks)));
+  // Only the written parts of the marks: those of a large object are mostly a hole.
+  std::vector<Mark> buffer(4096);
+  for (uint64_t chunk = 0; chunk < file->chunks();) {
+    const off_t next = ::lseek(file->marks_.get(), MarkOffset(chunk), SEEK_DATA);
+    if (next < 0) break;
+    chunk = std::max(chunk, (static_cast<uint64_t>(next) - sizeof(Header)) / sizeof(Mark));
+    const size_t want = std::min<uint64_t>(buffer.size(), file->chunks() - chunk);
+    const ssize_t n =
+        ::pread(file->marks_.get(), buffer.data(), want * sizeof(Mark), MarkOffset(chunk));
+    if (n < static_cast<ssize_t>(sizeof(Mark))) break;
+    const size_t got = static_cast<size_t>(n) / sizeof(Mark);
+    for (size_t i = 0; i < got; ++i) {
+      if (buffer[i].present != kPresent) continue;
+      file->states_[chunk + i] = kUnchecked;
+      ++file->present_;
+    }
+    chunk += got;
+  }
+  return file;
+}
+
+uint64_t ObjectFile::LengthOf(uint64_t chunk) const {
+  return std::min(kChunkSize, size_ - chunk * kChunkSize);
+}
+
+bool ObjectFile::Has(uint64_t chunk) const {
+  return chunk < states_.size() && states_[chunk] != kAbsent;
+}
+
+uint64_t ObjectFile::present_chunks() const { return present_; }
+
+uint64_t ObjectFile::AllocatedBytes() const {
+  uint64_t bytes = 0;
+  for (int fd : {data_.get(), marks_.get()}) {
+    struct stat status;
+    if (::fstat(fd, &status) == 0) bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
+  LEAT_CHECK(chunk < chunks() && bytes.size() == LengthOf(chunk), "chunks are filled whole");
+  if (auto wrote = io::PWriteAll(data_.get(), bytes, static_cast<off_t>(chunk * kChunkSize));
+      !wrote) {
+    return wrote.error();
+  }
+  const Mark mark{hash::Crc32c(bytes), kPresent};
+  if (auto wrote = io::PWriteAll(marks_.get(), BytesOf(mark), MarkOffset(chunk)); !wrote) {
+    return wrote.error();
+  }
+  if (states_[chunk].exchange(kChecked) == kAbsent) ++present_;
+  return {};
+}
+
+void ObjectFile::Drop(uint64_t chunk) {
+  if (states_[chunk].exchange(kAbsent) == kAbsent) return;
+  --present_;
+  // When even this fails, the next process finds the mark, and the same rot.
+  (void)io::PWriteAll(marks_.get(), BytesOf(Mark{}), MarkOffset(chunk));
+}
+
+Result<bool> ObjectFile::Verify(uint64_t chunk) {
+  const uint8_t state = Has(chunk) ? states_[chunk].load() : uint8_t{kAbsent};
+  if (state == kAbsent) return false;
+  if (state == kChecked) return true;
+  Mark mark;
+  const size_t length = LengthOf(chunk);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(length);
+  auto read = ReadExactly(marks_.get(), {reinterpret_cast<char*>(&mark), sizeof mark},
+                          static_cast<uint64_t>(MarkOffset(chunk)), base_ + ".chunks");
+  if (read) {
+    read = ReadExactly(data_.get(), {buffer.get(), length}, chunk * kChunkSize, base_ + ".data");
+  }
+  if (!read) {
+    Drop(chunk);
+    return read.error();
+  }
+  if (mark.present != kPresent || hash::Crc32c({buffer.get(), length}) != mark.crc32c) {
+    Drop(chunk);
+    return false;
+  }
+  uint8_t unchecked = kUnchecked;
+  states_[chunk].compare_exchange_strong(unchecked, kChecked);
+  return true;
+}
+
+Result<uint64_t> ObjectFile::VerifyAll(const std::stop_token& stop) {
+  uint64_t dropped = 0;
+  for (uint64_t chunk = 0; chunk < chunks(); ++chunk) {
+    if (stop.stop_requested()) return Error{Code::kCancelled, "verify " + base_ + ": stopped"};
+    if (!Has(chunk)) continue;
+    const auto good = Verify(chunk);
+    if (!good || !*good) ++dropped;
+  }
+  return dropped;
+}
+
+Result<size_t> ObjectFile::Read(uint64_t offset, std::span<char> buffer) {
+  if (offset >= size_) return 0;
+  uint64_t end = offset;
+  const uint64_t wanted = std::min(size_, offset + buffer.size());
+  while (end < wanted) {
+    const uint64_t chunk = end / kChunkSize;
+    const auto good = Verify(chunk);
+    if (!good && end == offset) return good.error();
+    if (!good || !*good) break;
+    end = std::min((chunk + 1) * kChunkSize, wanted);
+  }
+  if (auto read = ReadExactly(data_.get(), buffer.first(end - offset), offset, base_ + ".data");
+      !read) {
+    return read.error();
+  }
+  return end - offset;
+}
+
+Status ObjectFile::Sync() {
+  for (int fd : {data_.get(), marks_.get()}) {
+    if (::fdatasync(fd) != 0) return io::ErrnoError(errno, "sync " + base_);
+  }
+  return {};
+}
+
+void ObjectFile::Discard() {
+  ::unlink((base_ + ".data").c_str());
+  ::unlink((base_ + ".chunks").c_str());
+}
+
+}  // namespace leat::blocks
