@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "apiserver/discovery.h"
+#include "apiserver/open_api.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "json/yaml.h"
@@ -14,11 +15,14 @@ constexpr std::string_view kOpenApiAccept =
 constexpr std::string_view kOpenApiType =
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
+constexpr std::string_view kOpenApiV3 = "/openapi/v3";
+
 Error NotFound() { return {Code::kNotFound, "the server could not find the requested resource"}; }
 
 Reply JsonReply(const json::Value& value) { return {200, json::Print(value)}; }
 
-// kubectl only wants there to be a document: an empty one makes it leave checking to the server.
+// For kubectl before 1.27, which only wants there to be a document: an empty one makes it leave
+// checking to the server.
 Reply OpenApiV2(const net::ServerRequest& request) {
   const std::string_view accept = request.headers.Get("Accept");
   if (AcceptsType(accept, kOpenApiAccept) || AcceptsType(accept, kOpenApiType)) {
@@ -142,12 +146,27 @@ Result<Reply> HttpFace::Path(const net::ServerRequest& request, const RequestInf
   if (IsOpen(path)) return Reply{200, "ok", "text/plain; charset=utf-8"};
   if (path == "/metrics") return Reply{200, Metrics(), "text/plain; version=0.0.4; charset=utf-8"};
   if (path == "/openapi/v2") return OpenApiV2(request);
+  if (path.starts_with(kOpenApiV3)) return OpenApi(path.substr(kOpenApiV3.size()));
   if (path == "/") {
-    return JsonReply(
-        json::Object({{"paths", json::Array({"/api", "/api/v1", "/apis", "/healthz", "/livez",
-                                             "/metrics", "/openapi/v2", "/readyz", "/version"})}}));
+    return JsonReply(json::Object(
+        {{"paths", json::Array({"/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics",
+                                "/openapi/v2", "/openapi/v3", "/readyz", "/version"})}}));
   }
   return Discovery(request, info);
+}
+
+// `below`: "" for the index, "/api/v1" or "/apis/GROUP/VERSION" for a document.
+Result<Reply> HttpFace::OpenApi(std::string_view below) {
+  const api::TypeTable& types = verbs_.types();
+  if (below.empty() || below == "/") return JsonReply(OpenApiIndex(types));
+  const auto parts = Split(below.substr(1), '/');
+  std::optional<json::Value> found;
+  if (parts.size() == 2 && parts[0] == "api")
+    found = OpenApiDocument(types, verbs_.store(), "", parts[1]);
+  if (parts.size() == 3 && parts[0] == "apis" && !parts[1].empty())
+    found = OpenApiDocument(types, verbs_.store(), parts[1], parts[2]);
+  if (!found) return NotFound();
+  return JsonReply(*found);
 }
 
 Result<Reply> HttpFace::Discovery(const net::ServerRequest& request, const RequestInfo& info) {

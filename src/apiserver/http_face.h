@@ -25,6 +25,7 @@ class HttpFace {
   Result<Reply> Answer(net::ServerRequest& request, RequestInfo& info, net::ResponseWriter& writer,
                        Call& call);
   Result<Reply> Path(const net::ServerRequest& request, const RequestInfo& info, Call& call);
+  Result<Reply> OpenApi(std::string_view below);
   Result<Reply> Discovery(const net::ServerRequest& request, const RequestInfo& info);
   std::string Metrics() EXCLUDES(mu_);
 

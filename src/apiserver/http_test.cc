@@ -280,7 +280,34 @@ TEST_F(HttpTest, OpenApiIsEmptyAndOfTheTypeThatKubectlWants) {
   EXPECT_EQ(proto.headers.Get("Content-Type"),
             "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
   EXPECT_EQ(Send("GET", "/openapi/v2").json["swagger"].AsString(), "2.0");
-  EXPECT_EQ(Send("GET", "/openapi/v3").status, 404);
+}
+
+TEST_F(HttpTest, OpenApiV3DescribesEveryServedKind) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  const json::Value index = Send("GET", "/openapi/v3").json;
+  for (const json::Member& path : index["paths"].Members()) {
+    const std::string url = path.value["serverRelativeURL"].Str();
+    const HttpAnswer document = Send("GET", url);
+    EXPECT_EQ(document.status, 200) << url;
+    EXPECT_GT(document.json["components"]["schemas"].size(), 0u) << url;
+  }
+  const HttpAnswer core = Send("GET", "/openapi/v3/api/v1");
+  const json::Value& pod = core.json["components"]["schemas"]["core.v1.Pod"]["properties"];
+  const json::Value& containers = pod["spec"]["properties"]["containers"];
+  EXPECT_EQ(containers["type"].AsString(), "array");
+  EXPECT_EQ(containers["items"]["properties"]["image"]["type"].AsString(), "string");
+  EXPECT_EQ(containers["x-kubernetes-patch-merge-key"].AsString(), "name");
+  const json::Value& patch =
+      core.json["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
+  EXPECT_EQ(patch["parameters"][1]["name"].AsString(), "fieldValidation");
+  EXPECT_EQ(patch["x-kubernetes-group-version-kind"]["kind"].AsString(), "Pod");
+  const HttpAnswer custom = Send("GET", "/openapi/v3/apis/example.com/v1");
+  const json::Value& widget = custom.json["components"]["schemas"]["example.com.v1.Widget"];
+  EXPECT_EQ(widget["properties"]["spec"]["properties"]["size"]["minimum"].AsInt(-1), 0);
+  EXPECT_EQ(widget["properties"]["metadata"]["type"].AsString(), "object");
+  EXPECT_EQ(Send("GET", "/openapi/v3/api/v2").status, 404);
+  EXPECT_EQ(Send("GET", "/openapi/v3/apis/none.example.com/v1").status, 404);
+  EXPECT_EQ(Send("GET", "/openapi/v3x").status, 404);
 }
 
 TEST_F(HttpTest, DefinitionsSpeakBothVersions) {
