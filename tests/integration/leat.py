@@ -122,9 +122,14 @@ class Leat:
                "AWS_ACCESS_KEY_ID": self.key_id, "AWS_SECRET_ACCESS_KEY": self.secret,
                "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": self.aws,
                "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(self.dir)}
-        if self.aws.startswith("https:"):
-            env["AWS_CA_BUNDLE"] = str(self.dir / "pki/ca.crt")
+        if self.ca:
+            env["AWS_CA_BUNDLE"] = self.ca
         return env
+
+    @property
+    def ca(self):
+        """The file that an https endpoint's certificate is verified with; None for plain HTTP."""
+        return str(self.dir / "pki/ca.crt") if self.aws.startswith("https:") else None
 
     def run(self, *command, check=True, input=None, timeout=120):
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, input=input,
@@ -147,13 +152,54 @@ class Leat:
     def client(self, service):
         import boto3
         import botocore.config
-        verify = str(self.dir / "pki/ca.crt") if self.aws.startswith("https:") else None
         return boto3.client(service, endpoint_url=self.aws, aws_access_key_id=self.key_id,
-                            aws_secret_access_key=self.secret, region_name="us-east-1", verify=verify,
+                            aws_secret_access_key=self.secret, region_name="us-east-1", verify=self.ca,
                             config=botocore.config.Config(retries={"max_attempts": 1}))
 
     def s3(self):
         return self.client("s3")
+
+
+class Target:
+    """The `leat up` that a test module's clients talk to, started at its first use: one over plain HTTP, and for
+    the cases that over_tls makes another one with --aws-tls."""
+
+    def __init__(self):
+        self.flags = ()
+        self.running = {}  # by flags
+
+    @property
+    def leat(self):
+        if self.flags not in self.running:
+            leat = Leat(*self.flags)
+            leat.start()
+            self.running[self.flags] = leat
+        return self.running[self.flags]
+
+    def close(self):
+        for leat in self.running.values():
+            leat.close()
+        self.running.clear()
+
+    def over_tls(self, case, *names):
+        """The test case once more over TLS, with the tests of these names alone."""
+        target = self
+
+        class OverTls(case):
+            @classmethod
+            def setUpClass(cls):
+                target.flags = ("--aws-tls",)
+                cls.addClassCleanup(setattr, target, "flags", ())
+                super().setUpClass()
+
+        for name in dir(case):
+            if name.startswith("test") and name not in names:
+                setattr(OverTls, name, None)
+        for name in names:
+            getattr(case, name)  # a name that is not there shall not go unnoticed
+        OverTls.__name__ = OverTls.__qualname__ = case.__name__ + "OverTls"
+        OverTls.__module__ = case.__module__
+        return OverTls
 
 
 def eventually(condition, what, seconds=60):

@@ -2,7 +2,8 @@
 """What boto3 and aws CLI users do with the S3 side of the endpoint.
 
 Against the server that AWS_ENDPOINT_URL names (with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), else
-against a `leat up` of its own. Every test has a bucket of its own.
+against a `leat up` of its own, and then what is different over TLS once more against one with --aws-tls. Every
+test has a bucket of its own.
 """
 import base64
 import datetime
@@ -12,6 +13,7 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -26,46 +28,48 @@ import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.config
+import botocore.credentials
 import botocore.exceptions
-import botocore.session
 from boto3.s3.transfer import TransferConfig
 
 import leat
 
 MIB = 1 << 20
 AWS = shutil.which("aws")
-ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
-server = None
-
-
-def setUpModule():
-    global server, ENDPOINT
-    if ENDPOINT:
-        return
-    server = leat.Leat()
-    server.start()
-    ENDPOINT = server.aws
-    os.environ.update({"AWS_ACCESS_KEY_ID": server.key_id, "AWS_SECRET_ACCESS_KEY": server.secret})
+EXTERNAL = os.environ.get("AWS_ENDPOINT_URL", "")
+target = leat.Target()
 
 
 def tearDownModule():
-    if server:
-        server.close()
+    target.close()
 
 
-def client(service="s3", **config):
+class External:
+    """As much of leat.Leat as these tests need."""
+    aws, ca = EXTERNAL, None
+    key_id, secret = os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+
+
+def server():
+    return External if EXTERNAL else target.leat
+
+
+def client(service="s3", region="us-east-1", key=None, secret=None, **config):
     return boto3.client(
-        service, endpoint_url=ENDPOINT, region_name="us-east-1",
-        aws_access_key_id=config.pop("key", os.environ["AWS_ACCESS_KEY_ID"]),
-        aws_secret_access_key=config.pop("secret", os.environ["AWS_SECRET_ACCESS_KEY"]),
+        service, endpoint_url=server().aws, region_name=region, verify=server().ca,
+        aws_access_key_id=key or server().key_id, aws_secret_access_key=secret or server().secret,
         config=botocore.config.Config(retries={"max_attempts": 1}, **config))
+
+
+def tls_context():
+    return ssl.create_default_context(cafile=server().ca) if server().ca else None
 
 
 def fetch(url, method="GET", data=None, headers=None):
     """(status, headers, body) of a plain request, whatever the status."""
     request = urllib.request.Request(url, method=method, data=data, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=60, context=tls_context()) as response:
             return response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -119,7 +123,7 @@ class Buckets(S3Case):
 
     def test_waiters_and_regions(self):
         name = self.bucket + "-eu"
-        west = boto3.client("s3", endpoint_url=ENDPOINT, region_name="eu-west-1")
+        west = client(region="eu-west-1")
         west.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         west.get_waiter("bucket_exists").wait(Bucket=name)
         self.assertEqual(west.get_bucket_location(Bucket=name)["LocationConstraint"], "eu-west-1")
@@ -300,6 +304,35 @@ class Multipart(S3Case):
                 self.assertEqual(done["ChecksumCRC32"], base64.b64encode(crc).decode())
 
 
+class Trailers(S3Case):
+    """Over TLS, SDKs do not sign a body: it comes in chunks, with its checksum in a trailer at its end."""
+
+    def put_with_trailer(self, key, body):
+        sent = {}
+        signer = client()
+        signer.meta.events.register("before-send.s3", lambda request, **_: sent.update(request.headers))
+        signer.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+        text = lambda value: value.decode() if isinstance(value, bytes) else value
+        sent = {name.lower(): text(value) for name, value in sent.items()}
+        self.assertEqual(sent["x-amz-trailer"], "x-amz-checksum-sha256")
+        self.assertEqual(sent["x-amz-content-sha256"], "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+
+    def test_a_body_with_its_checksum_in_the_trailer(self):
+        for size in (0, 1, 70_000, 3 * MIB + 1):
+            data = os.urandom(size)
+            self.put_with_trailer("k", io.BytesIO(data))
+            got = self.get("k", ChecksumMode="ENABLED")
+            self.assertEqual(got["Body"].read(), data)
+            self.assertEqual(got["ChecksumSHA256"], base64.b64encode(hashlib.sha256(data).digest()).decode())
+
+    def test_a_wrong_trailer_is_refused(self):
+        with unittest.mock.patch("botocore.httpchecksum.Sha256Checksum.digest", lambda _: b"\0" * 32):
+            with self.assertRaises(botocore.exceptions.ClientError) as caught:
+                self.put_with_trailer("wrong", io.BytesIO(b"hello"))
+        self.assertEqual(caught.exception.response["Error"]["Code"], "BadDigest")
+        self.refused("NoSuchKey", self.get, "wrong")
+
+
 class Signatures(S3Case):
     def test_presigned_urls(self):
         for version in ["s3v4", "s3"]:
@@ -352,7 +385,7 @@ class Signatures(S3Case):
         where = {"Bucket": self.bucket, "Key": "k"}
         self.refused("InvalidAccessKeyId", client(key="AKIANOBODY").get_object, **where)
         self.refused("SignatureDoesNotMatch", client(secret="wrong").get_object, **where)
-        status, _, body = fetch(f"{ENDPOINT}/{self.bucket}/k")
+        status, _, body = fetch(f"{server().aws}/{self.bucket}/k")
         self.assertEqual(status, 403)
         self.assertIn(b"<Code>AccessDenied</Code>", body)
         past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
@@ -368,14 +401,14 @@ class Signatures(S3Case):
         self.refused("NoSuchKey", self.get, "forged")
 
     def send_chunked(self, key, data, forge=False, size=65536):
-        url = f"{ENDPOINT}/{self.bucket}/{key}"
+        url = f"{server().aws}/{self.bucket}/{key}"
         pieces = [data[i:i + size] for i in range(0, len(data), size)] + [b""]
         length = sum(len(f"{len(p):x};chunk-signature=") + 64 + len(p) + 4 for p in pieces)
         request = botocore.awsrequest.AWSRequest("PUT", url, headers={
             "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
             "x-amz-decoded-content-length": str(len(data)), "Content-Length": str(length),
             "Content-Encoding": "aws-chunked"})
-        keys = botocore.session.get_session().get_credentials()
+        keys = botocore.credentials.Credentials(server().key_id, server().secret)
         signer = botocore.auth.S3SigV4Auth(keys, "s3", "us-east-1")
         signer.payload = lambda _: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
         signer.add_auth(request)
@@ -395,17 +428,23 @@ class Signatures(S3Case):
         return fetch(url, "PUT", body, headers)[0]
 
     def test_expect_continue_is_answered_before_the_body(self):
-        host = urllib.parse.urlparse(ENDPOINT)
+        host = urllib.parse.urlparse(server().aws)
         signer = client().generate_presigned_url("put_object", Params={"Bucket": self.bucket, "Key": "e"})
         good = urllib.parse.urlparse(signer)
         for target, first in [(f"{good.path}?{good.query}", b"100"), (f"/{self.bucket}/e", b"403")]:
-            with socket.create_connection((host.hostname, host.port), timeout=30) as connection:
+            with self.connect(host) as connection:
                 connection.sendall(f"PUT {target} HTTP/1.1\r\nHost: {good.netloc}\r\nContent-Length: 5\r\n"
                                    "Expect: 100-continue\r\n\r\n".encode())
                 self.assertEqual(connection.recv(4096).split()[1], first)
                 if first == b"100":
                     connection.sendall(b"hello")
                     self.assertEqual(connection.recv(4096).split()[1], b"200")
+
+    @staticmethod
+    def connect(host):
+        connection = socket.create_connection((host.hostname, host.port), timeout=30)
+        context = tls_context()
+        return context.wrap_socket(connection, server_hostname=host.hostname) if context else connection
 
     def test_other_services(self):
         self.assertEqual(client("sts").get_caller_identity()["Account"], "000000000000")
@@ -417,8 +456,9 @@ class Signatures(S3Case):
 @unittest.skipUnless(AWS, "there is no aws CLI on PATH")
 class CommandLine(S3Case):
     def aws(self, *arguments, check=True):
-        env = {**os.environ, "AWS_ENDPOINT_URL": ENDPOINT, "AWS_DEFAULT_REGION": "us-east-1",
-               "AWS_EC2_METADATA_DISABLED": "true"}
+        env = {**os.environ, "AWS_ENDPOINT_URL": server().aws, "AWS_DEFAULT_REGION": "us-east-1",
+               "AWS_EC2_METADATA_DISABLED": "true", "AWS_ACCESS_KEY_ID": server().key_id,
+               "AWS_SECRET_ACCESS_KEY": server().secret, **({"AWS_CA_BUNDLE": server().ca} if server().ca else {})}
         done = subprocess.run([AWS, *map(str, arguments)], capture_output=True, text=True, env=env, timeout=120)
         if check:
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -453,6 +493,18 @@ class CommandLine(S3Case):
         done = self.aws("s3", "cp", f"s3://{self.bucket}/none", "-", check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("404", done.stderr)
+
+
+if not EXTERNAL:
+    ObjectsOverTls = target.over_tls(Objects, "test_what_is_put_comes_back", "test_checksums")
+    MultipartOverTls = target.over_tls(Multipart, "test_transfer_manager", "test_checksums")
+    TrailersOverTls = target.over_tls(
+        Trailers, "test_a_body_with_its_checksum_in_the_trailer", "test_a_wrong_trailer_is_refused")
+    SignaturesOverTls = target.over_tls(
+        Signatures, "test_presigned_urls", "test_post_policies", "test_refusals", "test_streamed_chunks",
+        "test_expect_continue_is_answered_before_the_body", "test_other_services")
+    CommandLineOverTls = target.over_tls(CommandLine, "test_cp_ls_sync_rm", "test_errors_are_readable")
+del Trailers  # over plain HTTP there are none
 
 
 if __name__ == "__main__":

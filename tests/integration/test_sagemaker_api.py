@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """What boto3 and aws CLI users see of the SageMaker and CloudWatch Logs sides of the endpoint.
 
-How a job runs is test_training.py's matter: the jobs here name an image that nobody has.
+Over plain HTTP, and a part of it once more over TLS. How a job runs is test_training.py's matter: the jobs here
+name an image that nobody has.
 """
 import datetime
 import json
@@ -14,28 +15,23 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from leat import Leat, eventually
+from leat import Target, eventually
 
 ROLE = "arn:aws:iam::000000000000:role/training"
 AWS = shutil.which("aws")
-server = None
-
-
-def setUpModule():
-    global server
-    server = Leat()
-    server.start()
+target = Target()
 
 
 def tearDownModule():
-    server.close()
+    target.close()
 
 
 def client(service, region="us-east-1", validate=True):
     """With validate=False, botocore leaves it to the server to refuse what is wrong."""
+    server = target.leat
     return boto3.client(
         service, endpoint_url=server.aws, region_name=region, aws_access_key_id=server.key_id,
-        aws_secret_access_key=server.secret,
+        aws_secret_access_key=server.secret, verify=server.ca,
         config=botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=validate))
 
 
@@ -187,9 +183,9 @@ class TrainingJobs(ApiCase):
     def test_the_aws_cli(self):
         name = unique()
         self.create(name)
-        shown = server.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", name)
+        shown = target.leat.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", name)
         self.assertEqual(json.loads(shown.stdout)["TrainingJobName"], name)
-        wrong = server.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", "nobody", check=False)
+        wrong = target.leat.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", "nobody", check=False)
         self.assertIn("Requested resource not found.", wrong.stderr)
 
 
@@ -253,19 +249,24 @@ class Logs(ApiCase):
 
     def test_survives_a_crash(self):
         self.write("s", ["kept"])
-        server.kill()
-        server.start()
+        target.leat.kill()
+        target.leat.start()
         self.logs = client("logs")
         self.assertEqual(self.messages(), ["kept"])
 
     @unittest.skipUnless(AWS, "no aws CLI on PATH")
     def test_aws_logs_tail(self):
         self.write("s", ["first line", "second line"])
-        shown = server.run(AWS, "logs", "tail", self.group, "--since", "1h", "--format", "short", check=False)
+        shown = target.leat.run(AWS, "logs", "tail", self.group, "--since", "1h", "--format", "short", check=False)
         if "argument operation: Invalid choice" in shown.stderr:
             self.skipTest("this aws CLI has no logs tail")
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertIn("second line", shown.stdout)
+
+
+TrainingJobsOverTls = target.over_tls(
+    TrainingJobs, "test_create_and_describe", "test_validation_texts", "test_list", "test_the_aws_cli")
+LogsOverTls = target.over_tls(Logs, "test_filter", "test_errors", "test_aws_logs_tail")
 
 
 if __name__ == "__main__":
