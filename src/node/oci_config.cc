@@ -42,8 +42,6 @@ json::Value KernelMounts(bool privileged) {
       MountEntry("tmpfs", "tmpfs", "/dev", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
       MountEntry("devpts", "devpts", "/dev/pts",
                  {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
-      MountEntry("tmpfs", "shm", "/dev/shm",
-                 {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
       MountEntry("mqueue", "mqueue", "/dev/mqueue", {"nosuid", "noexec", "nodev"}),
       MountEntry("sysfs", "sysfs", "/sys", {"nosuid", "noexec", "nodev", access}),
       MountEntry("cgroup", "cgroup", "/sys/fs/cgroup",
@@ -117,8 +115,10 @@ json::Value Resources(const ContainerConfig& container) {
 }
 
 json::Value Namespaces(const OciParts& parts) {
-  json::Value namespaces = Array({Object({{"type", "mount"}}), Object({{"type", "uts"}})});
-  if (!parts.sandbox.host_ipc) namespaces.Push(Object({{"type", "ipc"}}));
+  json::Value namespaces = Array(
+      {Object({{"type", "mount"}}), Object({{"type", "uts"}, {"path", parts.uts_namespace}})});
+  if (!parts.sandbox.host_ipc)
+    namespaces.Push(Object({{"type", "ipc"}, {"path", parts.ipc_namespace}}));
   if (!parts.pid_namespace.empty())
     namespaces.Push(Object({{"type", "pid"}, {"path", parts.pid_namespace}}));
   else if (!parts.sandbox.host_pid)
@@ -131,6 +131,8 @@ json::Value Namespaces(const OciParts& parts) {
 json::Value OciConfig(const OciParts& parts) {
   const ContainerConfig& container = parts.container;
   json::Value mounts = KernelMounts(container.privileged);
+  mounts.Push(MountEntry("bind", parts.sandbox.host_ipc ? "/dev/shm" : parts.shm.c_str(),
+                         "/dev/shm", {"bind", "rprivate", "nosuid", "noexec", "nodev"}));
   for (const Mount& mount : parts.image_mounts) AddBind(mounts, mount);
   if (!parts.sandbox.hosts_file.empty())
     AddBind(mounts, {.host_path = parts.sandbox.hosts_file, .container_path = "/etc/hosts"});

@@ -13,10 +13,11 @@ namespace leat::node {
 struct OciParts {
   const SandboxConfig& sandbox;
   const ContainerConfig& container;
-  std::string root;                 // the container's root directory on the host
-  std::vector<Mount> image_mounts;  // what the image itself binds
-  std::string cgroups_path;         // "/leat/<pod uid>/<container>"
-  std::string pid_namespace;        // /proc/PID/ns/pid to join; "" = its own
+  std::string root;                               // the container's root directory on the host
+  std::vector<Mount> image_mounts;                // what the image itself binds
+  std::string cgroups_path;                       // "/leat/<pod uid>/<container>"
+  std::string pid_namespace;                      // /proc/PID/ns/pid to join; "" = its own
+  std::string ipc_namespace, uts_namespace, shm;  // the pod's: see SandboxNamespaces
 };
 
 // An OCI runtime-spec 1.0.2 configuration.

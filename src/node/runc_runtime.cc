@@ -17,6 +17,7 @@
 #include "node/conmon.h"
 #include "node/host_root.h"
 #include "node/oci_config.h"
+#include "node/sandbox_namespaces.h"
 
 namespace leat::node {
 namespace {
@@ -111,6 +112,8 @@ class RuncRuntime : public ContainerRuntime {
     if (auto kept = io::WriteFileAtomic(SandboxDir(id) + "/sandbox.json", json::Print(saved));
         !kept)
       return kept.error();
+    if (auto made = MakeSandboxNamespaces(Namespaces(id), config.hostname); !made)
+      return made.error();
     if (config.share_pid) {
       // The namespace lives as long as its first process: one of ours, that only waits.
       const auto holder = StatusOf(id, kSandboxName, 0);
@@ -136,7 +139,7 @@ class RuncRuntime : public ContainerRuntime {
       if (container.state == ContainerState::kRunning ||
           container.state == ContainerState::kCreated)
         if (auto killed = Kill(container.id); !killed) return killed;
-    return {};
+    return RemoveSandboxNamespaces(Namespaces(id));
   }
 
   Status RemoveSandbox(const std::string& id) override {
@@ -144,6 +147,7 @@ class RuncRuntime : public ContainerRuntime {
     if (!containers) return containers.error();
     for (const ContainerStatus& container : *containers)
       if (auto removed = RemoveContainer(container.id); !removed) return removed;
+    if (auto removed = RemoveSandboxNamespaces(Namespaces(id)); !removed) return removed;
     RemoveCgroups(id);
     return io::RemoveTree(SandboxDir(id));
   }
@@ -248,6 +252,11 @@ class RuncRuntime : public ContainerRuntime {
 
  private:
   std::string SandboxDir(const std::string& id) const { return options_.dir + "/sandboxes/" + id; }
+  // Not below DIR, which can be removed while no Leat runs, and forgotten with its mounts by a
+  // restart of the machine. Container ids, the other names there, have a "_".
+  SandboxNamespaces Namespaces(const std::string& id) const {
+    return SandboxNamespaces(socket_dir_ + "/" + id);
+  }
   std::string Bundle(const std::string& sandbox, const std::string& name, int attempt) const {
     return fmt::format("{}/{}_{}", SandboxDir(sandbox), name, attempt);
   }
@@ -298,13 +307,17 @@ class RuncRuntime : public ContainerRuntime {
     }
     const json::Value meta = json::Object({{"imageId", config.image.id}});
     if (auto kept = io::WriteFile(bundle + "/meta.json", json::Print(meta)); !kept) return kept;
+    const SandboxNamespaces shared = Namespaces(sandbox.pod_uid);
     const json::Value oci =
         OciConfig({.sandbox = sandbox,
                    .container = config,
                    .root = root,
                    .image_mounts = HostRootMounts(options_.programs_dir),
                    .cgroups_path = fmt::format("/leat/{}/{}", sandbox.pod_uid, config.name),
-                   .pid_namespace = pid_namespace});
+                   .pid_namespace = pid_namespace,
+                   .ipc_namespace = shared.ipc,
+                   .uts_namespace = shared.uts,
+                   .shm = shared.shm});
     return io::WriteFile(bundle + "/config.json", json::Print(oci));
   }
 

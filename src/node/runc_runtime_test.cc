@@ -160,6 +160,22 @@ TEST_F(RuncRuntimeTest, OutOfMemoryIsSeen) {
   EXPECT_TRUE(status.oom_killed);
 }
 
+TEST_F(RuncRuntimeTest, WhatContainersShareEndsWithTheirSandbox) {
+  const auto mounts = [&] {
+    size_t count = 0;
+    const std::string table = *io::ReadFile("/proc/self/mounts");
+    for (size_t at = table.find(uid_); at != std::string::npos; at = table.find(uid_, at + 1))
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(mounts(), 3u);
+  ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
+  EXPECT_EQ(mounts(), 3u);
+  ASSERT_TRUE(runtime_->StopSandbox(uid_));
+  EXPECT_EQ(mounts(), 0u);
+  ASSERT_TRUE(runtime_->StopSandbox(uid_));
+}
+
 TEST_F(RuncRuntimeTest, ALostContainerCountsAsKilled) {
   const auto id = runtime_->StartContainer(uid_, Shell("sleep 1000"));
   ASSERT_TRUE(id);

@@ -1,6 +1,6 @@
 """Pods on the embedded node: real containers through kubectl."""
 import json
-import re
+import os
 import unittest
 
 from leat import Leat, eventually, needs_root
@@ -65,6 +65,27 @@ class Pods(unittest.TestCase):
     def test_the_user_can_be_another_than_root(self):
         self.run_pod(pod("user", sh("id -u; id -g", securityContext={"runAsUser": 1000, "runAsGroup": 3000})))
         self.assertEqual(self.logs("user"), "1000\n3000\n")
+
+    def test_the_containers_of_a_pod_share_ipc_and_host_name(self):
+        one = sh("echo from one > /dev/shm/note; ipcmk -Q > /dev/null; while [ ! -e /dev/shm/seen ]; do sleep 0.05; done", "one")
+        two = sh("while [ ! -e /dev/shm/note ] || ! ipcs -q | grep -q ^0x; do sleep 0.05; done; cat /dev/shm/note; "
+                 "ipcs -q | grep -c ^0x; hostname; touch /dev/shm/seen; stat -fc %T /dev/shm", "two")
+        self.run_pod(pod("sharing", one, two))
+        self.assertEqual(self.logs("sharing", "-c", "two"), "from one\n1\nsharing\ntmpfs\n")
+        script = "readlink /proc/self/ns/ipc /proc/self/ns/uts; exec sleep 1000"
+        seen = {}
+        for name in ("same", "other"):  # both alive: a number that is free is given again
+            self.run_pod(pod(name, sh(script, "one"), sh(script, "two")), phase=("Running",))
+            for c in ("one", "two"):
+                seen[name, c] = eventually(lambda: self.logs(name, "-c", c), f"the log of {name} {c}")
+        self.assertEqual(seen["same", "one"], seen["same", "two"])
+        self.assertNotEqual(seen["same", "one"], seen["other", "one"])
+        own = "".join(os.readlink(f"/proc/self/ns/{kind}") + "\n" for kind in ("ipc", "uts"))
+        self.assertNotEqual(seen["same", "one"], own)
+
+    def test_the_ipc_namespace_of_the_host_is_had_for_the_asking(self):
+        self.run_pod(pod("host-ipc", sh("readlink /proc/self/ns/ipc"), hostIPC=True))
+        self.assertEqual(self.logs("host-ipc"), os.readlink("/proc/self/ns/ipc") + "\n")
 
     # --- life cycle
 

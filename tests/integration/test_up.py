@@ -20,6 +20,26 @@ def run_up(*flags, env=None, timeout=60):
     return done.returncode, done.stderr
 
 
+def trapping(name, trap, grace):
+    """A pod that runs until it is signalled, and then does what its trap says."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": grace, "containers": [
+                {"name": "c", "image": "leat.dev/host", "command": ["sh", "-c", f"{trap}; echo up; while :; do sleep 0.1; done"]}]}}
+
+
+def processes_of(leat):
+    """Command lines of the processes that hold its containers."""
+    lines = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has just ended
+        if str(leat.dir) in line and "conmon" in line:
+            lines.append(line)
+    return lines
+
+
 class Refusals(unittest.TestCase):
     def assert_one_line(self, text, *parts):
         lines = [line for line in text.splitlines() if line.startswith("leat: ")]
@@ -115,6 +135,42 @@ class Stopping(unittest.TestCase):
             self.assertEqual(leat.process.wait(5.5), 0)
             watch.kill()
             watch.communicate()
+
+
+    @needs_root
+    def test_stop_pods_gives_each_its_grace_and_leaves_nothing_running(self):
+        leat = Leat("--stop-pods")
+        with leat:
+            leat.apply(trapping("polite", "trap 'echo bye; exit 3' TERM", grace=30))
+            leat.apply(trapping("stubborn", "trap '' TERM", grace=1))
+            self.await_up(leat, "polite", "stubborn")
+            self.assertTrue(processes_of(leat))
+            self.assertEqual(leat.stop(20), 0)
+            self.assertEqual(processes_of(leat), [])
+            leat.start()
+            for name, code in (("polite", 3), ("stubborn", 137)):
+                eventually(lambda: leat.get("pod", name)["status"]["phase"] == "Failed", f"{name} has ended")
+                ended = leat.get("pod", name)["status"]["containerStatuses"][0]["state"]["terminated"]
+                self.assertEqual(ended["exitCode"], code)
+            self.assertEqual(leat.kubectl("logs", "polite").stdout, "up\nbye\n")
+
+    @needs_root
+    def test_a_second_signal_ends_it_at_once_and_the_pod_lives(self):
+        leat = Leat("--stop-pods")
+        with leat:
+            leat.apply(trapping("stubborn", "trap '' TERM", grace=600))
+            self.await_up(leat, "stubborn")
+            leat.process.send_signal(signal.SIGTERM)
+            eventually(lambda: "stopping pods" in leat.log_text(), "the first signal is taken")
+            self.assertIsNone(leat.process.poll())
+            self.assertEqual(leat.stop(5), 1)
+            self.assertTrue(processes_of(leat))
+            leat.start()
+            self.assertEqual(leat.get("pod", "stubborn")["status"]["phase"], "Running")
+
+    def await_up(self, leat, *names):
+        for name in names:
+            eventually(lambda: leat.kubectl("logs", name, check=False).stdout == "up\n", f"{name} is up")
 
 
 class Crashes(unittest.TestCase):
