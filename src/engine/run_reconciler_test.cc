@@ -236,11 +236,13 @@ TEST_F(RunReconcilerTest, ARequestThatCannotBeRunFailsWithItsReason) {
 // A run whose metrics are its own definitions.
 json::Value WithMetrics() {
   json::Value request = XgboostRequest();
+  const auto metric = [](const char* name, const char* regex) {
+    return json::Object({{"Name", name}, {"Regex", regex}});
+  };
   request.Mut("AlgorithmSpecification")
-      .Set("MetricDefinitions", *json::Parse(R"([{"Name": "loss", "Regex": "loss=(\\S+)"
-},
-                                                 {"Name": "never", "Regex": "never=(\\S+)"},
-                                                 {"Name": "wrong", "Regex": "(?=x)"}])"));
+      .Set("MetricDefinitions",
+           json::Array({metric("loss", R"(loss=(\S+))"), metric("never", R"(never=(\S+))"),
+                        metric("wrong", "(?=x)")}));
   return request;
 }
 
