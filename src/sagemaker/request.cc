@@ -5,6 +5,8 @@
 #include <set>
 #include <string_view>
 
+#include "net/client.h"
+
 namespace leat::sagemaker {
 namespace {
 
@@ -41,6 +43,14 @@ json::Value Translate(const json::Value& value) {
     }
   }
   return members;
+}
+
+// api.sagemaker.eu-west-1.amazonaws.com, ....amazonaws.com.cn, VPC and dual-stack endpoints.
+bool IsAwsHost(std::string_view host) {
+  for (const std::string_view domain :
+       {".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"})
+    if (host.ends_with(domain)) return true;
+  return false;
 }
 
 }  // namespace
@@ -82,17 +92,27 @@ bool Describes(const json::Value& description, const json::Value& request) {
   return description == request;
 }
 
-json::Value StatusOf(const json::Value& description, const std::string& region) {
+std::string LogUrl(const std::string& job_name, const std::string& region,
+                   const std::string& endpoint) {
+  std::string base =
+      fmt::format("https://{0}.console.aws.amazon.com/cloudwatch/home?region={0}", region);
+  if (auto url = net::Url::Parse(endpoint); url && !IsAwsHost(url->host)) {
+    base = endpoint;
+    if (!base.ends_with('/')) base += '/';
+  }
+  return fmt::format(
+      "{}#logStream:group=/aws/sagemaker/TrainingJobs;prefix={};streamFilter=typeLogStreamPrefix",
+      base, job_name);
+}
+
+json::Value StatusOf(const json::Value& description, const std::string& region,
+                     const std::string& endpoint) {
   const std::string name = description["TrainingJobName"].Str();
   const std::string_view state = description["TrainingJobStatus"].AsString();
   json::Value status = json::Object({
       {"trainingJobStatus", state},
       {"sageMakerTrainingJobName", name},
-      {"cloudWatchLogUrl",
-       fmt::format(
-           "https://{0}.console.aws.amazon.com/cloudwatch/home?region={0}#logStream:group=/aws/"
-           "sagemaker/TrainingJobs;prefix={1};streamFilter=typeLogStreamPrefix",
-           region, name)},
+      {"cloudWatchLogUrl", LogUrl(name, region, endpoint)},
   });
   if (state != "Stopping") status.Set("secondaryStatus", description["SecondaryStatus"]);
   if (const std::string_view reason = description["FailureReason"].AsString(); !reason.empty())

@@ -19,8 +19,16 @@ std::string GeneratedJobName(const std::string& object_name, const std::string& 
 // which may say more: SageMaker adds defaults. Tags are not described.
 bool Describes(const json::Value& description, const json::Value& request);
 
-// The status that a description stands for, without lastCheckTime.
-json::Value StatusOf(const json::Value& description, const std::string& region);
+// The status that a description stands for, without lastCheckTime. `endpoint` is where it came
+// from.
+json::Value StatusOf(const json::Value& description, const std::string& region,
+                     const std::string& endpoint);
+
+// Where the job's log is to be found: AWS's console when the endpoint is AWS's own, else that
+// endpoint, with group and prefix in the console's form ("http://127.0.0.1:9000/#logStream:...").
+// The latter is for people and programs to read, and nothing that a browser shows.
+std::string LogUrl(const std::string& job_name, const std::string& region,
+                   const std::string& endpoint);
 
 // True for Completed, Failed and Stopped: nothing will change any more.
 bool IsTerminal(std::string_view training_job_status);

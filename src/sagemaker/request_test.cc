@@ -54,8 +54,9 @@ TEST(Describes, AllowsWhatSageMakerAddsAndNothingElse) {
 }
 
 TEST(StatusOf, ClearsTheSecondaryStatusWhileStopping) {
-  const json::Value stopping = StatusOf(
-      Yaml("{TrainingJobName: n, TrainingJobStatus: Stopping, SecondaryStatus: Training}"), "r");
+  const json::Value stopping =
+      StatusOf(Yaml("{TrainingJobName: n, TrainingJobStatus: Stopping, SecondaryStatus: Training}"),
+               "r", "");
   EXPECT_FALSE(stopping.Has("secondaryStatus"));
   const json::Value completed = StatusOf(Yaml(R"(
 TrainingJobName: n
@@ -63,9 +64,26 @@ TrainingJobStatus: Completed
 SecondaryStatus: Completed
 ModelArtifacts: {S3ModelArtifacts: s3://b/o/n/output/model.tar.gz}
 )"),
-                                         "us-east-1");
+                                         "us-east-1", "http://127.0.0.1:9000");
   EXPECT_EQ(completed["modelPath"].AsString(), "s3://b/o/n/output/model.tar.gz");
   EXPECT_EQ(completed["secondaryStatus"].AsString(), "Completed");
+}
+
+TEST(LogUrl, IsTheConsoleOnlyForAwsItself) {
+  const std::string stream =
+      "#logStream:group=/aws/sagemaker/TrainingJobs;prefix=job-1;streamFilter=typeLogStreamPrefix";
+  const std::string console =
+      "https://us-west-2.console.aws.amazon.com/cloudwatch/home?region=us-west-2" + stream;
+  for (const char* endpoint : {"", "https://api.sagemaker.us-west-2.amazonaws.com",
+                               "https://api.sagemaker.us-west-2.amazonaws.com/",
+                               "https://vpce-1.api.sagemaker.us-west-2.vpce.amazonaws.com"})
+    EXPECT_EQ(LogUrl("job-1", "us-west-2", endpoint), console) << endpoint;
+  EXPECT_EQ(LogUrl("job-1", "us-west-2", "http://127.0.0.1:9000"),
+            "http://127.0.0.1:9000/" + stream);
+  EXPECT_EQ(LogUrl("job-1", "us-west-2", "https://leat.example.com/"),
+            "https://leat.example.com/" + stream);
+  EXPECT_EQ(LogUrl("job-1", "us-west-2", "http://amazonaws.com.example.com"),
+            "http://amazonaws.com.example.com/" + stream);
 }
 
 }  // namespace

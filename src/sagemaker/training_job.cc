@@ -61,7 +61,8 @@ Result<Outcome> TrainingJobReconciler::Reconcile(const api::ObjectName& key,
 
   const std::string name = (*job)["spec"]["trainingJobName"].Str();
   const json::Value request = CreateTrainingJobRequest((*job)["spec"], name);
-  auto description = aws::Call(*http_, ServiceFor(*job), "DescribeTrainingJob",
+  const aws::JsonService service = ServiceFor(*job);
+  auto description = aws::Call(*http_, service, "DescribeTrainingJob",
                                json::Object({{"TrainingJobName", name}}), stop);
   if (!description && description.error().code == Code::kNotFound) {
     // A finished job that SageMaker has forgotten keeps the status it ended with.
@@ -74,21 +75,22 @@ Result<Outcome> TrainingJobReconciler::Reconcile(const api::ObjectName& key,
     failed.Set("trainingJobStatus", "Failed").Set("additional", kNoUpdates);
     return SetStatus(*job, std::move(failed));
   }
-  return SetStatus(*job, StatusOf(*description, (*job)["spec"]["region"].Str()), *description);
+  return SetStatus(*job, StatusOf(*description, service.region, service.endpoint), *description);
 }
 
 Result<Outcome> TrainingJobReconciler::Delete(json::Value job, const std::stop_token& stop) {
   if (!api::HasFinalizer(job, kFinalizer)) return Outcome{};
   const std::string name = job["spec"]["trainingJobName"].Str();
   if (!name.empty()) {
+    const aws::JsonService service = ServiceFor(job);
     const json::Value which = json::Object({{"TrainingJobName", name}});
-    auto description = aws::Call(*http_, ServiceFor(job), "DescribeTrainingJob", which, stop);
+    auto description = aws::Call(*http_, service, "DescribeTrainingJob", which, stop);
     if (!description && description.error().code != Code::kNotFound)
       return OnError(job, description.error());
     const std::string_view state =
         description ? (*description)["TrainingJobStatus"].AsString() : "Stopped";
     if (state == "InProgress") {
-      auto stopped = aws::Call(*http_, ServiceFor(job), "StopTrainingJob", which, stop);
+      auto stopped = aws::Call(*http_, service, "StopTrainingJob", which, stop);
       if (!stopped) return OnError(job, stopped.error());
       events_.Record(
           job, EventType::kNormal, "Stopping",
@@ -97,7 +99,7 @@ Result<Outcome> TrainingJobReconciler::Delete(json::Value job, const std::stop_t
     if (!IsTerminal(state)) {
       if (description) {
         auto done =
-            SetStatus(job, StatusOf(*description, job["spec"]["region"].Str()), *description);
+            SetStatus(job, StatusOf(*description, service.region, service.endpoint), *description);
         if (!done) return done;
       }
       return Outcome{options_.poll};
