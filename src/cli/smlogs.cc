@@ -8,6 +8,7 @@
 #include <ctime>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "aws/json_client.h"
 #include "awsserver/training_run.h"
@@ -57,20 +58,10 @@ class LogPrinter {
         ns_(flags.ns.empty() ? std::move(default_namespace) : flags.ns) {}
 
   Status Run() {
-    auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+    auto job = AwaitName();
     if (!job) return job.error();
     const json::Value& status = (*job)["status"];
-    const std::string job_name = status["sageMakerTrainingJobName"].AsString().empty()
-                                     ? (*job)["spec"]["trainingJobName"].Str()
-                                     : status["sageMakerTrainingJobName"].Str();
-    if (job_name.empty())
-      return Error{
-          Code::kNotFound,
-          fmt::format(
-              "trainingjob \"{}\" has no SageMaker job yet (status \"{}\"{}); look again in a "
-              "moment",
-              flags_.name, status["trainingJobStatus"].AsString(),
-              status["additional"].AsString().empty() ? "" : ": " + status["additional"].Str())};
+    const std::string job_name = NameAtSageMaker(*job);
     const std::string region = (*job)["spec"]["region"].Str();
     std::fprintf(
         stderr,
@@ -78,14 +69,36 @@ class LogPrinter {
         "status \"%s\"\n",
         flags_.name.c_str(), job_name.c_str(), region.c_str(),
         status["trainingJobStatus"].Str().c_str(), status["secondaryStatus"].Str().c_str());
-    if (auto ready = PrepareService(*job, region); !ready) return ready;
+    if (auto ready = PrepareServices(*job, region); !ready) return ready;
     return Print(job_name);
   }
 
  private:
+  static std::string NameAtSageMaker(const json::Value& job) {
+    const std::string name = job["status"]["sageMakerTrainingJobName"].Str();
+    return name.empty() ? job["spec"]["trainingJobName"].Str() : name;
+  }
+
+  // The TrainingJob once it has a name at SageMaker; with -f this waits for it.
+  Result<json::Value> AwaitName() {
+    for (;; clock_.SleepFor(kPoll, {})) {
+      auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+      if (!job || !NameAtSageMaker(*job).empty()) return job;
+      const json::Value& status = (*job)["status"];
+      const std::string state = status["trainingJobStatus"].Str();
+      const std::string reason = status["additional"].Str();
+      if (!flags_.follow || IsFinal(state))
+        return Error{Code::kNotFound,
+                     fmt::format("trainingjob \"{}\" has no SageMaker job yet (status \"{}\"{}); "
+                                 "look again in a moment",
+                                 flags_.name, state, reason.empty() ? "" : ": " + reason)};
+      TellWait(state, reason.empty() ? "the job is not at SageMaker yet" : reason);
+    }
+  }
+
   // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The
   // key: the AWS chain's, else Leat's in kube-system.
-  Status PrepareService(const json::Value& job, const std::string& region) {
+  Status PrepareServices(const json::Value& job, const std::string& region) {
     service_ = {.endpoint = job["spec"]["sageMakerEndpoint"].Str(),
                 .region = region,
                 .signing_name = "logs",
@@ -96,7 +109,13 @@ class LogPrinter {
       if (service_.endpoint.empty()) service_.endpoint = (*config)["data"]["endpoint"].Str();
       options.tls.ca_pem = (*config)["data"]["ca.crt"].Str();
     }
-    if (service_.endpoint.empty()) service_.endpoint = aws::FindEndpoint("logs", region);
+    sagemaker_ = service_;
+    sagemaker_.signing_name = "sagemaker";
+    sagemaker_.target_prefix = "SageMaker";
+    if (service_.endpoint.empty()) {
+      service_.endpoint = aws::FindEndpoint("logs", region);
+      sagemaker_.endpoint = aws::FindEndpoint("sagemaker", region);
+    }
     http_ = net::Client::Make(std::move(options));
     auto credentials = aws::FindCredentials();
     if (!credentials) {
@@ -122,21 +141,63 @@ class LogPrinter {
   }
 
   Status Print(const std::string& job_name) {
-    RealClock clock;
+    json::Value status;
     for (;;) {
       // Asked before the events: once the job has ended, all of them are there.
-      bool ended = true;
-      if (flags_.follow) {
-        auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
-        if (job)
-          ended = IsFinal((*job)["status"]["trainingJobStatus"].AsString());
-        else if (job.error().code != Code::kNotFound)
-          return job.error();
+      auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+      if (!job && job.error().code != Code::kNotFound) return job.error();
+      if (job) status = (*job)["status"];  // else it was deleted: what there is, is all
+      const bool more = job && flags_.follow && !IsFinal(status["trainingJobStatus"].AsString());
+      // Once lines come, only a step that brings none is worth a word.
+      if (more && (!printed_ || status["secondaryStatus"].AsString() != "Training")) {
+        const auto [step, message] = Step(job_name, status);
+        TellWait(step, message);
       }
       if (auto printed = PrintNew(job_name); !printed) return printed;
-      if (ended) return {};
-      clock.SleepFor(kPoll, {});
+      if (more) {
+        clock_.SleepFor(kPoll, {});
+        continue;
+      }
+      if (!printed_) TellNothing(job_name, status);
+      return {};
     }
+  }
+
+  // The job's secondary status and what SageMaker says of it: newer and fuller than the
+  // TrainingJob's, which serves when SageMaker cannot be asked.
+  std::pair<std::string, std::string> Step(const std::string& job_name, const json::Value& status) {
+    sagemaker_.credentials = service_.credentials;
+    auto job = aws::Call(*http_, sagemaker_, "DescribeTrainingJob",
+                         json::Object({{"TrainingJobName", job_name}}));
+    const std::string state = status["trainingJobStatus"].Str();
+    const std::string known = status["secondaryStatus"].Str();
+    if (!job) return {known.empty() ? state : known, status["additional"].Str()};
+    const json::ArrayItems& steps = (*job)["SecondaryStatusTransitions"].Items();
+    return {(*job)["SecondaryStatus"].Str(),
+            steps.empty() ? std::string() : steps.back()["StatusMessage"].Str()};
+  }
+
+  // On stderr, once for each change: stdout carries the log and nothing else.
+  void TellWait(const std::string& step, const std::string& message) {
+    const std::string text = message.empty() ? step : step + ": " + message;
+    if (text == told_ || IsFinal(step)) return;
+    told_ = text;
+    std::fprintf(stderr, "waiting: %s\n", text.c_str());
+  }
+
+  void TellNothing(const std::string& job_name, const json::Value& status) {
+    const std::string state = status["trainingJobStatus"].Str();
+    const std::string streams = job_name + "/" + flags_.search_prefix;
+    if (IsFinal(state)) {
+      const std::string reason = status["additional"].Str();
+      std::fprintf(stderr, "no logs in streams %s*: the job is %s%s\n", streams.c_str(),
+                   state.c_str(), reason.empty() ? "" : (": " + reason).c_str());
+      return;
+    }
+    const auto [step, message] = Step(job_name, status);
+    std::fprintf(stderr, "no logs in streams %s* yet: the job is %s, %s%s; -f waits for them\n",
+                 streams.c_str(), state.c_str(), step.c_str(),
+                 message.empty() ? "" : (": " + message).c_str());
   }
 
   // Prints what was not printed before. Events come in order of time, so the last pages' time is
@@ -166,6 +227,7 @@ class LogPrinter {
     }
     if (ms == last_ms_ && !known_.insert(id).second) return;
     const std::string message = event["message"].Str();
+    printed_ = true;
     if (flags_.hide_stream)
       std::printf("%s %s\n", GoTime(ms).c_str(), message.c_str());
     else
@@ -176,10 +238,14 @@ class LogPrinter {
   const SmlogsFlags& flags_;
   api::ObjectClient& cluster_;
   const std::string ns_;
-  aws::JsonService service_;
+  RealClock clock_;
+  aws::JsonService service_;    // CloudWatch Logs
+  aws::JsonService sagemaker_;  // of the same endpoint and key
   std::unique_ptr<net::Client> http_;
   int64_t last_ms_ = 0;
   std::set<std::string> known_;  // ids at last_ms_
+  bool printed_ = false;         // any line at all
+  std::string told_;             // what the user was last told to wait for
 };
 
 Status RunSmlogs(const SmlogsFlags& flags) {
