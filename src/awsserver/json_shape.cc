@@ -178,13 +178,13 @@ int64_t Measure(const Shape& shape, const json::Value& value) {
 
 ShapeChecker::ShapeChecker(std::string error_type, std::initializer_list<const Shape*> roots)
     : error_type_(std::move(error_type)) {
-  for (const Shape* root : roots) Compile(*root);
+  for (const Shape* root : roots) Add(*root);
 }
 
-void ShapeChecker::Compile(const Shape& shape) {
-  if (shape.key) Compile(*shape.key);
-  if (shape.item) Compile(*shape.item);
-  for (const ShapeMember& member : shape.members) Compile(*member.shape);
+void ShapeChecker::Add(const Shape& shape) {
+  if (shape.key) Add(*shape.key);
+  if (shape.item) Add(*shape.item);
+  for (const ShapeMember& member : shape.members) Add(*member.shape);
   const char* expression = ExpressionOf(shape);
   if (!expression || patterns_.contains(expression)) return;
   auto compiled = api::Pattern::Compile(fmt::format("^(?:{})$", expression));

@@ -74,12 +74,13 @@ constexpr Shape Structure(std::span<const ShapeMember> members) {
 inline constexpr Shape kBooleanShape{.kind = ShapeKind::kBoolean};
 inline constexpr Shape kTimestampShape{.kind = ShapeKind::kTimestamp};
 
-// Holds the compiled patterns of its shapes. Immutable, thread-safe.
+// Holds the compiled patterns of its shapes. Thread-safe once all shapes are known.
 class ShapeChecker {
  public:
   // Broken constraints are answered as `error_type`. A pattern that cannot be compiled ends the
   // process: the tables are ours.
   ShapeChecker(std::string error_type, std::initializer_list<const Shape*> roots);
+  void Add(const Shape& root);
 
   // SerializationException when a member is of another JSON type (the first one is named); else all
   // broken constraints at once: "2 validation errors detected: Value 'x' at 'trainingJobName'
@@ -87,7 +88,6 @@ class ShapeChecker {
   Answer<void> Check(const Shape& root, const json::Value& input) const;
 
  private:
-  void Compile(const Shape& shape);
   void Collect(const Shape& shape, const json::Value& value, const std::string& path,
                std::vector<std::string>& errors) const;
   void CollectItems(const Shape& shape, const json::Value& value, const std::string& path,

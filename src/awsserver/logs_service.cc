@@ -1,17 +1,12 @@
 #include "awsserver/logs_operations.h"
 #include "awsserver/logs_shapes.h"
+#include "awsserver/operation_table.h"
 #include "awsserver/service.h"
 
 namespace leat::awsserver {
 namespace {
 
-struct Operation {
-  std::string_view name;
-  const Shape& input;
-  Answer<json::Value> (*run)(const LogsCall& call);
-};
-
-constexpr Operation kOperations[] = {
+constexpr Operation<LogsCall> kOperations[] = {
     {"CreateLogGroup", shapes::kCreateLogGroup, CreateLogGroup},
     {"CreateLogStream", shapes::kCreateLogStream, CreateLogStream},
     {"DeleteLogGroup", shapes::kDeleteLogGroup, DeleteLogGroup},
@@ -30,22 +25,13 @@ class LogsService : public JsonService {
   std::string_view target_prefix() const override { return "Logs_20140328"; }
   Answer<json::Value> Handle(std::string_view operation, const json::Value& input,
                              const CallContext& context) override {
-    for (const Operation& known : kOperations) {
-      if (known.name != operation) continue;
-      if (auto fits = checker_.Check(known.input, input); !fits) return fits.error();
-      return known.run({logs_, clock_, input, context});
-    }
-    return UnknownOperation(name(), operation);
+    return table_.Run(operation, {logs_, clock_, input, context});
   }
 
  private:
   LogStore& logs_;
   Clock& clock_;
-  const ShapeChecker checker_{
-      "InvalidParameterException",
-      {&shapes::kCreateLogGroup, &shapes::kCreateLogStream, &shapes::kDescribeLogGroups,
-       &shapes::kDescribeLogStreams, &shapes::kFilterLogEvents, &shapes::kGetLogEvents,
-       &shapes::kPutLogEvents}};
+  const OperationTable<LogsCall> table_{"logs", "InvalidParameterException", kOperations};
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace leat::awsserver {
 namespace {
 
 constexpr size_t kMaxFields = 20 << 10;  // all of them together
+constexpr size_t kMaxFieldCount = 200;
 
 struct Form {
   Fields fields;  // names in lower case, in order
@@ -40,10 +41,13 @@ AwsError MalformedPost(const Error& error) {
   return {"IncompleteBody", error.message, 400};
 }
 
-// Reads the fields up to the file, which comes last.
+// Reads the fields up to the file, which comes last. Nobody has shown a key yet, so all that comes
+// before the file is bounded.
 Answer<Form> ReadFields(FormReader& reader) {
   Form form;
   size_t total = 0;
+  if (auto preamble = reader.ReadPart(kMaxFields); !preamble)
+    return MalformedPost(preamble.error());
   while (true) {
     auto part = reader.NextPart();
     if (!part) return MalformedPost(part.error());
@@ -58,7 +62,8 @@ Answer<Form> ReadFields(FormReader& reader) {
     auto value = reader.ReadPart(kMaxFields - std::min(total, kMaxFields));
     if (!value) return MalformedPost(value.error());
     total += name.size() + value->size();
-    if (total > kMaxFields) return MalformedPost({Code::kTooLarge, ""});
+    if (total > kMaxFields || form.fields.size() == kMaxFieldCount)
+      return MalformedPost({Code::kTooLarge, ""});
     form.fields.emplace_back(name, std::move(*value));
   }
 }

@@ -125,6 +125,12 @@ TEST_F(S3Post, MalformedFormsAreRefused) {
             "MaxPostPreDataLengthExceededError");
 }
 
+TEST_F(S3Post, WhatComesBeforeTheFileIsBounded) {
+  EXPECT_EQ(Post(std::string(30'000, 'x') + "\r\n" + FormBody({{"key", "k"}}, "x")).Code(),
+            "MaxPostPreDataLengthExceededError");
+  EXPECT_EQ(Post(FormBody(Fields(300, {"", ""}), "x")).Code(), "MaxPostPreDataLengthExceededError");
+}
+
 TEST(PostPolicy, MayLastForAges) {
   const WallTime now{std::chrono::seconds(1'600'000'000)};
   EXPECT_TRUE(

@@ -1,3 +1,4 @@
+#include "awsserver/operation_table.h"
 #include "awsserver/sagemaker_operations.h"
 #include "awsserver/sagemaker_shapes.h"
 #include "awsserver/service.h"
@@ -5,14 +6,7 @@
 namespace leat::awsserver {
 namespace {
 
-struct Operation {
-  std::string_view name;
-  const Shape& input;
-  Answer<json::Value> (*run)(const SageMakerCall& call);
-  Answer<void> (*check_first)(const json::Value& input) = nullptr;
-};
-
-constexpr Operation kOperations[] = {
+constexpr Operation<SageMakerCall> kOperations[] = {
     {"CreateTrainingJob", shapes::kCreateTrainingJob, CreateTrainingJob, CheckSupported},
     {"DescribeTrainingJob", shapes::kTrainingJobNameOnly, DescribeTrainingJob},
     {"ListTrainingJobs", shapes::kListTrainingJobs, ListTrainingJobs},
@@ -29,23 +23,12 @@ class SageMakerService : public JsonService {
   std::string_view target_prefix() const override { return "SageMaker"; }
   Answer<json::Value> Handle(std::string_view operation, const json::Value& input,
                              const CallContext& context) override {
-    for (const Operation& known : kOperations) {
-      if (known.name != operation) continue;
-      if (known.check_first) {
-        if (auto right = known.check_first(input); !right) return right.error();
-      }
-      if (auto fits = checker_.Check(known.input, input); !fits) return fits.error();
-      return known.run({objects_, input, context});
-    }
-    return UnknownOperation(name(), operation);
+    return table_.Run(operation, {objects_, input, context});
   }
 
  private:
   api::ObjectClient& objects_;
-  const ShapeChecker checker_{
-      "ValidationException",
-      {&shapes::kCreateTrainingJob, &shapes::kTrainingJobNameOnly, &shapes::kListTrainingJobs,
-       &shapes::kAddTags, &shapes::kListTags, &shapes::kDeleteTags}};
+  const OperationTable<SageMakerCall> table_{"sagemaker", "ValidationException", kOperations};
 };
 
 }  // namespace
