@@ -18,7 +18,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("LEAT_BIN", ROOT / "build/release"))
-START_SECONDS = float(os.environ.get("LEAT_START_SECONDS", "30"))
+PATIENCE = float(os.environ.get("LEAT_PATIENCE", "1"))  # more for slow builds: sanitizers, a busy machine
+START_SECONDS = float(os.environ.get("LEAT_START_SECONDS", 30 * PATIENCE))
 SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer has encountered|"
                               r"WARNING: ThreadSanitizer|runtime error: ")
 
@@ -204,6 +205,7 @@ class Target:
 
 def eventually(condition, what, seconds=60):
     """The first true value of condition(), which is asked again until then."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
