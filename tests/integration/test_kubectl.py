@@ -367,6 +367,18 @@ class KubectlTest(unittest.TestCase):
         strategic = self.kubectl("patch", resource, "w", "--type=strategic", "-p", "{}", fails=True)
         self.assertIn("strategic-merge-patch+json is not supported", strategic.err)
 
+    @needs_kubectl(27, "an explain that reads OpenAPI v3")
+    def test_explain_shows_the_fields_of_every_kind(self):
+        self.assertIn("containers\t<[]Object>", self.kubectl("explain", "pod.spec").out)
+        self.assertIn("imagePullPolicy", self.kubectl("explain", "pod.spec.containers").out)
+        self.assertIn("exec", self.kubectl("explain", "pod", "--recursive").out)
+        for kind in ("configmap.data", "crd.spec", "node.status.addresses", "event", "trainingruns.spec"):
+            self.kubectl("explain", kind)
+        job = self.kubectl("explain", "trainingjob.spec").out
+        self.assertIn("GROUP:      sagemaker.aws.amazon.com", job)
+        self.assertIn("algorithmSpecification", job)
+        self.assertIn("does not exist", self.kubectl("explain", "pod.spec.nonsense", fails=True).err)
+
     def test_custom_objects_are_validated(self):
         self.make_type()
         missing = self.apply(self.widget("w", {"size": 1}), fails=True)
