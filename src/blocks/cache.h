@@ -3,13 +3,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "blocks/object_file.h"
 #include "blocks/object_id.h"
@@ -48,64 +53,105 @@ struct CachedObject {
   int open = 0;
 };
 
-// Thread-safe. A directory whose disk fails is closed for writing until the next start; what is in
-// it goes on being read. Errors are values of the call that met them; nothing here retries.
+// Thread-safe. Files are made, opened and removed under the cache's one lock; bytes are read and
+// written outside it. Errors are values of the call that met them; nothing here retries.
 class Cache {
  public:
-  // Takes the locks of all directories (kAlreadyExists when another process has one), reads what is
-  // in them, and drops what cannot be read.
-  static Result<std::unique_ptr<Cache>> Open(std::vector<CacheDirectory> directories);
-  virtual ~Cache() = default;
+  // Takes the locks of all directories (kAlreadyExists when another process has one), and reads
+  // what is in them. The first directory of the fastest tier that has room takes a new object.
+  static Result<std::unique_ptr<Cache>> Open(std::vector<CacheDirectory> directories, Clock& clock);
+  ~Cache();
 
-  // A large object that is held, as long as this lives, against eviction.
+  // A large object that is held against eviction as long as this lives; may not outlive the cache.
   class Handle {
    public:
     Handle() = default;
-    Handle(Handle&&) noexcept;
-    Handle& operator=(Handle&&) noexcept;
+    Handle(Handle&& other) noexcept { *this = std::move(other); }
+    Handle& operator=(Handle&& other) noexcept;
     ~Handle();
     explicit operator bool() const { return file_ != nullptr; }
     ObjectFile* operator->() const { return file_.get(); }
     ObjectFile& operator*() const { return *file_; }
 
    private:
-    friend class CacheState;
+    friend class Cache;
+    Handle(Cache* cache, std::shared_ptr<ObjectFile> file)
+        : cache_(cache), file_(std::move(file)) {}
+    Cache* cache_ = nullptr;
     std::shared_ptr<ObjectFile> file_;
-    class CacheState* cache_ = nullptr;
   };
 
   // Tells the policy that the object is opened (once per open, large or small).
-  virtual void Access(const ObjectId& id, uint64_t size) = 0;
+  void Access(const ObjectId& id, uint64_t size);
   // A large object that is there, partly or whole; an empty handle when it is not.
-  virtual Handle Find(const ObjectId& id) = 0;
+  Handle Find(const ObjectId& id);
   // The same, made when it is absent and may come in, evicting what is overdue. kExhausted when it
-  // may not or no directory can be written: read through.
-  virtual Result<Handle> FindOrCreate(const ObjectId& id, uint64_t size) = 0;
+  // may not, or no directory can be written: read through.
+  Result<Handle> FindOrCreate(const ObjectId& id, uint64_t size);
 
-  virtual bool HasSmall(const ObjectId& id) const = 0;
-  virtual Result<std::optional<std::string>> ReadSmall(const ObjectId& id) = 0;
+  bool HasSmall(const ObjectId& id) const;
+  Result<std::optional<std::string>> ReadSmall(const ObjectId& id);
   // kExhausted as above.
-  virtual Status PutSmall(const ObjectId& id, std::string_view bytes) = 0;
+  Status PutSmall(const ObjectId& id, std::string_view bytes);
 
-  // Pins survive restarts. Pinning an object that is not there yet is allowed: it then comes in
-  // before others. kExhausted when all pins together would pass the limits.
-  virtual Status Pin(const ObjectId& id, uint64_t size) = 0;
-  virtual void Unpin(const ObjectId& id) = 0;
-  // kConflict when it is open or pinned.
-  virtual Status Evict(const ObjectId& id) = 0;
+  // Pins survive restarts. An object that is not there yet may be pinned: when it comes, others
+  // leave for it. kExhausted when all pins together would pass the limits. Small objects cannot be
+  // pinned one by one: kUnimplemented.
+  Status Pin(const ObjectId& id, uint64_t size);
+  Status Unpin(const ObjectId& id);
+  // kConflict when it is open or pinned; absent is success.
+  Status Evict(const ObjectId& id);
+  // Evicts it even so, for bytes that are not to be served again: the object has changed at its
+  // store. Who has it open goes on reading.
+  void Drop(const ObjectId& id);
 
-  virtual CacheStats Stats() const = 0;
-  // Per directory, in the order given to Open.
-  virtual std::vector<std::pair<CacheDirectory, CacheStats>> DirectoryStats() const = 0;
-  virtual std::optional<CachedObject> Describe(const ObjectId& id) const = 0;
-  virtual void Each(const std::function<void(const CachedObject&)>& each) const = 0;
+  CacheStats Stats() const;
+  // Per directory, fastest tier first.
+  std::vector<std::pair<CacheDirectory, CacheStats>> DirectoryStats() const;
+  std::optional<CachedObject> Describe(const ObjectId& id) const;
+  void Each(const std::function<void(const CachedObject&)>& each) const;
 
-  // Checks every present chunk and packed object against its CRC32C, at most `bytes_per_second` (0:
-  // as fast as the disk); `progress` gets (bytes done, bytes in all). Returns how many were
-  // dropped.
-  virtual Result<uint64_t> Scrub(uint64_t bytes_per_second,
-                                 const std::function<void(uint64_t, uint64_t)>& progress,
-                                 const std::stop_token& stop) = 0;
+  // Holds every chunk and packed object against its CRC32C, at most `bytes_per_second` (0: as fast
+  // as the disk); `progress` gets (bytes done, bytes in all). Returns how many were dropped.
+  Result<uint64_t> Scrub(uint64_t bytes_per_second,
+                         const std::function<void(uint64_t, uint64_t)>& progress,
+                         const std::stop_token& stop);
+
+ private:
+  struct Directory;
+  struct Entry {
+    uint64_t size = 0;
+    size_t directory = 0;
+    int holds = 0;
+    bool pinned = false;
+    std::shared_ptr<ObjectFile> file;         // null: on disk, not open
+    std::list<ObjectId>::iterator idle = {};  // when the file is open and nobody holds it
+  };
+  struct Unlinked {
+    std::shared_ptr<ObjectFile> file;
+    size_t directory = 0;
+  };
+
+  explicit Cache(Clock& clock);
+  Status Load(size_t directory);
+  Status SavePins(size_t directory) REQUIRES(mu_);
+  Handle HoldLocked(const ObjectId& id) REQUIRES(mu_);
+  void Release(const std::shared_ptr<ObjectFile>& file);
+  // Drops the object from the books and the disk; what readers still have open is counted until
+  // they let go.
+  void Discard(const ObjectId& id) REQUIRES(mu_);
+  void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
+  CacheStats StatsOf(size_t directory) const REQUIRES(mu_);
+
+  Clock& clock_;
+  mutable Mutex mu_;
+  std::vector<std::unique_ptr<Directory>> directories_;  // fixed after Open
+  std::unordered_map<ObjectId, Entry> entries_ GUARDED_BY(mu_);
+  std::list<ObjectId> idle_ GUARDED_BY(mu_);  // open files that nobody holds, longest first
+  mutable std::vector<Unlinked> unlinked_ GUARDED_BY(mu_);
+  uint64_t evictions_ GUARDED_BY(mu_) = 0;
+  uint64_t corrupt_ GUARDED_BY(mu_) = 0;
+  uint64_t refused_ GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace leat::blocks

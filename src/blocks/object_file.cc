@@ -57,6 +57,11 @@ std::string DirectoryOf(const std::string& dir, const ObjectId& id) {
   return dir + "/objects/" + id.ToHex().substr(0, 2);
 }
 
+void UnlinkBoth(const std::string& base) {
+  ::unlink((base + ".data").c_str());
+  ::unlink((base + ".chunks").c_str());
+}
+
 // All of `buffer`; kCorrupt when the file ends before it.
 Status ReadExactly(int fd, std::span<char> buffer, uint64_t offset, const std::string& path) {
   size_t done = 0;
@@ -89,8 +94,7 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Create(const std::string& dir, c
   auto data = io::Open(base + ".data", O_RDWR | O_CREAT | O_EXCL, 0600);
   if (!data) return data.error();
   auto fail = [&](const Error& error) {
-    ::unlink((base + ".data").c_str());
-    ::unlink((base + ".chunks").c_str());
+    UnlinkBoth(base);
     return error;
   };
   if (::ftruncate(data->get(), static_cast<off_t>(size)) != 0) {
@@ -158,6 +162,15 @@ bool ObjectFile::Has(uint64_t chunk) const {
 
 uint64_t ObjectFile::present_chunks() const { return present_; }
 
+uint64_t ObjectFile::present_bytes() const {
+  // The last chunk is shorter; a byte more or less of it is all the same while others are missing.
+  return complete() ? size_ : std::min(size_, present_ * kChunkSize);
+}
+
+std::string ObjectFile::DataPath(const std::string& dir, const ObjectId& id) {
+  return DirectoryOf(dir, id) + "/" + id.ToHex() + ".data";
+}
+
 uint64_t ObjectFile::AllocatedBytes() const {
   uint64_t bytes = 0;
   for (int fd : {data_.get(), marks_.get()}) {
@@ -189,9 +202,12 @@ void ObjectFile::Drop(uint64_t chunk) {
 }
 
 Result<bool> ObjectFile::Verify(uint64_t chunk) {
-  const uint8_t state = Has(chunk) ? states_[chunk].load() : uint8_t{kAbsent};
-  if (state == kAbsent) return false;
-  if (state == kChecked) return true;
+  if (chunk < states_.size() && states_[chunk] == kChecked) return true;
+  return Check(chunk);
+}
+
+Result<bool> ObjectFile::Check(uint64_t chunk) {
+  if (!Has(chunk)) return false;
   Mark mark;
   const size_t length = LengthOf(chunk);
   const auto buffer = std::make_unique_for_overwrite<char[]>(length);
@@ -249,9 +265,10 @@ Status ObjectFile::Sync() {
   return {};
 }
 
-void ObjectFile::Discard() {
-  ::unlink((base_ + ".data").c_str());
-  ::unlink((base_ + ".chunks").c_str());
+void ObjectFile::Discard() { UnlinkBoth(base_); }
+
+void ObjectFile::Remove(const std::string& dir, const ObjectId& id) {
+  UnlinkBoth(DirectoryOf(dir, id) + "/" + id.ToHex());
 }
 
 }  // namespace leat::blocks

@@ -32,6 +32,10 @@ class ObjectFile {
   // kCorrupt when the files are not what they should be (the caller discards them).
   static Result<std::shared_ptr<ObjectFile>> Open(const std::string& dir, const ObjectId& id);
 
+  // Unlinks the files of an object that is not open.
+  static void Remove(const std::string& dir, const ObjectId& id);
+  static std::string DataPath(const std::string& dir, const ObjectId& id);
+
   const ObjectId& id() const { return id_; }
   uint64_t size() const { return size_; }
   uint64_t chunks() const { return (size_ + kChunkSize - 1) / kChunkSize; }
@@ -40,6 +44,7 @@ class ObjectFile {
 
   bool Has(uint64_t chunk) const;
   uint64_t present_chunks() const;
+  uint64_t present_bytes() const;
   bool complete() const { return present_chunks() == chunks(); }
   // The bytes that the data file takes on disk.
   uint64_t AllocatedBytes() const;
@@ -47,6 +52,8 @@ class ObjectFile {
   // Writes a whole chunk and marks it present; the mark is written after the bytes. The disk's
   // error (kExhausted, kInternal) leaves the chunk absent.
   Status Fill(uint64_t chunk, std::string_view bytes);
+  // Reads a chunk and holds it against its CRC32C, also when that was done before; else as Verify.
+  Result<bool> Check(uint64_t chunk);
   // Checks a present chunk unless this process did so before; false when it was rotten: it is then
   // absent. kInternal when the disk cannot read it: also absent then.
   Result<bool> Verify(uint64_t chunk);

@@ -58,7 +58,7 @@ uint64_t Residency::OverdueAge() const {
   return 2 * std::max({longest_, longest_before_, capacity_});
 }
 
-std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size) const {
+std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size, Claim claim) const {
   std::vector<ObjectId> leaving;
   if (size > capacity_) return std::nullopt;
   uint64_t used = used_;
@@ -66,13 +66,25 @@ std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size) const {
   for (const ObjectId& id : by_age_) {
     if (used + size <= capacity_) return leaving;
     const Resident& resident = residents_.at(id);
-    if (now_ - resident.last <= overdue) break;
+    if (claim == Claim::kUsual && now_ - resident.last <= overdue) break;
     if (resident.holds > 0) continue;
     leaving.push_back(id);
     used -= resident.size;
   }
   if (used + size <= capacity_) return leaving;
   return std::nullopt;
+}
+
+std::vector<ObjectId> Residency::Oldest(uint64_t bytes) const {
+  std::vector<ObjectId> oldest;
+  uint64_t sum = 0;
+  for (auto id = by_age_.begin(); id != by_age_.end() && sum < bytes; ++id) {
+    const Resident& resident = residents_.at(*id);
+    if (resident.holds > 0) continue;
+    oldest.push_back(*id);
+    sum += resident.size;
+  }
+  return oldest;
 }
 
 void Residency::Add(const ObjectId& id, uint64_t size) {

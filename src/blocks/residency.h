@@ -27,8 +27,12 @@ class Residency {
   // 16 bytes each), to learn distances from them.
   void Access(const ObjectId& id, uint64_t size);
   // Objects to evict, in order, so that `size` more bytes fit, none when they fit as it is; nullopt
-  // when what may leave does not make enough room. Changes nothing.
-  std::optional<std::vector<ObjectId>> Admit(uint64_t size) const;
+  // when what may leave does not make enough room. A pinned object makes others leave that are not
+  // overdue, too. Changes nothing.
+  enum class Claim { kUsual, kPinned };
+  std::optional<std::vector<ObjectId>> Admit(uint64_t size, Claim claim = Claim::kUsual) const;
+  // The least recently accessed objects that are not held, until they make `bytes` together.
+  std::vector<ObjectId> Oldest(uint64_t bytes) const;
 
   // `size`: the bytes that the object takes or may come to take.
   void Add(const ObjectId& id, uint64_t size);

@@ -1,0 +1,274 @@
+#include "blocks/cache.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "blocks/cache_directory.h"
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+// Files that stay open though nobody holds them: opening them again costs a check of every chunk.
+constexpr size_t kMostIdle = 4096;
+
+std::optional<ObjectId> ParseId(std::string_view hex) {
+  const auto bytes = HexDecode(hex);
+  ObjectId id;
+  if (!bytes || bytes->size() != id.bytes.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
+  return id;
+}
+
+}  // namespace
+
+Cache::Handle& Cache::Handle::operator=(Handle&& other) noexcept {
+  std::swap(cache_, other.cache_);
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+Cache::Handle::~Handle() {
+  if (file_) cache_->Release(file_);
+}
+
+Cache::Cache(Clock& clock) : clock_(clock) {}
+
+Cache::~Cache() = default;
+
+Result<std::unique_ptr<Cache>> Cache::Open(std::vector<CacheDirectory> directories, Clock& clock) {
+  std::unique_ptr<Cache> cache(new Cache(clock));
+  std::stable_sort(directories.begin(), directories.end(),
+                   [](const auto& a, const auto& b) { return a.tier < b.tier; });
+  for (CacheDirectory& options : directories) {
+    if (auto made = io::MakeDirs(options.path, 0700); !made) return made.error();
+    if (options.limit == 0) {
+      struct statvfs status;
+      if (::statvfs(options.path.c_str(), &status) != 0) {
+        return io::ErrnoError(errno, "statvfs " + options.path);
+      }
+      options.limit = status.f_blocks * status.f_frsize / 10;
+    }
+    cache->directories_.push_back(std::make_unique<Directory>(std::move(options)));
+    if (auto loaded = cache->Load(cache->directories_.size() - 1); !loaded) return loaded.error();
+  }
+  return cache;
+}
+
+Status Cache::Load(size_t index) {
+  Directory& directory = *directories_[index];
+  const std::string& path = directory.options.path;
+  auto lock = io::FileLock::Take(path + "/lock");
+  if (!lock) return lock.error();
+  directory.lock = std::move(*lock);
+  const uint64_t segment_size =
+      std::clamp<uint64_t>(directory.options.limit / 16, 4 * kPackedBelow, kSegmentSize);
+  auto segments = Segments::Open(path, segment_size);
+  if (!segments) return segments.error();
+  directory.segments = std::move(*segments);
+
+  MutexLock locked(mu_);
+  for (uint32_t number : directory.segments->Numbers()) {
+    directory.policy.Add(SegmentId(number), segment_size);
+    directory.segment_ids[SegmentId(number)] = number;
+  }
+  if (auto made = io::MakeDirs(path + "/objects", 0700); !made) return made.error();
+  auto groups = io::ListDir(path + "/objects");
+  if (!groups) return groups.error();
+  for (const std::string& group : *groups) {
+    auto names = io::ListDir(path + "/objects/" + group);
+    if (!names) continue;
+    for (const std::string& name : *names) {
+      if (!name.ends_with(".data")) continue;
+      const auto id = ParseId(std::string_view(name).substr(0, name.size() - 5));
+      struct stat status;
+      if (!id || ::lstat((path + "/objects/" + group + "/" + name).c_str(), &status) != 0) continue;
+      const uint64_t size = static_cast<uint64_t>(status.st_size);
+      if (!entries_.try_emplace(*id, Entry{.size = size, .directory = index}).second) continue;
+      directory.policy.Add(*id, size);
+    }
+  }
+  if (auto text = io::ReadFile(path + "/pins")) {
+    for (std::string_view line : Split(*text, '\n')) {
+      const auto parts = Cut(line, " ");
+      const auto id = parts ? ParseId(parts->first) : std::nullopt;
+      const auto size = parts ? ParseInt(parts->second) : Result<int64_t>(0);
+      if (!id || !size || *size < 0) continue;
+      directory.pins[*id] = static_cast<uint64_t>(*size);
+      if (auto found = entries_.find(*id); found != entries_.end()) {
+        found->second.pinned = true;
+        directory.policy.Hold(*id);
+      }
+    }
+  }
+  // A smaller limit than last time: what is oldest goes at once.
+  while (directory.policy.used() > directory.policy.capacity()) {
+    const uint64_t over = directory.policy.used() - directory.policy.capacity();
+    auto leaving = directory.policy.Oldest(over);
+    if (leaving.empty()) break;
+    Leave(directory, leaving);
+  }
+  return {};
+}
+
+void Cache::Access(const ObjectId& id, uint64_t size) {
+  MutexLock lock(mu_);
+  for (auto& directory : directories_) {
+    const auto segment = directory->segments->SegmentOf(id);
+    directory->policy.Access(segment ? SegmentId(*segment) : id, size);
+  }
+}
+
+Cache::Handle Cache::HoldLocked(const ObjectId& id) {
+  auto found = entries_.find(id);
+  if (found == entries_.end()) return {};
+  Entry& entry = found->second;
+  Directory& directory = *directories_[entry.directory];
+  if (!entry.file) {
+    auto file = ObjectFile::Open(directory.options.path, id);
+    if (!file) {
+      LogWarning("a cached object cannot be read and is dropped",
+                 {{"object", id.ToHex()}, {"error", file.error()}});
+      ++corrupt_;
+      Discard(id);
+      return {};
+    }
+    entry.file = std::move(*file);
+  } else if (entry.holds == 0) {
+    idle_.erase(entry.idle);
+  }
+  ++entry.holds;
+  directory.policy.Hold(id);
+  return Handle(this, entry.file);
+}
+
+void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
+  std::vector<std::shared_ptr<ObjectFile>> closing;  // outside the lock
+  MutexLock lock(mu_);
+  auto found = entries_.find(file->id());
+  // It may have been discarded, and even made again, meanwhile.
+  if (found == entries_.end() || found->second.file != file) return;
+  Entry& entry = found->second;
+  directories_[entry.directory]->policy.Unhold(file->id());
+  if (--entry.holds > 0) return;
+  entry.idle = idle_.insert(idle_.end(), file->id());
+  while (idle_.size() > kMostIdle) {
+    closing.push_back(std::move(entries_.at(idle_.front()).file));
+    idle_.pop_front();
+  }
+}
+
+Cache::Handle Cache::Find(const ObjectId& id) {
+  MutexLock lock(mu_);
+  return HoldLocked(id);
+}
+
+Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
+  MutexLock lock(mu_);
+  if (Handle handle = HoldLocked(id)) return handle;
+  Error why{Code::kExhausted, "the cache is full of what is still in use"};
+  // First where there is room as it is, then where something overdue makes room.
+  for (bool evict : {false, true}) {
+    for (size_t index = 0; index < directories_.size(); ++index) {
+      Directory& directory = *directories_[index];
+      const bool pinned = directory.pins.contains(id);
+      const auto leaving = directory.policy.Admit(
+          size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
+      if (!leaving || (!evict && !leaving->empty())) continue;
+      Leave(directory, *leaving);
+      auto file = ObjectFile::Create(directory.options.path, id, size);
+      if (!file) {
+        why = Error{Code::kExhausted, file.error().message};
+        continue;
+      }
+      entries_[id] = {.size = size, .directory = index, .pinned = pinned, .file = *file};
+      idle_.push_back(id);
+      entries_[id].idle = std::prev(idle_.end());
+      directory.policy.Add(id, size);
+      if (pinned) directory.policy.Hold(id);
+      return HoldLocked(id);
+    }
+  }
+  ++refused_;
+  return why;
+}
+
+void Cache::Leave(Directory& directory, const std::vector<ObjectId>& leaving) {
+  for (const ObjectId& id : leaving) {
+    ++evictions_;
+    if (auto segment = directory.segment_ids.find(id); segment != directory.segment_ids.end()) {
+      directory.segments->RemoveSegment(segment->second);
+      directory.segment_ids.erase(segment);
+      directory.policy.Remove(id);
+    } else {
+      Discard(id);
+    }
+  }
+}
+
+void Cache::Discard(const ObjectId& id) {
+  auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  Directory& directory = *directories_[entry.directory];
+  directory.policy.Remove(id);
+  if (entry.file && entry.holds == 0) idle_.erase(entry.idle);
+  if (entry.file) {
+    entry.file->Discard();
+    unlinked_.push_back({entry.file, entry.directory});
+  } else {
+    ObjectFile::Remove(directory.options.path, id);
+  }
+  entries_.erase(found);
+  std::erase_if(unlinked_, [](const Unlinked& one) { return one.file.use_count() == 1; });
+}
+
+bool Cache::HasSmall(const ObjectId& id) const {
+  return std::any_of(directories_.begin(), directories_.end(),
+                     [&](const auto& directory) { return directory->segments->Has(id); });
+}
+
+Result<std::optional<std::string>> Cache::ReadSmall(const ObjectId& id) {
+  for (auto& directory : directories_) {
+    if (!directory->segments->Has(id)) continue;
+    auto bytes = directory->segments->Read(id);
+    if (!bytes || *bytes) return bytes;
+  }
+  return std::nullopt;
+}
+
+Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {
+  if (HasSmall(id)) return {};
+  Error why{Code::kExhausted, "the cache is full of what is still in use"};
+  for (auto& directory : directories_) {
+    {
+      MutexLock lock(mu_);
+      if (directory->segments->IsFull(bytes.size())) {
+        const auto leaving = directory->policy.Admit(directory->segments->segment_size());
+        if (!leaving) continue;
+        Leave(*directory, *leaving);
+        auto number = directory->segments->Begin();
+        if (!number) {
+          why.message = number.error().message;
+          continue;
+        }
+        directory->segment_ids[SegmentId(*number)] = *number;
+        directory->policy.Add(SegmentId(*number), directory->segments->segment_size());
+      }
+    }
+    auto appended = directory->segments->Append(id, bytes);
+    if (appended) return {};
+    why.message = appended.error().message;
+  }
+  MutexLock lock(mu_);
+  ++refused_;
+  return why;
+}
+
+}  // namespace leat::blocks

@@ -1,0 +1,272 @@
+// What the cache says of itself, and what users ask of single objects: pins, evictions, checks.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/strings.h"
+#include "blocks/cache.h"
+#include "blocks/cache_directory.h"
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+uint64_t AllocatedBytes(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
+}
+
+Result<uint64_t> ParseSize(std::string_view text) {
+  const Error bad{
+      Code::kInvalid,
+      "\"" + std::string(text) + "\" is no size: use a number with K, M, G or T, such as 200G"};
+  if (text.empty()) return bad;
+  std::string_view digits = text;
+  if (digits.ends_with("iB")) digits.remove_suffix(2);
+  uint64_t unit = 1;
+  const size_t power = std::string_view("KMGT").find(digits.empty() ? '?' : digits.back());
+  if (power != std::string_view::npos) {
+    unit = 1ull << (10 * (power + 1));
+    digits.remove_suffix(1);
+  }
+  const auto number = ParseInt(digits);
+  if (!number || *number <= 0 || static_cast<uint64_t>(*number) > (1ull << 60) / unit) return bad;
+  return static_cast<uint64_t>(*number) * unit;
+}
+
+}  // namespace
+
+Result<CacheDirectory> CacheDirectory::Parse(std::string_view text) {
+  CacheDirectory directory;
+  const std::vector<std::string_view> parts = Split(text, ',');
+  directory.path = std::string(parts[0]);
+  if (!directory.path.starts_with("/")) {
+    return Error{Code::kInvalid, "cache directory \"" + directory.path + "\": give a full path"};
+  }
+  while (directory.path.size() > 1 && directory.path.ends_with("/")) directory.path.pop_back();
+  for (std::string_view part : std::span(parts).subspan(1)) {
+    const auto pair = Cut(part, "=");
+    if (pair && pair->first == "size") {
+      const auto size = ParseSize(pair->second);
+      if (!size) return size.error().Within("cache directory " + directory.path);
+      directory.limit = *size;
+    } else if (pair && pair->first == "tier" && pair->second == "memory") {
+      directory.tier = Tier::kMemory;
+    } else if (pair && pair->first == "tier" && pair->second == "ssd") {
+      directory.tier = Tier::kSsd;
+    } else if (pair && pair->first == "tier" && pair->second == "hdd") {
+      directory.tier = Tier::kHdd;
+    } else {
+      return Error{Code::kInvalid, "cache directory " + directory.path + ": \"" +
+                                       std::string(part) +
+                                       "\" is not size=N or tier=memory|ssd|hdd"};
+    }
+  }
+  return directory;
+}
+
+std::string CacheDirectory::ToString() const {
+  const char* names[] = {"memory", "ssd", "hdd"};
+  return fmt::format("{},size={},tier={}", path, limit, names[static_cast<int>(tier)]);
+}
+
+Status Cache::SavePins(size_t index) {
+  std::string text;
+  for (const auto& [id, size] : directories_[index]->pins) {
+    text += id.ToHex() + " " + std::to_string(size) + "\n";
+  }
+  return io::WriteFileAtomic(directories_[index]->options.path + "/pins", text);
+}
+
+Status Cache::Pin(const ObjectId& id, uint64_t size) {
+  if (size < kPackedBelow) {
+    return Error{Code::kUnimplemented, "small objects are packed together and cannot be pinned"};
+  }
+  MutexLock lock(mu_);
+  auto found = entries_.find(id);
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    Directory& directory = *directories_[index];
+    if (directory.pins.contains(id)) return {};
+    if (found != entries_.end() && found->second.directory != index) continue;
+    uint64_t sum = size;
+    for (const auto& [other, bytes] : directory.pins) sum += bytes;
+    if (sum > directory.options.limit) continue;
+    directory.pins[id] = size;
+    if (auto saved = SavePins(index); !saved) {
+      directory.pins.erase(id);
+      return saved;
+    }
+    if (found != entries_.end()) {
+      found->second.pinned = true;
+      directory.policy.Hold(id);
+    }
+    return {};
+  }
+  return Error{Code::kExhausted, "more bytes would be pinned than the cache may hold"};
+}
+
+Status Cache::Unpin(const ObjectId& id) {
+  MutexLock lock(mu_);
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    Directory& directory = *directories_[index];
+    if (directory.pins.erase(id) == 0) continue;
+    if (auto found = entries_.find(id); found != entries_.end()) {
+      found->second.pinned = false;
+      directory.policy.Unhold(id);
+    }
+    return SavePins(index);
+  }
+  return {};
+}
+
+Status Cache::Evict(const ObjectId& id) {
+  MutexLock lock(mu_);
+  auto found = entries_.find(id);
+  if (found == entries_.end()) {
+    for (auto& directory : directories_) directory->segments->Remove(id);
+    return {};
+  }
+  if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
+  if (found->second.pinned) return Error{Code::kConflict, "the object is pinned: unpin it first"};
+  ++evictions_;
+  Discard(id);
+  return {};
+}
+
+void Cache::Drop(const ObjectId& id) {
+  MutexLock lock(mu_);
+  Discard(id);
+  for (auto& directory : directories_) directory->segments->Remove(id);
+}
+
+CacheStats Cache::StatsOf(size_t index) const {
+  const Directory& directory = *directories_[index];
+  CacheStats stats{.limit = directory.options.limit,
+                   .used = directory.segments->AllocatedBytes(),
+                   .packed = directory.segments->objects(),
+                   .corrupt_chunks = directory.segments->rotten()};
+  for (const auto& [id, entry] : entries_) {
+    if (entry.directory != index) continue;
+    ++stats.objects;
+    stats.used += entry.file ? entry.file->AllocatedBytes()
+                             : AllocatedBytes(ObjectFile::DataPath(directory.options.path, id));
+  }
+  std::erase_if(unlinked_, [](const Unlinked& one) { return one.file.use_count() == 1; });
+  for (const Unlinked& one : unlinked_) {
+    if (one.directory == index) stats.unlinked += one.file->AllocatedBytes();
+  }
+  stats.used += stats.unlinked;
+  for (const auto& [id, size] : directory.pins) stats.pinned += size;
+  return stats;
+}
+
+CacheStats Cache::Stats() const {
+  CacheStats sum;
+  MutexLock lock(mu_);
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    const CacheStats one = StatsOf(index);
+    sum.limit += one.limit;
+    sum.used += one.used;
+    sum.unlinked += one.unlinked;
+    sum.objects += one.objects;
+    sum.packed += one.packed;
+    sum.pinned += one.pinned;
+    sum.corrupt_chunks += one.corrupt_chunks;
+  }
+  sum.corrupt_chunks += corrupt_;
+  sum.evictions = evictions_;
+  sum.refused = refused_;
+  return sum;
+}
+
+std::vector<std::pair<CacheDirectory, CacheStats>> Cache::DirectoryStats() const {
+  std::vector<std::pair<CacheDirectory, CacheStats>> all;
+  MutexLock lock(mu_);
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    all.emplace_back(directories_[index]->options, StatsOf(index));
+  }
+  return all;
+}
+
+std::optional<CachedObject> Cache::Describe(const ObjectId& id) const {
+  MutexLock lock(mu_);
+  if (auto found = entries_.find(id); found != entries_.end()) {
+    const Entry& entry = found->second;
+    const std::string& path = directories_[entry.directory]->options.path;
+    const uint64_t cached =
+        entry.file ? entry.file->present_bytes() : AllocatedBytes(ObjectFile::DataPath(path, id));
+    return CachedObject{.id = id,
+                        .size = entry.size,
+                        .cached = std::min(cached, entry.size),
+                        .packed = false,
+                        .pinned = entry.pinned,
+                        .open = entry.holds};
+  }
+  for (const auto& directory : directories_) {
+    if (const auto size = directory->segments->SizeOf(id)) {
+      return CachedObject{.id = id, .size = *size, .cached = *size, .packed = true};
+    }
+  }
+  return std::nullopt;
+}
+
+void Cache::Each(const std::function<void(const CachedObject&)>& each) const {
+  std::vector<ObjectId> ids;
+  {
+    MutexLock lock(mu_);
+    for (const auto& [id, entry] : entries_) ids.push_back(id);
+  }
+  for (const auto& directory : directories_) {
+    directory->segments->Each([&](const ObjectId& id, uint32_t) { ids.push_back(id); });
+  }
+  for (const ObjectId& id : ids) {
+    if (const auto object = Describe(id)) each(*object);
+  }
+}
+
+Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
+                              const std::function<void(uint64_t, uint64_t)>& progress,
+                              const std::stop_token& stop) {
+  uint64_t all = 0, done = 0, dropped = 0;
+  std::vector<CachedObject> objects;
+  Each([&](const CachedObject& object) {
+    objects.push_back(object);
+    all += object.cached;
+  });
+  // Waits as long as the bytes may take; false on stop.
+  const auto account = [&](uint64_t bytes) {
+    done += bytes;
+    progress(done, std::max(all, done));
+    if (stop.stop_requested()) return false;
+    if (bytes_per_second == 0) return true;
+    const std::chrono::duration<double> wait(static_cast<double>(bytes) /
+                                             static_cast<double>(bytes_per_second));
+    return clock_.SleepFor(std::chrono::duration_cast<std::chrono::nanoseconds>(wait), stop);
+  };
+  const Error cancelled{Code::kCancelled, "checking the cache: stopped"};
+  for (const CachedObject& object : objects) {
+    if (object.packed) {
+      const auto bytes = ReadSmall(object.id);
+      if (!bytes || !*bytes) ++dropped;
+      if (!account(object.size)) return cancelled;
+      continue;
+    }
+    const Handle file = Find(object.id);
+    if (!file) continue;
+    for (uint64_t chunk = 0; chunk < file->chunks(); ++chunk) {
+      if (!file->Has(chunk)) continue;
+      const auto good = file->Check(chunk);
+      if (!good || !*good) {
+        ++dropped;
+        MutexLock lock(mu_);
+        ++corrupt_;
+      }
+      if (!account(kChunkSize)) return cancelled;
+    }
+  }
+  return dropped;
+}
+
+}  // namespace leat::blocks

@@ -1,0 +1,32 @@
+// One directory of the cache. Internal to this module.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "blocks/cache.h"
+#include "blocks/residency.h"
+#include "blocks/segments.h"
+#include "io/file.h"
+
+namespace leat::blocks {
+
+// All but options, lock and segments is under the cache's lock.
+struct Cache::Directory {
+  explicit Directory(CacheDirectory o) : options(std::move(o)), policy(options.limit) {}
+  const CacheDirectory options;
+  std::optional<io::FileLock> lock;
+  std::unique_ptr<Segments> segments;
+  Residency policy;  // of large objects, and of segments under the ids below
+  std::unordered_map<ObjectId, uint32_t> segment_ids;
+  std::unordered_map<ObjectId, uint64_t> pins;  // with sizes; the objects may be absent
+};
+
+// What a segment is called in the policy.
+inline ObjectId SegmentId(uint32_t number) {
+  return ObjectId::Of("segment", std::to_string(number), "", 0);
+}
+
+}  // namespace leat::blocks

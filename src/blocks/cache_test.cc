@@ -1,0 +1,194 @@
+#include "blocks/cache.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+ObjectId Id(int n) { return ObjectId::Of("s3://b/", std::to_string(n), "e", 1); }
+
+class CacheTest : public testing::Test {
+ protected:
+  std::unique_ptr<Cache> Open(uint64_t limit) {
+    return Open({{.path = dir_.path(), .limit = limit}});
+  }
+  std::unique_ptr<Cache> Open(std::vector<CacheDirectory> directories) {
+    auto cache = Cache::Open(std::move(directories), clock_);
+    EXPECT_TRUE(cache) << cache.error().message;
+    return cache ? std::move(*cache) : nullptr;
+  }
+  // Opens, fills and closes an object of one MiB; false when it did not get in.
+  static bool Put(Cache& cache, int n) {
+    cache.Access(Id(n), kMiB);
+    auto handle = cache.FindOrCreate(Id(n), kMiB);
+    if (!handle) return false;
+    EXPECT_TRUE((*handle)->Fill(0, std::string(kMiB, 'x')));
+    return true;
+  }
+
+  RealClock clock_;
+  io::TempDir dir_;
+};
+
+TEST_F(CacheTest, KeepsObjectsAcrossProcesses) {
+  { EXPECT_TRUE(Put(*Open(16 * kMiB), 1)); }
+  auto cache = Open(16 * kMiB);
+  auto handle = cache->Find(Id(1));
+  ASSERT_TRUE(handle);
+  EXPECT_TRUE(handle->complete());
+  EXPECT_FALSE(cache->Find(Id(2)));
+}
+
+TEST_F(CacheTest, SecondProcessIsRefused) {
+  auto cache = Open(16 * kMiB);
+  EXPECT_EQ(Cache::Open({{.path = dir_.path(), .limit = kMiB}}, clock_).error().code,
+            Code::kAlreadyExists);
+}
+
+TEST_F(CacheTest, FullCacheRefusesAndEvictsWhatIsOverdue) {
+  auto cache = Open(4 * kMiB);
+  for (int n = 0; n < 4; ++n) EXPECT_TRUE(Put(*cache, n));
+  EXPECT_FALSE(Put(*cache, 4));
+  EXPECT_EQ(cache->Stats().refused, 1u);
+  for (int n = 100; n < 112; ++n) cache->Access(Id(n), kMiB);
+  EXPECT_TRUE(Put(*cache, 5));
+  EXPECT_FALSE(cache->Find(Id(0)));
+  EXPECT_EQ(cache->Stats().evictions, 1u);
+}
+
+TEST_F(CacheTest, HeldObjectIsNotEvicted) {
+  auto cache = Open(1 * kMiB);
+  ASSERT_TRUE(Put(*cache, 1));
+  {
+    auto handle = cache->Find(Id(1));
+    cache->Access(Id(9), 100 * kMiB);
+    EXPECT_FALSE(Put(*cache, 2));
+    EXPECT_EQ(cache->Evict(Id(1)).error().code, Code::kConflict);
+  }
+  EXPECT_TRUE(Put(*cache, 2));
+}
+
+TEST_F(CacheTest, PinsStayAndSurvive) {
+  {
+    auto cache = Open(4 * kMiB);
+    ASSERT_TRUE(cache->Pin(Id(7), kMiB));
+    for (int n = 0; n < 4; ++n) ASSERT_TRUE(Put(*cache, n));
+    EXPECT_TRUE(Put(*cache, 7)) << "a pinned object makes others leave";
+    EXPECT_EQ(cache->Pin(Id(8), 4 * kMiB).error().code, Code::kExhausted);
+  }
+  auto cache = Open(4 * kMiB);
+  EXPECT_EQ(cache->Stats().pinned, kMiB);
+  EXPECT_EQ(cache->Evict(Id(7)).error().code, Code::kConflict);
+  ASSERT_TRUE(cache->Unpin(Id(7)));
+  EXPECT_TRUE(cache->Evict(Id(7)));
+  EXPECT_FALSE(cache->Find(Id(7)));
+}
+
+TEST_F(CacheTest, CountsUnlinkedBytesThatAreStillOpen) {
+  { ASSERT_TRUE(Put(*Open(4 * kMiB), 1)); }
+  auto cache = Open(4 * kMiB);
+  auto file = cache->Find(Id(1));
+  cache->Drop(Id(1));
+  EXPECT_FALSE(cache->Find(Id(1)));
+  EXPECT_EQ(cache->Stats().objects, 0u);
+  EXPECT_GE(cache->Stats().unlinked, kMiB);
+  EXPECT_EQ(cache->Stats().used, cache->Stats().unlinked);
+  file = Cache::Handle();
+  EXPECT_EQ(cache->Stats().used, 0u);
+}
+
+TEST_F(CacheTest, DroppedObjectCanBeMadeAgainWhileTheOldOneIsOpen) {
+  auto cache = Open(4 * kMiB);
+  ASSERT_TRUE(Put(*cache, 1));
+  auto old = cache->Find(Id(1));
+  cache->Drop(Id(1));
+  ASSERT_TRUE(Put(*cache, 1));
+  old = Cache::Handle();
+  EXPECT_TRUE(cache->Find(Id(1))->complete());
+}
+
+TEST_F(CacheTest, SmallObjectsArePackedAndFound) {
+  {
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < 100; ++n) {
+      ASSERT_TRUE(cache->PutSmall(Id(n), std::string(100, static_cast<char>('a' + n % 26))));
+    }
+    EXPECT_EQ(**cache->ReadSmall(Id(3)), std::string(100, 'd'));
+  }
+  auto cache = Open(64 * kMiB);
+  EXPECT_TRUE(cache->HasSmall(Id(99)));
+  EXPECT_EQ(cache->Stats().packed, 100u);
+  EXPECT_TRUE(cache->Describe(Id(5))->packed);
+}
+
+TEST_F(CacheTest, SmallObjectsStayWithinTheLimit) {
+  auto cache = Open(8 * kMiB);
+  const std::string bytes(200 << 10, 'x');
+  int refused = 0;
+  for (int n = 0; n < 100; ++n) {
+    cache->Access(Id(n), bytes.size());
+    if (!cache->PutSmall(Id(n), bytes)) ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LE(cache->Stats().used, 8 * kMiB);
+}
+
+TEST_F(CacheTest, FasterTierIsFilledFirst) {
+  io::TempDir fast;
+  auto cache = Open({{.path = dir_.path(), .limit = 4 * kMiB, .tier = Tier::kHdd},
+                     {.path = fast.path(), .limit = 2 * kMiB, .tier = Tier::kMemory}});
+  for (int n = 0; n < 6; ++n) EXPECT_TRUE(Put(*cache, n));
+  const auto stats = cache->DirectoryStats();
+  EXPECT_EQ(stats[0].first.path, fast.path());
+  EXPECT_EQ(stats[0].second.objects, 2u);
+  EXPECT_EQ(stats[1].second.objects, 4u);
+}
+
+TEST_F(CacheTest, SmallerLimitThanLastTimeEvictsAtTheStart) {
+  {
+    auto cache = Open(8 * kMiB);
+    for (int n = 0; n < 8; ++n) ASSERT_TRUE(Put(*cache, n));
+  }
+  EXPECT_EQ(Open(3 * kMiB)->Stats().objects, 3u);
+}
+
+TEST_F(CacheTest, ScrubFindsRot) {
+  {
+    auto cache = Open(16 * kMiB);
+    ASSERT_TRUE(Put(*cache, 1));
+    ASSERT_TRUE(Put(*cache, 2));
+    ASSERT_TRUE(cache->PutSmall(Id(3), "small"));
+  }
+  auto fd = io::Open(ObjectFile::DataPath(dir_.path(), Id(1)), 2);
+  ASSERT_TRUE(io::PWriteAll(fd->get(), "y", 1234));
+  auto cache = Open(16 * kMiB);
+  uint64_t done = 0;
+  auto dropped = cache->Scrub(0, [&](uint64_t n, uint64_t) { done = n; }, {});
+  ASSERT_TRUE(dropped);
+  EXPECT_EQ(*dropped, 1u);
+  EXPECT_EQ(done, 2 * kMiB + 5);
+  EXPECT_FALSE(cache->Find(Id(1))->complete());
+  EXPECT_TRUE(cache->Find(Id(2))->complete());
+}
+
+TEST(CacheDirectoryTest, IsReadFromAFlag) {
+  auto directory = CacheDirectory::Parse("/nvme/leat,size=200G,tier=memory");
+  ASSERT_TRUE(directory);
+  EXPECT_EQ(directory->path, "/nvme/leat");
+  EXPECT_EQ(directory->limit, 200ull << 30);
+  EXPECT_EQ(directory->tier, Tier::kMemory);
+  EXPECT_EQ(CacheDirectory::Parse("/x/")->path, "/x");
+  for (const char* bad : {"", "relative", "/x,size=0", "/x,size=5Q", "/x,size=", "/x,tier=tape",
+                          "/x,sise=1G", "/x,size=99999999999T"}) {
+    EXPECT_EQ(CacheDirectory::Parse(bad).error().code, Code::kInvalid) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace leat::blocks

@@ -1,0 +1,278 @@
+#include "blocks/segments.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "hash/hash.h"
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+constexpr uint32_t kMagic = 0x4745534c;
+constexpr uint32_t kDead = 0x44414544;
+
+struct Header {  // little-endian
+  uint32_t magic;
+  uint32_t header_crc32c;  // of size, bytes_crc32c and id
+  uint32_t size;
+  uint32_t bytes_crc32c;
+  uint8_t id[16];
+  uint32_t dead;
+  uint8_t padding[12];
+};
+static_assert(sizeof(Header) == 48);
+
+uint32_t HeaderCrc(const Header& header) {
+  return hash::Crc32c({reinterpret_cast<const char*>(&header) + offsetof(Header, size),
+                       offsetof(Header, dead) - offsetof(Header, size)});
+}
+
+uint64_t RecordSize(uint64_t size) { return sizeof(Header) + (size + 7) / 8 * 8; }
+
+std::string Record(const ObjectId& id, std::string_view bytes) {
+  Header header{};
+  header.magic = kMagic;
+  header.size = static_cast<uint32_t>(bytes.size());
+  header.bytes_crc32c = hash::Crc32c(bytes);
+  std::copy(id.bytes.begin(), id.bytes.end(), header.id);
+  header.header_crc32c = HeaderCrc(header);
+  std::string record;
+  record.reserve(RecordSize(bytes.size()));
+  record.append(reinterpret_cast<const char*>(&header), sizeof header);
+  record.append(bytes);
+  record.resize(RecordSize(bytes.size()));
+  return record;
+}
+
+bool ReadAt(int fd, void* to, size_t size, uint64_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t n =
+        ::pread(fd, static_cast<char*>(to) + done, size - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string Segments::PathOf(uint32_t number) const {
+  return fmt::format("{}/segments/{:08}.seg", dir_, number);
+}
+
+Result<std::unique_ptr<Segments>> Segments::Open(const std::string& dir, uint64_t segment_size) {
+  std::unique_ptr<Segments> segments(new Segments(dir, segment_size));
+  if (auto made = io::MakeDirs(dir + "/segments", 0700); !made) return made.error();
+  auto names = io::ListDir(dir + "/segments");
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const auto number = ParseInt(name.substr(0, name.find('.')));
+    if (!number || *number <= 0 || *number > UINT32_MAX || !name.ends_with(".seg")) continue;
+    if (auto loaded = segments->Load(static_cast<uint32_t>(*number)); !loaded) {
+      LogWarning("a cache segment cannot be read and is left out",
+                 {{"file", name}, {"error", loaded.error()}});
+    }
+  }
+  return segments;
+}
+
+Status Segments::Load(uint32_t number) {
+  auto fd = io::Open(PathOf(number), O_RDWR | O_NOFOLLOW);
+  if (!fd) return fd.error();
+  struct stat status;
+  if (::fstat(fd->get(), &status) != 0) return io::ErrnoError(errno, "stat " + PathOf(number));
+  const uint64_t length = std::min<uint64_t>(static_cast<uint64_t>(status.st_size), kSegmentSize);
+  auto segment = std::make_shared<Segment>();
+  segment->fd = std::move(*fd);
+  MutexLock lock(mu_);
+  uint64_t offset = 0;
+  Header header;
+  while (offset + sizeof header <= length &&
+         ReadAt(segment->fd.get(), &header, sizeof header, offset)) {
+    if (header.magic != kMagic || header.header_crc32c != HeaderCrc(header)) break;
+    if (offset + RecordSize(header.size) > length) break;
+    if (header.dead != kDead) {
+      ObjectId id;
+      std::copy(std::begin(header.id), std::end(header.id), id.bytes.begin());
+      const Place place{number, static_cast<uint32_t>(offset), header.size};
+      if (places_.try_emplace(id, place).second) ++segment->objects;
+    }
+    offset += RecordSize(header.size);
+  }
+  segment->end = static_cast<uint32_t>(offset);
+  next_number_ = std::max(next_number_, number + 1);
+  const bool empty = segment->objects == 0;
+  segments_[number] = std::move(segment);
+  if (empty) DropSegment(number);
+  return {};
+}
+
+bool Segments::Has(const ObjectId& id) const {
+  MutexLock lock(mu_);
+  return places_.contains(id);
+}
+
+std::optional<uint32_t> Segments::SizeOf(const ObjectId& id) const {
+  MutexLock lock(mu_);
+  auto found = places_.find(id);
+  if (found == places_.end()) return std::nullopt;
+  return found->second.size;
+}
+
+std::optional<uint32_t> Segments::SegmentOf(const ObjectId& id) const {
+  MutexLock lock(mu_);
+  auto found = places_.find(id);
+  if (found == places_.end()) return std::nullopt;
+  return found->second.segment;
+}
+
+Result<std::optional<std::string>> Segments::Read(const ObjectId& id) {
+  Place place;
+  std::shared_ptr<Segment> segment;
+  {
+    MutexLock lock(mu_);
+    auto found = places_.find(id);
+    if (found == places_.end()) return std::nullopt;
+    place = found->second;
+    segment = segments_.at(place.segment);
+  }
+  Header header;
+  std::string bytes(place.size, '\0');
+  if (ReadAt(segment->fd.get(), &header, sizeof header, place.offset) &&
+      ReadAt(segment->fd.get(), bytes.data(), bytes.size(), place.offset + sizeof header) &&
+      header.header_crc32c == HeaderCrc(header) && header.bytes_crc32c == hash::Crc32c(bytes)) {
+    return bytes;
+  }
+  MutexLock lock(mu_);
+  ++rotten_;
+  RemoveLocked(id, true);
+  return std::nullopt;
+}
+
+bool Segments::IsFull(uint64_t size) const {
+  MutexLock lock(mu_);
+  return segments_.empty() || segments_.rbegin()->first + 1 != next_number_ ||
+         segments_.rbegin()->second->end + RecordSize(size) > segment_size_;
+}
+
+Result<uint32_t> Segments::Begin() {
+  uint32_t number;
+  {
+    MutexLock lock(mu_);
+    number = next_number_++;
+  }
+  auto fd = io::Open(PathOf(number), O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (!fd) return fd.error();
+  auto segment = std::make_shared<Segment>();
+  segment->fd = std::move(*fd);
+  MutexLock lock(mu_);
+  segments_[number] = std::move(segment);
+  return number;
+}
+
+Status Segments::Append(const ObjectId& id, std::string_view bytes) {
+  MutexLock append(append_mu_);
+  if (Has(id)) return {};
+  if (bytes.size() > kPackedBelow || IsFull(bytes.size())) {
+    return Error{Code::kExhausted, dir_ + ": no room in the cache's segment"};
+  }
+  uint32_t number;
+  std::shared_ptr<Segment> segment;
+  {
+    MutexLock lock(mu_);
+    number = segments_.rbegin()->first;
+    segment = segments_.rbegin()->second;
+  }
+  const std::string record = Record(id, bytes);
+  // Only this thread moves `end`; what a failed write left is written over by the next.
+  if (auto wrote = io::PWriteAll(segment->fd.get(), record, segment->end); !wrote) {
+    return wrote.error();
+  }
+  MutexLock lock(mu_);
+  places_[id] = {number, segment->end, static_cast<uint32_t>(bytes.size())};
+  segment->end += static_cast<uint32_t>(record.size());
+  ++segment->objects;
+  return {};
+}
+
+void Segments::RemoveLocked(const ObjectId& id, bool mark) {
+  auto found = places_.find(id);
+  if (found == places_.end()) return;
+  const Place place = found->second;
+  places_.erase(found);
+  Segment& segment = *segments_.at(place.segment);
+  const std::string_view dead(reinterpret_cast<const char*>(&kDead), sizeof kDead);
+  // When the mark cannot be written, the next process has the object again: no harm.
+  if (mark) (void)io::PWriteAll(segment.fd.get(), dead, place.offset + offsetof(Header, dead));
+  if (--segment.objects == 0 && place.segment + 1 != next_number_) DropSegment(place.segment);
+}
+
+void Segments::Remove(const ObjectId& id) {
+  MutexLock lock(mu_);
+  RemoveLocked(id, true);
+}
+
+void Segments::RemoveSegment(uint32_t number) {
+  MutexLock append(append_mu_);
+  MutexLock lock(mu_);
+  if (!segments_.contains(number)) return;
+  std::erase_if(places_, [&](const auto& entry) { return entry.second.segment == number; });
+  DropSegment(number);
+}
+
+void Segments::DropSegment(uint32_t number) {
+  segments_.erase(number);  // a reader's reference keeps its file open
+  ::unlink(PathOf(number).c_str());
+}
+
+void Segments::Each(const std::function<void(const ObjectId&, uint32_t)>& each) const {
+  std::vector<std::pair<ObjectId, uint32_t>> all;
+  {
+    MutexLock lock(mu_);
+    all.reserve(places_.size());
+    for (const auto& [id, place] : places_) all.emplace_back(id, place.size);
+  }
+  for (const auto& [id, size] : all) each(id, size);
+}
+
+std::vector<uint32_t> Segments::Numbers() const {
+  MutexLock lock(mu_);
+  std::vector<uint32_t> numbers;
+  for (const auto& [number, segment] : segments_) numbers.push_back(number);
+  return numbers;
+}
+
+uint64_t Segments::objects() const {
+  MutexLock lock(mu_);
+  return places_.size();
+}
+
+uint64_t Segments::AllocatedBytes() const {
+  MutexLock lock(mu_);
+  uint64_t bytes = 0;
+  for (const auto& [number, segment] : segments_) {
+    struct stat status;
+    if (::fstat(segment->fd.get(), &status) == 0) {
+      bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+    }
+  }
+  return bytes;
+}
+
+uint64_t Segments::rotten() const {
+  MutexLock lock(mu_);
+  return rotten_;
+}
+
+}  // namespace leat::blocks

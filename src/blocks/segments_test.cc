@@ -1,0 +1,147 @@
+#include "blocks/segments.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "io/file.h"
+
+namespace leat::blocks {
+namespace {
+
+ObjectId Id(int n) { return ObjectId::Of("s3://b/", std::to_string(n), "e", 1); }
+
+class SegmentsTest : public testing::Test {
+ protected:
+  std::unique_ptr<Segments> Open() {
+    auto segments = Segments::Open(dir_.path());
+    EXPECT_TRUE(segments) << segments.error().message;
+    return std::move(*segments);
+  }
+  std::string Path(int number) const {
+    return dir_.path() + "/segments/0000000" + std::to_string(number) + ".seg";
+  }
+
+  io::TempDir dir_;
+};
+
+TEST_F(SegmentsTest, GivesBackWhatWasAppended) {
+  auto segments = Open();
+  EXPECT_TRUE(segments->IsFull(1));
+  ASSERT_TRUE(segments->Begin());
+  ASSERT_TRUE(segments->Append(Id(1), "one"));
+  ASSERT_TRUE(segments->Append(Id(2), ""));
+  ASSERT_TRUE(segments->Append(Id(1), "one"));
+  EXPECT_EQ(**segments->Read(Id(1)), "one");
+  EXPECT_EQ(**segments->Read(Id(2)), "");
+  EXPECT_FALSE(*segments->Read(Id(3)));
+  EXPECT_EQ(segments->objects(), 2u);
+}
+
+TEST_F(SegmentsTest, LaterProcessFindsLivingRecordsOnly) {
+  {
+    auto segments = Open();
+    ASSERT_TRUE(segments->Begin());
+    for (int n = 0; n < 100; ++n) {
+      ASSERT_TRUE(segments->Append(Id(n), std::string(static_cast<size_t>(n), 'x')));
+    }
+    segments->Remove(Id(7));
+  }
+  auto segments = Open();
+  EXPECT_EQ(segments->objects(), 99u);
+  EXPECT_FALSE(segments->Has(Id(7)));
+  EXPECT_EQ((*segments->Read(Id(50)))->size(), 50u);
+}
+
+TEST_F(SegmentsTest, RecordCutShortByACrashEndsTheSegment) {
+  {
+    auto segments = Open();
+    ASSERT_TRUE(segments->Begin());
+    ASSERT_TRUE(segments->Append(Id(1), std::string(1000, 'a')));
+    ASSERT_TRUE(segments->Append(Id(2), std::string(1000, 'b')));
+  }
+  ASSERT_EQ(::truncate(Path(1).c_str(), 1500), 0);
+  auto segments = Open();
+  EXPECT_TRUE(segments->Has(Id(1)));
+  EXPECT_FALSE(segments->Has(Id(2)));
+  ASSERT_TRUE(segments->Append(Id(3), "c"));
+  EXPECT_EQ(**segments->Read(Id(3)), "c");
+  EXPECT_EQ(Open()->objects(), 2u);
+}
+
+TEST_F(SegmentsTest, RottenObjectIsGone) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  ASSERT_TRUE(segments->Append(Id(1), "precious"));
+  ASSERT_TRUE(segments->Append(Id(2), "other"));
+  auto fd = io::Open(Path(1), O_WRONLY);
+  ASSERT_TRUE(io::PWriteAll(fd->get(), "x", 50));
+  EXPECT_FALSE(*segments->Read(Id(1)));
+  EXPECT_FALSE(segments->Has(Id(1)));
+  EXPECT_EQ(segments->rotten(), 1u);
+  EXPECT_EQ(**segments->Read(Id(2)), "other");
+}
+
+TEST_F(SegmentsTest, FullSegmentTakesNothingMore) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  const std::string bytes(kPackedBelow - 1, 'x');
+  int n = 0;
+  while (!segments->IsFull(bytes.size())) ASSERT_TRUE(segments->Append(Id(n++), bytes));
+  EXPECT_EQ(segments->Append(Id(n), bytes).error().code, Code::kExhausted);
+  EXPECT_GE(segments->AllocatedBytes(), kSegmentSize - kPackedBelow * 2);
+  EXPECT_LE(segments->AllocatedBytes(), kSegmentSize);
+  EXPECT_EQ(*segments->Begin(), 2u);
+  ASSERT_TRUE(segments->Append(Id(n), bytes));
+  EXPECT_EQ(segments->SegmentOf(Id(n)), 2u);
+}
+
+TEST_F(SegmentsTest, SegmentGoesWithAllItsObjects) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  ASSERT_TRUE(segments->Append(Id(1), "one"));
+  ASSERT_TRUE(segments->Begin());
+  ASSERT_TRUE(segments->Append(Id(2), "two"));
+  segments->RemoveSegment(1);
+  EXPECT_FALSE(segments->Has(Id(1)));
+  EXPECT_FALSE(io::Exists(Path(1)));
+  EXPECT_EQ(**segments->Read(Id(2)), "two");
+}
+
+TEST_F(SegmentsTest, OldSegmentGoesWithItsLastObject) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  ASSERT_TRUE(segments->Append(Id(1), "one"));
+  ASSERT_TRUE(segments->Begin());
+  segments->Remove(Id(1));
+  EXPECT_FALSE(io::Exists(Path(1)));
+}
+
+TEST_F(SegmentsTest, ReadersAndAWriterSideBySide) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  constexpr int kObjects = 2000;
+  std::jthread writer([&] {
+    for (int n = 0; n < kObjects; ++n) {
+      ASSERT_TRUE(segments->Append(Id(n), std::string(1000, static_cast<char>('a' + n % 26))));
+    }
+  });
+  std::vector<std::jthread> readers;
+  for (int r = 0; r < 3; ++r) {
+    readers.emplace_back([&] {
+      for (int n = 0; n < kObjects;) {
+        auto bytes = segments->Read(Id(n));
+        ASSERT_TRUE(bytes);
+        if (!*bytes) continue;  // not written yet
+        ASSERT_EQ(**bytes, std::string(1000, static_cast<char>('a' + n % 26)));
+        ++n;
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace leat::blocks
