@@ -51,29 +51,30 @@ int SetInfo(DMatrixHandle handle, const RowBlock& block) {
   return set("qid", block.groups, kUint32);
 }
 
-// The blocks of a data set, one after the other, as XGBoost asks for them (several times).
-struct BlockWalk {
-  const Dataset& data;
+// A data set in one block, as XGBoost asks for it (several times).
+struct Walk {
+  const RowBlock& all;
+  const bool sparse;
   DMatrixHandle proxy = nullptr;
-  size_t next = 0;
+  bool given = false;
 
   int Next() {
-    if (next == data.blocks.size()) return 0;
-    const RowBlock& block = data.blocks[next++];
+    if (given) return 0;
+    given = true;
     const int failed =
-        data.sparse
-            ? XGProxyDMatrixSetDataCSR(proxy, ArrayInterface(block.row_starts, kUint64).c_str(),
-                                       ArrayInterface(block.columns, kUint32).c_str(),
-                                       ArrayInterface(block.values, kFloat).c_str(), data.columns)
+        sparse
+            ? XGProxyDMatrixSetDataCSR(proxy, ArrayInterface(all.row_starts, kUint64).c_str(),
+                                       ArrayInterface(all.columns, kUint32).c_str(),
+                                       ArrayInterface(all.values, kFloat).c_str(), all.column_count)
             : XGProxyDMatrixSetDataDense(
                   proxy,
-                  ArrayInterface(block.values.data(), kFloat, block.rows, data.columns).c_str());
-    return failed == 0 && SetInfo(proxy, block) == 0 ? 1 : 0;
+                  ArrayInterface(all.values.data(), kFloat, all.rows, all.column_count).c_str());
+    return failed == 0 && SetInfo(proxy, all) == 0 ? 1 : 0;
   }
 };
 
-void Restart(DataIterHandle walk) { static_cast<BlockWalk*>(walk)->next = 0; }
-int NextBlock(DataIterHandle walk) { return static_cast<BlockWalk*>(walk)->Next(); }
+void Restart(DataIterHandle walk) { static_cast<Walk*>(walk)->given = false; }
+int NextBlock(DataIterHandle walk) { return static_cast<Walk*>(walk)->Next(); }
 
 template <class T>
 void Append(std::vector<T>& to, std::vector<T>& from) {
@@ -111,8 +112,12 @@ RowBlock Join(Dataset data) {
 
 void Matrix::Free::operator()(void* handle) const { XGDMatrixFree(handle); }
 
-Result<Matrix> Matrix::FromBins(const Dataset& data, const BinOptions& options) {
-  BlockWalk walk{data};
+Result<Matrix> Matrix::FromBins(Dataset data, const BinOptions& options) {
+  // For each block XGBoost starts and joins its threads many times, which took ten times as long on
+  // busy cores when it got the blocks as they were read.
+  const bool sparse = data.sparse;
+  const RowBlock all = Join(std::move(data));
+  Walk walk{all, sparse};
   if (XGProxyDMatrixCreate(&walk.proxy) != 0) return LastError(Code::kInternal, "prepare the data");
   const Matrix proxy(walk.proxy);
   const std::string config = R"({"missing":NaN,"nthread":)" + std::to_string(options.threads) +

@@ -21,9 +21,9 @@ class Matrix {
     int threads = 1;
   };
   // Holds one byte or so a value: the bin it falls into. Only trees grown by `hist` can be trained
-  // on it, and they come out the same as from FromValues. `data` can be dropped afterwards. Not for
-  // validation data: XGBoost 1.7 takes ten times as long to predict from bins.
-  static Result<Matrix> FromBins(const Dataset& data, const BinOptions& options);
+  // on it, and they come out the same as from FromValues. Not for validation data: XGBoost 1.7
+  // takes ten times as long to predict from bins.
+  static Result<Matrix> FromBins(Dataset data, const BinOptions& options);
   // Holds the values themselves (8 bytes each); works with every booster and tree method.
   static Result<Matrix> FromValues(Dataset data, int threads);
 

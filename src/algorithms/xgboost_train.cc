@@ -64,10 +64,11 @@ Result<Dataset> Read(const ChannelFiles& found, const Hyperparameters& parameter
 }
 
 Result<Matrix> MakeTrainMatrix(Dataset data, const Hyperparameters& parameters) {
-  // Groups of rows (qid) must stay together, which blocks do not promise.
+  // Groups of rows (qid) are tried and tested with values only.
   if (!parameters.GrowsFromBins() || data.HasGroups())
     return Matrix::FromValues(std::move(data), parameters.threads);
-  return Matrix::FromBins(data, {.max_bin = parameters.max_bin, .threads = parameters.threads});
+  return Matrix::FromBins(std::move(data),
+                          {.max_bin = parameters.max_bin, .threads = parameters.threads});
 }
 
 struct TrainingData {
