@@ -3,6 +3,7 @@
 
 Leat makes each PUT durable (fsync) before it answers; moto keeps everything in memory.
 """
+import argparse
 import os
 import pathlib
 import shutil
@@ -15,7 +16,6 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/integration"))
 from leat import Leat, eventually  # noqa: E402
 
-ROUNDS = 5
 SHAPES = ((4 << 10, 50, "4 KiB"), (8 << 20, 8, "8 MiB"), (64 << 20, 2, "64 MiB"))
 
 
@@ -51,6 +51,9 @@ def measure(client, size, count):
 
 
 def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=5)
+    options = arguments.parse_args()
     with Leat() as leat:
         peer = moto()
         clients = {"leat": leat.s3()}
@@ -61,7 +64,7 @@ def main():
                 client.create_bucket(Bucket="bench")
             for size, count, label in SHAPES:
                 rates = {name: [] for name in clients}
-                for _ in range(ROUNDS):
+                for _ in range(options.rounds):
                     for name, client in clients.items():
                         rates[name].append(measure(client, size, count))
                 for which, verb in ((0, "PUT"), (1, "GET")):

@@ -9,20 +9,64 @@ last 10,000. Each run is a process of its own, Leat's and Python's in turn; the 
 With --python-reads npy (the default, and the harder comparison for Leat) Python starts from the
 parsed numbers, a float32 array in a file, while Leat's time and memory include parsing the text.
 With csv Python parses the same text by numpy.loadtxt. The two models must predict the same.
+
+Debian's python3-xgboost cannot be installed beside Leat's Boost. So, unless this Python has xgboost or
+LEAT_PYTHON_XGBOOST names a directory that has it, the package is fetched by `apt-get download` and
+unpacked into build/bench/python.
 """
 import argparse
 import gzip
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+UNPACKED = pathlib.Path(__file__).resolve().parents[2] / "build/bench/python"
 DATA = "/usr/share/datasets/fashion-mnist"
 PARAMETERS = {"max_depth": "5", "eta": "0.2", "gamma": "4", "min_child_weight": "6",
               "objective": "multi:softmax", "num_class": "10"}
+
+
+def imports_xgboost(directory=None):
+    """Whether a child finds xgboost, with the directory first on its path. (Not tried here: see measure.)"""
+    env = {**os.environ, **({"PYTHONPATH": str(directory)} if directory else {})}
+    return subprocess.run([sys.executable, "-c", "import numpy, xgboost"], env=env, capture_output=True).returncode == 0
+
+
+def link_library(link):
+    """Makes the package's link, which is relative, lead to the library of the system: the one that Leat uses."""
+    table = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+    found = [line.split("=> ")[1] for line in table.splitlines() if "libxgboost.so" in line]
+    if found:
+        link.unlink(missing_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(found[0])
+
+
+def find_xgboost():
+    """Sets PYTHONPATH so that children find numpy and xgboost, or ends with what to do."""
+    given = os.environ.get("LEAT_PYTHON_XGBOOST")
+    unpacked = UNPACKED / "usr/lib/python3/dist-packages"
+    if not given and imports_xgboost():
+        return
+    if not given and not imports_xgboost(unpacked):
+        packages = ["python3-xgboost", "python3-scipy", "python3-decorator"]
+        if subprocess.run([sys.executable, "-c", "import numpy"], capture_output=True).returncode != 0:
+            packages.append("python3-numpy")
+        UNPACKED.mkdir(parents=True, exist_ok=True)
+        fetched = subprocess.run(["apt-get", "download", "-q", *packages], cwd=UNPACKED, stdout=sys.stderr).returncode
+        for package in UNPACKED.glob("*.deb") if fetched == 0 else ():
+            subprocess.run(["dpkg-deb", "-x", package, UNPACKED], check=True)
+        link_library(unpacked / "xgboost/lib/libxgboost.so")
+    directory = given or unpacked
+    if not imports_xgboost(directory):
+        sys.exit(f"bench_train: {sys.executable} finds no numpy and xgboost in {directory}: set LEAT_PYTHON_XGBOOST to "
+                 "a directory that has them (pip install --target DIR xgboost==1.7.4 numpy)")
+    os.environ["PYTHONPATH"] = str(directory)
 
 
 def make_data(root, rows):
@@ -118,6 +162,7 @@ def main():
     if not args.leat_ml:
         parser.error("--leat-ml is needed")
 
+    find_xgboost()
     with tempfile.TemporaryDirectory() as root:
         def child(what):
             return [sys.executable, __file__, "--child", what, "--root", root, "--rows",

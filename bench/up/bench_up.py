@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""`leat up`: cold start, idle memory, and a pod from apply to its process running, beside bare runc."""
+"""`leat up`: cold start, idle memory, and a pod from apply to its process running, beside bare runc.
+
+  bench/up/bench_up.py [--runs 7]
+"""
+import argparse
 import json
 import os
 import pathlib
@@ -14,8 +18,6 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/integration"))
 from leat import Leat  # noqa: E402
 
-RUNS = 7
-
 
 def row(what, values, unit, budget=""):
     values = sorted(values)
@@ -29,9 +31,9 @@ def resident_mib(pid):
     raise ValueError(pid)
 
 
-def starts():
+def starts(runs):
     cold, memory = [], []
-    for _ in range(RUNS):
+    for _ in range(runs):
         leat = Leat()
         begin = time.perf_counter()
         leat.start()
@@ -57,13 +59,13 @@ class Api:
         return json.load(urllib.request.urlopen(request, context=self.tls))
 
 
-def pods():
+def pods(runs):
     if os.geteuid() != 0:
         print("pods: skipped, containers need root")
         return
     with Leat() as leat:
         api, times = Api(leat), []
-        for i in range(RUNS * 3):
+        for i in range(runs * 3):
             name, stamp = f"p{i}", leat.dir / f"stamp{i}"
             stamp.touch()
             begin = time.time()
@@ -77,10 +79,10 @@ def pods():
                 time.sleep(0.002)
             times.append((float(stamp.read_text()) - begin) * 1000)
         row("pod: create to its process running", times, "ms", "budget 300")
-    row("peer: bare runc run, the same process", bare_runc(), "ms")
+    row("peer: bare runc run, the same process", bare_runc(runs), "ms")
 
 
-def bare_runc():
+def bare_runc(runs):
     times = []
     with tempfile.TemporaryDirectory() as bundle:
         subprocess.run(["runc", "spec"], cwd=bundle, check=True)
@@ -91,7 +93,7 @@ def bare_runc():
         config["mounts"] += [{"destination": p, "type": "bind", "source": p, "options": ["rbind", "ro"]}
                              for p in ("/usr", "/bin", "/lib", "/lib64")]
         json.dump(config, open(bundle + "/config.json", "w"))
-        for i in range(RUNS * 3):
+        for i in range(runs * 3):
             begin = time.time()
             out = subprocess.run(["runc", "run", f"bench-{os.getpid()}-{i}"], cwd=bundle, check=True, capture_output=True)
             times.append((float(out.stdout) - begin) * 1000)
@@ -99,5 +101,8 @@ def bare_runc():
 
 
 if __name__ == "__main__":
-    starts()
-    pods()
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--runs", type=int, default=7, help="starts; three times as many pods")
+    options = arguments.parse_args()
+    starts(options.runs)
+    pods(options.runs)
