@@ -29,7 +29,7 @@ struct HostState {
   std::string host;  // "algo-1"
   std::string pod;
   HostPhase phase = HostPhase::kPending;
-  // kPending: why it does not go on; "" while it just takes its time.
+  // Before training: why it does not go on; "" while it just takes its time.
   std::string waiting;
   bool image_missing = false;  // `waiting` tells that an image cannot be had,
   WallTime image_since;        // and no attempt to get it began before this

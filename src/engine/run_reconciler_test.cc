@@ -225,6 +225,17 @@ TEST_F(RunReconcilerTest, AnImageThatCannotBeHadFailsAfterAMinute) {
             std::string_view::npos);
 }
 
+TEST_F(RunReconcilerTest, AnImageThatIsMissingOnceTheInputIsThereIsToldToo) {
+  Start();
+  SetPodStatus(kPod, After(R"({"waiting": {"reason": "ErrImagePull", "message": "nobody maps x"}})",
+                           Running()));
+  const json::Value run = ReconcileUntil(runs_, kRunName, [](const json::Value& now) {
+    const auto& steps = now["status"]["secondaryStatusTransitions"].Items();
+    return steps.back()["statusMessage"].AsString() == "algo-1 waits: ErrImagePull: nobody maps x";
+  });
+  EXPECT_EQ(run["status"]["secondaryStatus"].AsString(), "Downloading");
+}
+
 TEST_F(RunReconcilerTest, ARequestThatCannotBeRunFailsWithItsReason) {
   json::Value request = XgboostRequest();
   request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "Pipe");

@@ -159,7 +159,8 @@ std::optional<WallTime> WhenAll(const RunFacts& facts, Get get) {
 void WriteProgress(const RunFacts& facts, StatusWriter& writer) {
   std::string waiting = facts.starting_message;
   for (const HostState& host : facts.hosts)
-    if (host.phase == HostPhase::kPending && !host.waiting.empty()) {
+    // An image can go missing after staging too.
+    if ((host.phase == HostPhase::kPending || host.image_missing) && !host.waiting.empty()) {
       waiting = host.waiting;
       break;
     }
@@ -176,7 +177,6 @@ void WriteProgress(const RunFacts& facts, StatusWriter& writer) {
     writer.Enter("Training", *training, "the algorithm is running");
   if (writer.Is("Training") && uploading)
     writer.Enter("Uploading", *uploading, "uploading the results");
-  // An image can go missing after staging too.
   if (writer.Is("Downloading") && !waiting.empty() && waiting != facts.starting_message)
     writer.Enter("Downloading", facts.now, waiting);
 }
