@@ -1,0 +1,175 @@
+#include "datanode/manifest.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "datanode/manifest_format.h"
+#include "hash/hash.h"
+#include "io/file.h"
+
+namespace leat::datanode {
+namespace {
+
+const ManifestHeader& HeaderOf(const char* data) {
+  return *reinterpret_cast<const ManifestHeader*>(data);
+}
+
+const ManifestRecord* RecordsOf(const char* data) {
+  return reinterpret_cast<const ManifestRecord*>(data + sizeof(ManifestHeader));
+}
+
+const uint32_t* OrderOf(const char* data) {
+  return reinterpret_cast<const uint32_t*>(RecordsOf(data) + HeaderOf(data).entries);
+}
+
+const char* TextsOf(const char* data) {
+  const ManifestHeader& header = HeaderOf(data);
+  return reinterpret_cast<const char*>(OrderOf(data) +
+                                       (header.has_order ? header.entries : uint32_t{0}));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Manifest>> Manifest::Open(const std::string& path) {
+  auto fd = io::Open(path, O_RDONLY);
+  if (!fd) return fd.error();
+  struct stat status;
+  if (::fstat(fd->get(), &status) != 0) return io::ErrnoError(errno, "stat " + path);
+  const size_t length = static_cast<size_t>(status.st_size);
+  if (length < sizeof(ManifestHeader)) {
+    return Error{Code::kCorrupt, path + ": too short for a manifest"};
+  }
+  void* data = ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd->get(), 0);
+  if (data == MAP_FAILED) return io::ErrnoError(errno, "map " + path);
+  std::shared_ptr<Manifest> manifest(new Manifest());
+  manifest->data_ = static_cast<const char*>(data);
+  manifest->length_ = length;
+  if (auto good = manifest->Check(path); !good) return good.error();
+
+  const ManifestHeader& header = HeaderOf(manifest->data_);
+  std::string_view texts(TextsOf(manifest->data_), header.texts);
+  manifest->source_ = texts.substr(0, header.source);
+  texts.remove_prefix(header.source);
+  for (uint32_t n = 0; n < header.kept; ++n) {  // key, NUL, reason, NUL
+    SkippedKey skipped;
+    for (std::string* part : {&skipped.key, &skipped.reason}) {
+      const size_t end = std::min(texts.find('\0'), texts.size());
+      part->assign(texts.substr(0, end));
+      texts.remove_prefix(std::min(end + 1, texts.size()));
+    }
+    manifest->skipped_.push_back(std::move(skipped));
+  }
+  return manifest;
+}
+
+Status Manifest::Check(const std::string& path) const {
+  const ManifestHeader& header = HeaderOf(data_);
+  const std::string_view all(data_, length_);
+  const Error corrupt{Code::kCorrupt, path + ": is not a whole manifest"};
+  if (std::memcmp(header.magic, kManifestMagic, sizeof header.magic) != 0 ||
+      header.header_crc32c !=
+          hash::Crc32c(all.substr(0, offsetof(ManifestHeader, header_crc32c)))) {
+    return corrupt;
+  }
+  const uint64_t order = header.has_order ? uint64_t{header.entries} * sizeof(uint32_t) : 0;
+  if (header.entries == 0 || header.source > header.texts ||
+      sizeof header + uint64_t{header.entries} * sizeof(ManifestRecord) + order + header.texts !=
+          length_ ||
+      header.crc32c != hash::Crc32c(all.substr(sizeof header))) {
+    return corrupt;
+  }
+  return {};
+}
+
+Manifest::~Manifest() {
+  if (data_ != nullptr) ::munmap(const_cast<char*>(data_), length_);
+}
+
+int64_t Manifest::listed_at() const { return HeaderOf(data_).listed_at; }
+uint32_t Manifest::size() const { return HeaderOf(data_).entries; }
+uint64_t Manifest::files() const { return HeaderOf(data_).files; }
+uint64_t Manifest::bytes() const { return HeaderOf(data_).bytes; }
+uint64_t Manifest::next_id() const { return HeaderOf(data_).next_id; }
+uint64_t Manifest::skipped_count() const { return HeaderOf(data_).skipped; }
+
+ManifestEntry Manifest::At(uint32_t index) const {
+  LEAT_CHECK(index < size(), "an index comes from this manifest");
+  const ManifestRecord& record = RecordsOf(data_)[index];
+  const char* text = TextsOf(data_) + (record.text >> 24);
+  const size_t name = record.text & 0xff;
+  ManifestEntry entry{.name = {text, name},
+                      .kind = static_cast<Kind>(record.id_kind & 0xff),
+                      .id = record.id_kind >> 8,
+                      .size = record.size,
+                      .mtime = record.mtime,
+                      .etag = {text + name, (record.text >> 8) & 0xffff},
+                      .parent = record.parent};
+  if (entry.kind == Kind::kDirectory) {
+    entry.size = 0;
+    entry.first = static_cast<uint32_t>(record.size >> 32);
+    entry.children = static_cast<uint32_t>(record.size);
+  }
+  return entry;
+}
+
+std::optional<uint32_t> Manifest::Find(uint32_t directory, std::string_view name) const {
+  const ManifestEntry parent = At(directory);
+  if (parent.kind != Kind::kDirectory) return std::nullopt;
+  uint32_t low = parent.first;
+  uint32_t high = parent.first + parent.children;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    const int order = At(middle).name.compare(name);
+    if (order == 0) return middle;
+    if (order < 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<uint32_t> Manifest::FindPath(std::string_view path) const {
+  uint32_t index = 0;
+  while (!path.empty()) {
+    const size_t slash = std::min(path.find('/'), path.size());
+    const auto found = Find(index, path.substr(0, slash));
+    if (!found) return std::nullopt;
+    index = *found;
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return index;
+}
+
+std::optional<uint32_t> Manifest::FindId(uint64_t id) const {
+  if (!HeaderOf(data_).has_order) {
+    if (id >= size()) return std::nullopt;
+    return static_cast<uint32_t>(id);
+  }
+  const uint32_t* begin = OrderOf(data_);
+  const uint32_t* end = begin + size();
+  const auto id_of = [&](uint32_t index) { return RecordsOf(data_)[index].id_kind >> 8; };
+  const uint32_t* found = std::lower_bound(
+      begin, end, id, [&](uint32_t index, uint64_t wanted) { return id_of(index) < wanted; });
+  if (found == end || id_of(*found) != id) return std::nullopt;
+  return *found;
+}
+
+std::string Manifest::PathOf(uint32_t index) const {
+  std::vector<std::string_view> parts;
+  for (; index != 0; index = At(index).parent) parts.push_back(At(index).name);
+  std::string path;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (!path.empty()) path += '/';
+    path += *part;
+  }
+  return path;
+}
+
+}  // namespace leat::datanode
