@@ -110,7 +110,12 @@ class TlsTransport : public Transport {
 
   IoStep Write(std::string_view bytes, Flush) override {
     if (bytes.empty()) return {};
-    return Step([&](size_t* n) { return SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), n); });
+    const IoStep step =
+        Step([&](size_t* n) { return SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), n); });
+    if (step.state != IoState::kEnd) return step;
+    // So OpenSSL reports any failure to write once the other side has said that it will close.
+    broken_ = true;
+    return Fail({Code::kUnavailable, "TLS connection: the other side closed it"});
   }
 
   IoStep SendFile(int file, uint64_t offset, size_t size) override {

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "base/strings.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "net/socket.h"
 #include "net/testing/raw_peer.h"
+#include "net/tls_context.h"
 
 namespace leat::net {
 namespace {
@@ -122,6 +126,32 @@ TEST_F(TlsTest, StreamsFromAnOutbox) {
   }
   outbox->Close();
   EXPECT_TRUE((*response)->ReadAll().value_or("failed") == expected);
+}
+
+TEST_F(TlsTest, AnAnswerToAClientThatHasClosedFails) {
+  std::promise<Error> failure;
+  auto server = Server::Start({.tls = TlsServerOptions{.identity = identity_}},
+                              [&](ServerRequest& request, ResponseWriter& response) {
+                                // Its end within the body: the close_notify has been read.
+                                EXPECT_FALSE(request.ReadAll(100));
+                                const std::string piece(64 << 10, 'x');
+                                Status put = response.Start(400, std::nullopt);
+                                while (put) put = response.Write(piece);
+                                failure.set_value(put.error());
+                              });
+  ASSERT_TRUE(server);
+  auto socket = ConnectTo("127.0.0.1", (*server)->port(), 10s, {});
+  ASSERT_TRUE(socket);
+  const auto context = TlsContext::ForClient({.ca_pem = ca_.certificate_pem});
+  auto peer = (*context)->Connect(std::move(*socket), "127.0.0.1");
+  ASSERT_TRUE(HandshakeAll(**peer, {10s, {}}));
+  ASSERT_TRUE(WriteAll(**peer, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello",
+                       Flush::kNow, {10s, {}}));
+  (*peer)->CloseWrite();
+  peer->reset();
+  auto failed = failure.get_future();
+  ASSERT_EQ(failed.wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(failed.get().code, Code::kUnavailable);
 }
 
 TEST_F(TlsTest, CarriesALargeUpload) {
