@@ -14,6 +14,8 @@ namespace {
 // An unread request body up to this size is read and dropped to keep the connection.
 constexpr uint64_t kMaxDrain = 256u << 10;
 constexpr std::chrono::seconds kDrainTimeout{2};
+// See ServerOptions::body_timeout.
+constexpr int64_t kBytesPerSecond = 1024;
 // Below this, copying the head and the body together is cheaper than two sends.
 constexpr size_t kMaxJoined = 32u << 10;
 
@@ -43,7 +45,9 @@ class Exchange::Request : public ServerRequest {
         body_(transport, input, parser,
               parser.chunked() ? BodyReader::Framing::kChunked : BodyReader::Framing::kLength,
               parser.content_length().value_or(0)),
-        patience_{around.options.body_timeout, around.force_stop},
+        timeout_(around.options.body_timeout),
+        force_stop_(around.force_stop),
+        time_left_(timeout_),
         stop_(std::move(stop)) {
     remote = around.remote;
     tls = transport.secure();
@@ -85,14 +89,22 @@ class Exchange::Request : public ServerRequest {
   Result<size_t> Read(std::span<char> buffer) override {
     if (expects_continue_) {
       expects_continue_ = false;
-      auto sent = WriteAll(transport_, "HTTP/1.1 100 Continue\r\n\r\n", Flush::kNow, patience_);
+      auto sent = WriteAll(transport_, "HTTP/1.1 100 Continue\r\n\r\n", Flush::kNow,
+                           {timeout_, force_stop_});
       if (!sent) return sent.error().Within("request body");
     }
-    auto n = body_.Read(buffer, patience_);
+    const auto begun = Now();
+    auto n = body_.Read(buffer, {timeout_, force_stop_, begun + time_left_});
     if (!n) {
       failed_ = true;
+      if (n.error().code == Code::kTimeout)
+        return Error{Code::kTimeout, "request body: it comes too slowly, below 1 KiB/s"};
       return n.error().Within("request body");
     }
+    const Duration earned =
+        Duration(std::chrono::seconds(1)) * static_cast<int64_t>(*n) / kBytesPerSecond;
+    time_left_ =
+        std::clamp(time_left_ - (Now() - begun) + earned, Duration::zero(), Duration(timeout_));
     return n;
   }
 
@@ -109,8 +121,7 @@ class Exchange::Request : public ServerRequest {
   bool Drain() {
     std::array<char, 16 << 10> scratch;
     uint64_t drained = 0;
-    const Patience brief{std::min<std::chrono::milliseconds>(patience_.timeout, kDrainTimeout),
-                         patience_.stop};
+    const Patience brief{kDrainTimeout, force_stop_, Now() + kDrainTimeout};
     while (!body_.done() && drained <= kMaxDrain) {
       const auto n = body_.Read(scratch, brief);
       if (!n) return false;
@@ -120,10 +131,15 @@ class Exchange::Request : public ServerRequest {
   }
 
  private:
+  using Duration = std::chrono::steady_clock::duration;
+  static std::chrono::steady_clock::time_point Now() { return std::chrono::steady_clock::now(); }
+
   Transport& transport_;
   MessageParser& parser_;
   BodyReader body_;
-  const Patience patience_;
+  const std::chrono::seconds timeout_;
+  const std::stop_token force_stop_;
+  Duration time_left_;  // for waiting in Read; what arrives adds to it
   const std::stop_token stop_;
   bool expects_continue_ = false;
   bool failed_ = false;

@@ -34,9 +34,9 @@ class ServerRequest {
 
   // The declared Content-Length; nullopt for chunked bodies, 0 without a body.
   virtual std::optional<uint64_t> ContentLength() const = 0;
-  // Reads the next bytes of the body; 0 at its end. Blocks, at most the server's body time-out
-  // (kTimeout); kUnavailable when the client went away. `Expect: 100-continue` is answered at the
-  // first call, so a handler that refuses without reading saves the client the upload.
+  // Reads the next bytes of the body; 0 at its end. Blocks while the server's body_timeout
+  // allows (kTimeout); kUnavailable when the client went away. `Expect: 100-continue` is answered
+  // at the first call, so a handler that refuses without reading saves the client the upload.
   virtual Result<size_t> Read(std::span<char> buffer) = 0;
   // The whole (remaining) body; kTooLarge beyond max_bytes.
   Result<std::string> ReadAll(size_t max_bytes);
@@ -89,7 +89,9 @@ struct ServerOptions {
   size_t max_header_bytes = 64 << 10;
   // From the connection, or from the first byte of a later request, to the end of the head.
   std::chrono::seconds header_timeout{30};
-  std::chrono::seconds body_timeout{60};   // without progress
+  // How long a handler waits for its client's body, all its Reads together; every KiB received
+  // gives a second back, up to this. So a body that comes slower than 1 KiB/s ends with kTimeout.
+  std::chrono::seconds body_timeout{60};
   std::chrono::seconds write_timeout{60};  // without progress
   std::chrono::seconds idle_timeout{300};  // keep-alive
 };

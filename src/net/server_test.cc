@@ -179,17 +179,6 @@ TEST(Server, ClosesIdleConnections) {
   EXPECT_EQ(Body(peer.HearAll()), "GET / []");
 }
 
-TEST(Server, ASlowBodyTimesOut) {
-  std::promise<Code> code;
-  const auto server =
-      Serve([&](ServerRequest& request,
-                ResponseWriter&) { code.set_value(request.ReadAll(100).error().code); },
-            {.body_timeout = 1s});
-  RawPeer peer(server->port());
-  peer.Say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
-  EXPECT_EQ(code.get_future().get(), Code::kTimeout);
-}
-
 TEST(Server, SaysContinueOnlyWhenTheHandlerReads) {
   const auto server = Serve([](ServerRequest& request, ResponseWriter& response) {
     if (request.path == "/no") return response.Send(403, "no");

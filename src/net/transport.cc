@@ -84,7 +84,7 @@ std::unique_ptr<Transport> MakePlainTransport(io::UniqueFd fd) {
 
 Result<short> WaitFor(const Transport& transport, short events, const Patience& patience) {
   const auto timeout = std::min<std::chrono::milliseconds>(patience.timeout, kForever);
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto deadline = std::min(patience.deadline, std::chrono::steady_clock::now() + timeout);
   while (true) {
     if (patience.stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
     const auto left =

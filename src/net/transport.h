@@ -23,7 +23,7 @@ enum class IoState {
   kOk,         // `bytes` were moved; at least one
   kWantRead,   // try again when the socket is readable
   kWantWrite,  // try again when the socket is writable
-  kEnd,        // the other side will send no more
+  kEnd,        // the other side will send no more; never from a write
   kFailed,     // see Transport::error
 };
 
@@ -67,12 +67,13 @@ class Transport {
 
 std::unique_ptr<Transport> MakePlainTransport(io::UniqueFd fd);
 
-// How long a blocking call waits: `timeout` without progress, each time. Requesting the stop does
-// not by itself wake it (whoever requests it also shuts the socket down), but makes its failure
-// read kCancelled.
+// How long a blocking call waits: `timeout` without progress, each time, but not beyond `deadline`
+// whatever trickles in. Requesting the stop does not by itself wake it (whoever requests it also
+// shuts the socket down), but makes its failure read kCancelled.
 struct Patience {
   std::chrono::milliseconds timeout;
   std::stop_token stop;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 // Waits for poll(2) `events`; returns those that came (kTimeout, kCancelled).
