@@ -71,9 +71,11 @@ class Attempt {
 
   // The whole request was sent and only then answered: another may follow on this connection.
   bool reusable() const { return !cut_short_; }
-  // The server hung up on a kept connection without a byte of an answer.
+  // The server hung up on a kept connection without a byte of an answer, and doing the request
+  // twice would do no harm (RFC 9110 section 9.2.2) or it cannot have been done at all.
   bool may_retry() const {
-    return connection_.reused && !answered_ && !source_used_ && !patience_.stop.stop_requested();
+    const bool harmless = !written_ || (request_.method != "POST" && request_.method != "PATCH");
+    return connection_.reused && harmless && !answered_ && !source_used_ && !Stopped();
   }
 
  private:
@@ -121,6 +123,7 @@ class Attempt {
     while (!bytes.empty()) {
       const IoStep step = transport_.Write(bytes, flush);
       if (step.state == IoState::kOk) {
+        written_ = true;
         bytes.remove_prefix(step.bytes);
         continue;
       }
@@ -187,6 +190,7 @@ class Attempt {
   ClientConnection& connection_;
   Transport& transport_;
   const Patience patience_;
+  bool written_ = false;  // at least one byte
   bool answer_came_ = false;
   bool answered_ = false;  // at least one byte
   bool cut_short_ = false;

@@ -65,9 +65,10 @@ class Client {
   static std::unique_ptr<Client> Make(ClientOptions options = {});
   virtual ~Client() = default;
   // Sends and waits for the head of the response; any status is a success here. kUnavailable when
-  // the host cannot be reached or hung up (a kept-alive connection that died before a byte of the
-  // answer is retried once on a fresh one when the body can be sent again), kTimeout, kCancelled,
-  // kUnauthorized when the server's certificate does not verify or the server refuses ours.
+  // the host cannot be reached or hung up (when a kept-alive connection dies before a byte of the
+  // answer, a fresh one is tried, unless the body is spent or a POST or PATCH was begun), kTimeout,
+  // kCancelled, kUnauthorized when the server's certificate does not verify or the server refuses
+  // ours.
   virtual Result<std::unique_ptr<ClientResponse>> Send(ClientRequest request,
                                                        const std::stop_token& stop = {}) = 0;
 };

@@ -249,13 +249,29 @@ TEST(Client, TriesAgainWhenAKeptConnectionHasDied) {
       first.HearUntil("abc");  // takes the second request and dies
     }
     RawPeer second = server.Accept();
-    EXPECT_TRUE(second.HearUntil("abc").starts_with("POST"));
+    EXPECT_TRUE(second.HearUntil("abc").starts_with("PUT"));
     second.Say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
   });
   auto first = client->Send({.url = UrlOf(server.port())});
   EXPECT_EQ(ReadBody(first), "1");
-  auto second = client->Send({.method = "POST", .url = UrlOf(server.port()), .body = "abc"});
+  auto second = client->Send({.method = "PUT", .url = UrlOf(server.port()), .body = "abc"});
   EXPECT_EQ(ReadBody(second), "2");
+  play.get();
+}
+
+TEST(Client, DoesNotSendAPostTwice) {
+  Script server;
+  const auto client = Client::Make();
+  auto play = InBackground([&] {
+    RawPeer kept = server.Accept();
+    kept.HearUntil("\r\n\r\n");
+    kept.Say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    kept.HearUntil("abc");  // takes the second request, may have done it, and dies
+  });
+  EXPECT_TRUE(client->Send({.url = UrlOf(server.port())}));
+  const auto posted = client->Send({.method = "POST", .url = UrlOf(server.port()), .body = "abc"});
+  ASSERT_FALSE(posted);
+  EXPECT_EQ(posted.error().code, Code::kUnavailable);
   play.get();
 }
 
