@@ -2,6 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "net/socket.h"
 
 namespace leat::net {
@@ -9,6 +12,7 @@ namespace {
 
 // Shorter than the keep-alive time of common servers and load balancers (60 s and up).
 constexpr std::chrono::seconds kMaxIdle{50};
+constexpr std::chrono::seconds kSweepPause{5};
 
 std::string Key(const Url& url) {
   return url.scheme + "://" + url.host + ":" + std::to_string(url.port);
@@ -58,17 +62,35 @@ Result<std::unique_ptr<ClientConnection>> ConnectionPool::Connect(const Url& url
 }
 
 void ConnectionPool::Return(std::unique_ptr<ClientConnection> connection) {
+  // Closed outside the lock.
   std::unique_ptr<ClientConnection> surplus;
+  std::vector<std::unique_ptr<ClientConnection>> aged;
   if (!connection->input.empty()) return;  // bytes that nobody asked for
   connection->input.Shrink();
   connection->idle_since = std::chrono::steady_clock::now();
   MutexLock lock(mu_);
+  aged = TakeAged(connection->idle_since);
   auto& idle = idle_[connection->key];
   idle.push_back(std::move(connection));
   if (idle.size() > options_.max_idle_per_host) {
     surplus = std::move(idle.front());
     idle.erase(idle.begin());
   }
+}
+
+std::vector<std::unique_ptr<ClientConnection>> ConnectionPool::TakeAged(MonoTime now) {
+  std::vector<std::unique_ptr<ClientConnection>> aged;
+  if (now - swept_ < kSweepPause) return aged;
+  swept_ = now;
+  for (auto host = idle_.begin(); host != idle_.end();) {
+    auto& idle = host->second;  // the oldest first
+    auto young = std::find_if(idle.begin(), idle.end(),
+                              [&](const auto& c) { return now - c->idle_since < kMaxIdle; });
+    aged.insert(aged.end(), std::move_iterator(idle.begin()), std::move_iterator(young));
+    idle.erase(idle.begin(), young);
+    host = idle.empty() ? idle_.erase(host) : std::next(host);
+  }
+  return aged;
 }
 
 Result<const TlsContext*> ConnectionPool::Tls() {

@@ -26,8 +26,9 @@ struct ClientConnection {
   MonoTime idle_since;
 };
 
-// Thread-safe. Holds at most max_idle_per_host connections for each host, the newest of them, and
-// none for longer than a server is likely to keep it.
+// Thread-safe. Holds at most max_idle_per_host connections for each host, the newest of them. One
+// that was idle for longer than a server is likely to keep it is never given out, and is closed
+// when a connection to whatever host comes back.
 class ConnectionPool {
  public:
   explicit ConnectionPool(ClientOptions options) : options_(std::move(options)) {}
@@ -43,11 +44,14 @@ class ConnectionPool {
 
  private:
   Result<const TlsContext*> Tls();
+  // Takes those idle for too long, of all hosts; looks once in a while.
+  std::vector<std::unique_ptr<ClientConnection>> TakeAged(MonoTime now) REQUIRES(mu_);
 
   const ClientOptions options_;
   Mutex mu_;
   std::unique_ptr<TlsContext> tls_ GUARDED_BY(mu_);  // made at first use
   std::map<std::string, std::vector<std::unique_ptr<ClientConnection>>> idle_ GUARDED_BY(mu_);
+  MonoTime swept_ GUARDED_BY(mu_);
 };
 
 // Shuts a connection's socket down when the stop is requested, which ends blocked calls on it.
