@@ -92,9 +92,10 @@ struct Options {
 
 class Database {
  public:
-  // Opens or makes the file (mode 0600) and migrates it. kCorrupt: damaged, or not a database (the
-  // file is left as it is); kInvalid: written by a newer Leat. Looks at the header and the schema
-  // only: damage further in is a kCorrupt of the call that meets it.
+  // Opens or makes the file (mode 0600) and migrates it. kCorrupt: damaged, or not a database, or
+  // one with other tables than the migrations make (the file is left as it is); kInvalid: written
+  // by a newer Leat. Looks at the header and the schema only: damage further in is a kCorrupt of
+  // the call that meets it.
   static Result<std::unique_ptr<Database>> Open(Options options);
   // Finishes the queued writes, then closes.
   ~Database();

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -188,6 +189,28 @@ TEST_F(DatabaseTest, NoWriteOfManyThreadsIsLost) {
   db_.reset();
   Open();
   EXPECT_EQ(Count(), 1600);
+}
+
+TEST_F(DatabaseTest, AnotherPurposesDatabaseIsLeftAlone) {
+  {
+    Options other = MakeOptions();
+    other.migrations = {"CREATE TABLE t (key TEXT, other INTEGER)"};
+    ASSERT_TRUE(Database::Open(other));
+  }
+  const Error error = Refusal();
+  EXPECT_EQ(error.code, Code::kCorrupt);
+  EXPECT_NE(error.message.find("it has no t.value"), std::string::npos) << error.message;
+}
+
+TEST_F(DatabaseTest, AnotherProgramsDatabaseIsLeftAlone) {
+  sqlite3* foreign = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &foreign), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(foreign, "CREATE TABLE bookmarks (url TEXT)", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(foreign);
+  const Error error = Refusal();
+  EXPECT_EQ(error.code, Code::kCorrupt);
+  EXPECT_NE(error.message.find("it has bookmarks.url"), std::string::npos) << error.message;
 }
 
 TEST_F(DatabaseTest, ForeignKeysHold) {

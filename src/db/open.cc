@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <system_error>
 
 namespace leat::db {
@@ -126,6 +127,41 @@ Status CheckVersion(Connection& connection, const Options& options) {
                                    ": use the Leat that wrote it, or another data directory"};
 }
 
+// "table.column" for all there are.
+Result<std::set<std::string>> Columns(Connection& connection) {
+  Statement& s = connection.Prepare(
+      "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c "
+      "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+  std::set<std::string> columns;
+  while (true) {
+    const Result<bool> row = s.Step();
+    if (!row) return row.error();
+    if (!*row) return columns;
+    columns.emplace(s.Text(0));
+  }
+}
+
+// Somebody else's database, or Leat's for another purpose, has other tables than ours has at its
+// version.
+Status CheckTables(Connection& connection, const Options& options) {
+  const Result<int64_t> version = UserVersion(connection);
+  if (!version) return version.error();
+  const auto found = Columns(connection);
+  if (!found) return found.error();
+  const std::string not_ours = "it is not the database that Leat keeps under this name: it has ";
+  if (*version == 0 && !found->empty())
+    return Damaged(options.path, not_ours + *found->begin() + " and no schema version");
+  auto model = Connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!model) return model.error();
+  for (size_t v = 0; v < static_cast<size_t>(*version); ++v)
+    if (Status done = (*model)->Execute(options.migrations[v]); !done) return done;
+  const auto expected = Columns(**model);
+  if (!expected) return expected.error();
+  for (const std::string& column : *expected)
+    if (!found->contains(column)) return Damaged(options.path, not_ours + "no " + column);
+  return {};
+}
+
 Status UseLog(Connection& connection, const Options& options) {
   Statement& s = connection.Prepare("PRAGMA journal_mode = WAL");
   const Result<bool> row = s.Step();
@@ -167,6 +203,7 @@ Result<std::unique_ptr<Connection>> OpenForWriting(const Options& options) {
   Status ready = CheckSchema(connection, options.path);
   if (ready) ready = CheckVersion(connection, options);
   if (ready) ready = Tune(connection);
+  if (ready) ready = CheckTables(connection, options);
   if (ready) ready = UseLog(connection, options);
   if (ready) ready = Migrate(connection, options);
   // After the migrations, which may rebuild tables that others refer to.
