@@ -25,7 +25,14 @@ void WorkQueue::Add(const api::ObjectName& key) {
 void WorkQueue::AddAfter(const api::ObjectName& key, nanoseconds delay) {
   MutexLock lock(mu_);
   if (delay <= nanoseconds::zero()) return AddLocked(key);
-  delayed_.emplace(clock_.Monotonic() + delay, key);
+  const MonoTime due = clock_.Monotonic() + delay;
+  const auto [known, added] = due_.emplace(key, due);
+  if (!added) {
+    if (known->second <= due) return;
+    delayed_.erase({known->second, key});
+    known->second = due;
+  }
+  delayed_.emplace(due, key);
   changed_.NotifyAll();  // a worker may be waiting for a later time
 }
 
@@ -47,8 +54,10 @@ void WorkQueue::Forget(const api::ObjectName& key) {
 std::optional<MonoTime> WorkQueue::MoveDue() {
   const MonoTime now = clock_.Monotonic();
   while (!delayed_.empty() && delayed_.begin()->first <= now) {
-    AddLocked(delayed_.begin()->second);
-    delayed_.erase(delayed_.begin());
+    const auto first = delayed_.begin();
+    AddLocked(first->second);
+    due_.erase(first->second);
+    delayed_.erase(first);
   }
   if (delayed_.empty()) return std::nullopt;
   return delayed_.begin()->first;
@@ -68,8 +77,7 @@ std::optional<api::ObjectName> WorkQueue::Take(const std::stop_token& stop) {
     const auto changed = [&]() NO_THREAD_SAFETY_ANALYSIS {
       return !ready_.empty() || (!delayed_.empty() && delayed_.begin()->first != next);
     };
-    // A fake clock wakes nobody here, so tests that advance one look again every 10 ms of real
-    // time.
+    // Nobody is woken when a test's clock moves, so it is looked at anew every second.
     const nanoseconds wait =
         next ? std::min<nanoseconds>(*next - clock_.Monotonic(), seconds(1)) : seconds(1);
     changed_.WaitFor(mu_, stop, wait, changed);

@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 #include "api/object_client.h"
 #include "base/clock.h"
@@ -20,6 +22,7 @@ class WorkQueue {
 
   // A key added while a worker has it is handed out again after Done.
   void Add(const api::ObjectName& key);
+  // Of several times for one key the earliest counts, so that timers do not pile up.
   void AddAfter(const api::ObjectName& key, std::chrono::nanoseconds delay);
   // After a failure: 5 ms, doubling at each failure of the key, at most 60 s.
   void AddBackingOff(const api::ObjectName& key);
@@ -42,7 +45,8 @@ class WorkQueue {
   std::set<api::ObjectName> waiting_ GUARDED_BY(mu_);   // what is in ready_
   std::set<api::ObjectName> taken_ GUARDED_BY(mu_);
   std::set<api::ObjectName> again_ GUARDED_BY(mu_);  // added while taken
-  std::multimap<MonoTime, api::ObjectName> delayed_ GUARDED_BY(mu_);
+  std::set<std::pair<MonoTime, api::ObjectName>> delayed_ GUARDED_BY(mu_);
+  std::map<api::ObjectName, MonoTime> due_ GUARDED_BY(mu_);  // when, for each key in delayed_
   std::map<api::ObjectName, int> failures_ GUARDED_BY(mu_);
 };
 

@@ -47,6 +47,21 @@ TEST(WorkQueue, DelayedKeysComeInTheirTime) {
   EXPECT_GE(clock.Monotonic() - start, 30ms);
 }
 
+TEST(WorkQueue, OfSeveralDelaysOfOneKeyTheEarliestCounts) {
+  FakeClock clock;
+  WorkQueue queue(clock);
+  for (const auto delay : {20ms, 10ms, 30ms}) queue.AddAfter(kA, delay);
+  queue.AddAfter(kB, 40ms);
+  clock.Advance(10ms);
+  ASSERT_EQ(queue.Take({}), kA);
+  queue.Done(kA);
+  clock.Advance(30ms);
+  EXPECT_EQ(queue.Take({}), kB);  // and not kA once more
+  queue.AddAfter(kA, 10ms);
+  clock.Advance(10ms);
+  EXPECT_EQ(queue.Take({}), kA);
+}
+
 TEST(WorkQueue, FailuresBackOffUntilForgotten) {
   FakeClock clock;
   WorkQueue queue(clock);
