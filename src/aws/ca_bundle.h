@@ -6,7 +6,7 @@
 namespace leat::aws {
 
 // The PEM text of AWS_CA_BUNDLE, else of the profile's ca_bundle in the config file; "" when
-// neither is set (the system's trust anchors then hold) or it cannot be read.
+// neither is set (the system's trust anchors then hold) or, after a warning, it cannot be read.
 std::string FindCaBundle();
 
 }  // namespace leat::aws

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "aws/ca_bundle.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "io/file.h"
 
@@ -76,7 +77,13 @@ std::string FindCaBundle() {
   std::string path = Env("AWS_CA_BUNDLE");
   if (path.empty()) path = ProfileSetting(ConfigFile(), "ca_bundle");
   if (path.empty()) return "";
-  return io::ReadFile(path).value_or("");
+  auto pem = io::ReadFile(path);
+  if (pem) return std::move(*pem);
+  LogWarning(
+      "the CA bundle cannot be read; the system's trust anchors hold instead: check "
+      "AWS_CA_BUNDLE or the profile's ca_bundle",
+      {{"path", path}, {"error", pem.error()}});
+  return "";
 }
 
 Result<Credentials> FindCredentials() {
