@@ -117,15 +117,17 @@ Result<Listing> Feed::ListAt(const ListOptions& options, Revision revision, cons
       changed.try_emplace(change.entry->key, change.previous);  // the first change counts
       return true;
     });
-    listing = objects_.List(whole);
+    listing = objects_.List(changed.empty() ? options : whole);
   }
+  listing.revision = revision;
+  if (changed.empty()) return listing;
   auto& entries = listing.entries;
   std::erase_if(entries, [&](const EntryPtr& entry) { return changed.contains(entry->key); });
+  const auto kept = static_cast<std::ptrdiff_t>(entries.size());
   for (const auto& [key, entry] : changed)
     if (entry && (options.after.type.empty() || options.after < key)) entries.push_back(entry);
-  std::sort(entries.begin(), entries.end(),
-            [](const EntryPtr& a, const EntryPtr& b) { return a->key < b->key; });
-  listing.revision = revision;
+  std::inplace_merge(entries.begin(), entries.begin() + kept, entries.end(),
+                     [](const EntryPtr& a, const EntryPtr& b) { return a->key < b->key; });
   if (options.limit > 0 && entries.size() > options.limit) {
     listing.more = true;
     listing.remaining = static_cast<int64_t>(entries.size() - options.limit);
