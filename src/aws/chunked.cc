@@ -33,10 +33,6 @@ Result<uint64_t> ParseHexSize(std::string_view digits) {
   return size;
 }
 
-std::string Sha256Hex(std::string_view bytes) {
-  return HexEncode(hash::Digest(hash::Algorithm::kSha256, bytes));
-}
-
 }  // namespace
 
 std::optional<ChunkedForm> ChunkedForm::FromPayloadHash(std::string_view value) {

@@ -4,7 +4,6 @@
 
 #include "aws/sigv4.h"
 #include "base/strings.h"
-#include "hash/hash.h"
 #include "json/value.h"
 
 namespace leat::aws {
@@ -79,7 +78,7 @@ Result<json::Value> Call(net::Client& http, const JsonService& service, std::str
   request.body = json::Print(input);
   request.headers.Set("Content-Type", "application/x-amz-json-1.1");
   request.headers.Set("X-Amz-Target", fmt::format("{}.{}", service.target_prefix, operation));
-  const std::string hash = HexEncode(hash::Digest(hash::Algorithm::kSha256, request.body));
+  const std::string hash = Sha256Hex(request.body);
   SignV4(request, {.credentials = service.credentials,
                    .region = service.region,
                    .service = service.signing_name,

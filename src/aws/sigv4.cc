@@ -11,10 +11,6 @@
 namespace leat::aws {
 namespace {
 
-std::string Sha256Hex(std::string_view bytes) {
-  return HexEncode(hash::Digest(hash::Algorithm::kSha256, bytes));
-}
-
 std::string CanonicalPath(std::string_view path, PathRule rule) {
   if (path.empty()) return "/";
   // S3 signs the decoded key encoded its own way, whatever the sender left unencoded.
@@ -74,6 +70,10 @@ Scope ScopeOf(const SignOptions& options) {
 }
 
 }  // namespace
+
+std::string Sha256Hex(std::string_view bytes) {
+  return HexEncode(hash::Digest(hash::Algorithm::kSha256, bytes));
+}
 
 std::string Scope::ToString() const {
   return fmt::format("{}/{}/{}/aws4_request", date, region, service);

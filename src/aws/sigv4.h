@@ -76,6 +76,9 @@ Result<Authorization> ParseAuthorizationHeader(const net::Headers& headers);
 // From X-Amz-... query parameters; kInvalid.
 Result<Authorization> ParseAuthorizationQuery(const net::Query& query);
 
+// Lower case, as canonical requests want it.
+std::string Sha256Hex(std::string_view bytes);
+
 struct SignOptions {
   const Credentials& credentials;
   std::string_view region;

@@ -7,29 +7,12 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 
 namespace leat::aws {
 namespace {
 
 constexpr int kMaxDepth = 32;
-
-void AppendUtf8(uint32_t rune, std::string& out) {
-  if (rune < 0x80) {
-    out += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    out += static_cast<char>(0xc0 | rune >> 6);
-    out += static_cast<char>(0x80 | (rune & 0x3f));
-  } else if (rune < 0x10000) {
-    out += static_cast<char>(0xe0 | rune >> 12);
-    out += static_cast<char>(0x80 | (rune >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (rune & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | rune >> 18);
-    out += static_cast<char>(0x80 | (rune >> 12 & 0x3f));
-    out += static_cast<char>(0x80 | (rune >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (rune & 0x3f));
-  }
-}
 
 // The number of "#38" or "#x26"; nullopt when it is none or not a character.
 std::optional<uint32_t> CharacterReference(std::string_view entity) {
@@ -181,7 +164,7 @@ class Parser {
     } else if (entity == "apos") {
       out += '\'';
     } else if (const auto rune = CharacterReference(entity)) {
-      AppendUtf8(*rune, out);
+      AppendUtf8(*rune, &out);
     } else {
       return Fail(fmt::format("unknown entity &{};", entity));
     }

@@ -5,12 +5,16 @@
 #include <cstdlib>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "json/value.h"
 
 namespace leat::json {
 namespace {
 
 constexpr int kMaxDepth = 200;
+// The paths may be far longer than the text, so there are bounds to what is told of duplicates.
+constexpr size_t kMaxDuplicates = 100;
+constexpr size_t kMaxPath = 1024;
 
 // Where the reader stands in the tree; lives on the call stack.
 struct Place {
@@ -20,25 +24,26 @@ struct Place {
   int depth = 0;
 };
 
-std::string PathOf(const Place& place) {
-  if (!place.parent) return {};
-  std::string path = PathOf(*place.parent);
-  if (!place.key) return path + "[" + std::to_string(place.index) + "]";
-  return path.empty() ? *place.key : path + "." + *place.key;
+// "a.b[3].c", cut off once it is long enough.
+void AppendPath(const Place& place, std::string* path) {
+  if (!place.parent) return;
+  AppendPath(*place.parent, path);
+  if (path->size() > kMaxPath) return;
+  if (!place.key) {
+    *path += "[" + std::to_string(place.index) + "]";
+  } else {
+    if (!path->empty()) *path += '.';
+    path->append(*place.key, 0, kMaxPath + 1);
+  }
 }
 
-void AppendUtf8(uint32_t c, std::string* out) {
-  const auto put = [&](uint32_t byte) { *out += static_cast<char>(byte); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | c >> 6), put(0x80 | (c & 63));
-  } else if (c < 0x10000) {
-    put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
-  } else {
-    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 63)), put(0x80 | (c >> 6 & 63)),
-        put(0x80 | (c & 63));
-  }
+std::string PathOf(const Place& place) {
+  std::string path;
+  AppendPath(place, &path);
+  if (path.size() <= kMaxPath) return path;
+  size_t end = kMaxPath - 3;
+  while ((path[end] & 0xC0) == 0x80) --end;  // not within a character
+  return path.substr(0, end) + "...";
 }
 
 // Each Read... returns false when the text is wrong; what and where are then in problem_ and at_.
@@ -174,7 +179,7 @@ class Parser {
         continue;
       }
       kept->value = std::move(next->value);
-      if (!duplicates_) continue;
+      if (!duplicates_ || duplicates_->size() == kMaxDuplicates) continue;
       std::string path = PathOf(Place{.parent = &place, .key = &kept->key});
       if (duplicates_->empty() || duplicates_->back() != path)
         duplicates_->push_back(std::move(path));

@@ -125,6 +125,19 @@ TEST(Parse, RefusesTextBeyondTheLimit) {
   EXPECT_EQ(v.error().code, Code::kTooLarge);
 }
 
+TEST(Parse, TellsABoundedPartOfManyOrLongDuplicates) {
+  std::string text = "{\"" + std::string(1 << 20, 'k') + "\": {";
+  for (int i = 0; i < 1000; ++i)
+    text += "\"" + std::to_string(i) + "\":1,\"" + std::to_string(i) + "\":2,";
+  text += "\"z\":3}}";
+  std::vector<std::string> duplicates;
+  ASSERT_TRUE(Parse(text, 8 << 20, &duplicates));
+  EXPECT_LE(duplicates.size(), 100u);
+  ASSERT_FALSE(duplicates.empty());
+  EXPECT_LE(duplicates[0].size(), 1024u);
+  EXPECT_TRUE(duplicates[0].ends_with("kkk..."));
+}
+
 TEST(Parse, OfDuplicateKeysTheLastWinsAndEachPathIsReportedOnce) {
   std::vector<std::string> duplicates;
   const Result<Value> v = Parse(
