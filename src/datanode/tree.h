@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -46,30 +48,48 @@ struct Change {
 // Thread-safe.
 class Tree {
  public:
-  explicit Tree(std::shared_ptr<const Manifest> manifest);
+  explicit Tree(std::shared_ptr<const Manifest> manifest) : manifest_(std::move(manifest)) {}
 
   std::optional<TreeEntry> Lookup(uint64_t directory, std::string_view name) const;
-  // Also ids of earlier versions, until Forget.
+  // Also ids of the last 16 manifests and of amended objects.
   std::optional<TreeEntry> Find(uint64_t id) const;
   std::optional<TreeEntry> FindPath(std::string_view path) const;
-  // Children from position `from` on (a position stays good within one manifest); `each` gets the
-  // position after the entry and returns false to stop. Returns kNotFound for what is no directory.
+  // Children from position `from` on (0, or a `next`; a position stays good within one manifest);
+  // `each` returns false to stop. kNotFound for what is no directory.
   Status List(uint64_t directory, uint64_t from,
               const std::function<bool(std::string_view name, const TreeEntry&, uint64_t next)>&
                   each) const;
   std::shared_ptr<const Manifest> manifest() const;
 
-  // Goes over to a newer manifest. The old one is kept while `known` ids of it may be asked for:
-  // the last 16 manifests are.
+  // Goes over to a newer manifest, made with the current one as its predecessor.
   std::vector<Change> Replace(std::shared_ptr<const Manifest> manifest);
-  // The object behind the file `id` has become `info`: gives it a new id. Kept in `log` (a file) so
-  // that the next worker knows. Null info: the object is gone.
-  Result<Change> Amend(uint64_t id, const objectstore::ObjectInfo* info, const std::string& log);
-  // Reads what Amend wrote for this manifest.
+  // The object behind the file `id` has become `info`, or is gone (nullopt): gives it a new id.
+  // Appends to `log`, a file kept for the life of the mount, so that the next worker knows.
+  // kConflict when that happened to `id` before.
+  Result<Change> Amend(uint64_t id, const std::optional<objectstore::ObjectInfo>& info,
+                       const std::string& log);
+  // Reads what Amend wrote, for this manifest and ids of others; no file is success.
   Status ReadAmendments(const std::string& log);
 
  private:
-  // The author of the body owns this part.
+  struct Amendment {
+    uint64_t new_id = 0;  // 0: gone
+    uint64_t size = 0;
+    int64_t mtime = 0;
+    std::string etag;
+  };
+
+  TreeEntry EntryAt(const Manifest& manifest, uint32_t index) const;
+  // The entry as it is now; nullopt when it is gone.
+  std::optional<TreeEntry> Amended(TreeEntry entry) const REQUIRES(mu_);
+  void Apply(uint64_t id, const Amendment& amendment) REQUIRES(mu_);
+
+  mutable Mutex mu_;
+  std::shared_ptr<const Manifest> manifest_ GUARDED_BY(mu_);
+  std::deque<std::shared_ptr<const Manifest>> older_ GUARDED_BY(mu_);    // newest first
+  std::unordered_map<uint64_t, Amendment> amendments_ GUARDED_BY(mu_);   // by old id
+  std::unordered_map<uint64_t, uint64_t> amended_from_ GUARDED_BY(mu_);  // new id to old id
+  uint64_t amendments_ever_ GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace leat::datanode

@@ -1,0 +1,205 @@
+#include "datanode/tree.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/strings.h"
+#include "io/file.h"
+
+namespace leat::datanode {
+namespace {
+
+constexpr size_t kOlderKept = 16;
+// Ids of amended objects; those of manifests stay below.
+constexpr uint64_t kFirstAmended = uint64_t{1} << 39;
+
+// Names in `before` and `after` that do not stand for the same thing, in all directories that both
+// have.
+void Compare(const Manifest& before, uint32_t old_index, const Manifest& after, uint32_t new_index,
+             std::vector<Change>& changes) {
+  const ManifestEntry old_directory = before.At(old_index);
+  const ManifestEntry new_directory = after.At(new_index);
+  uint32_t n = 0;
+  uint32_t m = 0;
+  while (n < old_directory.children || m < new_directory.children) {
+    // Both are sorted by name: the smaller one is missing in the other.
+    const bool old_left = n < old_directory.children;
+    const bool new_left = m < new_directory.children;
+    const ManifestEntry a = old_left ? before.At(old_directory.first + n) : ManifestEntry();
+    const ManifestEntry b = new_left ? after.At(new_directory.first + m) : ManifestEntry();
+    const int order = !old_left ? 1 : !new_left ? -1 : a.name.compare(b.name);
+    if (order != 0) {
+      changes.push_back({old_directory.id, std::string(order < 0 ? a.name : b.name)});
+    } else if (a.id != b.id) {
+      changes.push_back({old_directory.id, std::string(a.name)});
+    } else if (a.kind == Kind::kDirectory) {
+      Compare(before, old_directory.first + n, after, new_directory.first + m, changes);
+    }
+    if (order <= 0) ++n;
+    if (order >= 0) ++m;
+  }
+}
+
+}  // namespace
+
+TreeEntry Tree::EntryAt(const Manifest& manifest, uint32_t index) const {
+  const ManifestEntry entry = manifest.At(index);
+  return {.id = entry.id,
+          .kind = entry.kind,
+          .size = entry.kind == Kind::kLink ? entry.etag.size() : entry.size,
+          .mtime = entry.mtime,
+          .etag = std::string(entry.etag),
+          .key = manifest.PathOf(index)};
+}
+
+std::optional<TreeEntry> Tree::Amended(TreeEntry entry) const {
+  for (auto found = amendments_.find(entry.id); found != amendments_.end();
+       found = amendments_.find(entry.id)) {
+    const Amendment& amendment = found->second;
+    if (amendment.new_id == 0) return std::nullopt;
+    entry.id = amendment.new_id;
+    entry.size = amendment.size;
+    entry.mtime = amendment.mtime;
+    entry.etag = amendment.etag;
+  }
+  return entry;
+}
+
+std::optional<TreeEntry> Tree::Lookup(uint64_t directory, std::string_view name) const {
+  MutexLock lock(mu_);
+  const auto parent = manifest_->FindId(directory);
+  const auto index = parent ? manifest_->Find(*parent, name) : std::nullopt;
+  if (!index) return std::nullopt;
+  return Amended(EntryAt(*manifest_, *index));
+}
+
+std::optional<TreeEntry> Tree::FindPath(std::string_view path) const {
+  MutexLock lock(mu_);
+  const auto index = manifest_->FindPath(path);
+  if (!index) return std::nullopt;
+  return Amended(EntryAt(*manifest_, *index));
+}
+
+std::optional<TreeEntry> Tree::Find(uint64_t id) const {
+  MutexLock lock(mu_);
+  // An amended object is the one it came from, with another version.
+  uint64_t first = id;
+  for (auto from = amended_from_.find(first); from != amended_from_.end();
+       from = amended_from_.find(first)) {
+    first = from->second;
+  }
+  const auto find = [&](const Manifest& manifest) -> std::optional<TreeEntry> {
+    const auto index = manifest.FindId(first);
+    if (!index) return std::nullopt;
+    TreeEntry entry = EntryAt(manifest, *index);
+    while (entry.id != id) {
+      const Amendment& amendment = amendments_.at(entry.id);
+      entry.id = amendment.new_id;
+      entry.size = amendment.size;
+      entry.mtime = amendment.mtime;
+      entry.etag = amendment.etag;
+    }
+    return entry;
+  };
+  if (auto entry = find(*manifest_)) return entry;
+  for (const auto& manifest : older_) {
+    if (auto entry = find(*manifest)) return entry;
+  }
+  return std::nullopt;
+}
+
+Status Tree::List(
+    uint64_t directory, uint64_t from,
+    const std::function<bool(std::string_view, const TreeEntry&, uint64_t)>& each) const {
+  const auto manifest = this->manifest();
+  const auto index = manifest->FindId(directory);
+  const ManifestEntry parent = index ? manifest->At(*index) : ManifestEntry();
+  if (!index || parent.kind != Kind::kDirectory) {
+    return Error{Code::kNotFound, fmt::format("there is no directory with id {}", directory)};
+  }
+  for (uint64_t n = from; n < parent.children; ++n) {
+    const uint32_t child = parent.first + static_cast<uint32_t>(n);
+    std::optional<TreeEntry> entry;
+    {
+      MutexLock lock(mu_);
+      entry = Amended(EntryAt(*manifest, child));
+    }
+    if (entry && !each(manifest->At(child).name, *entry, n + 1)) break;
+  }
+  return {};
+}
+
+std::shared_ptr<const Manifest> Tree::manifest() const {
+  MutexLock lock(mu_);
+  return manifest_;
+}
+
+std::vector<Change> Tree::Replace(std::shared_ptr<const Manifest> manifest) {
+  std::vector<Change> changes;
+  MutexLock lock(mu_);
+  Compare(*manifest_, 0, *manifest, 0, changes);
+  older_.push_front(std::exchange(manifest_, std::move(manifest)));
+  if (older_.size() > kOlderKept) older_.pop_back();
+  return changes;
+}
+
+void Tree::Apply(uint64_t id, const Amendment& amendment) {
+  amendments_[id] = amendment;
+  if (amendment.new_id != 0) amended_from_[amendment.new_id] = id;
+}
+
+Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectInfo>& info,
+                           const std::string& log) {
+  const auto entry = Find(id);
+  if (!entry) return Error{Code::kNotFound, fmt::format("there is no file with id {}", id)};
+  MutexLock lock(mu_);
+  if (amendments_.contains(id)) {
+    return Error{Code::kConflict, entry->key + ": was found changed before"};
+  }
+  Amendment amendment;
+  if (info) {
+    amendment = {.new_id = kFirstAmended + amendments_ever_,
+                 .size = info->size,
+                 .mtime = info->last_modified,
+                 .etag = info->etag};
+  }
+  const size_t slash = entry->key.rfind('/');
+  const std::string parent = slash == std::string::npos ? "" : entry->key.substr(0, slash);
+  const auto directory = manifest_->FindPath(parent);
+  auto fd = io::Open(log, O_WRONLY | O_APPEND | O_CREAT);
+  if (!fd) return fd.error();
+  const std::string line = fmt::format("{} {} {} {} {}\n", id, amendment.new_id, amendment.size,
+                                       amendment.mtime, PercentEncode(amendment.etag));
+  if (auto written = io::WriteAll(fd->get(), line); !written) return written.error();
+  ++amendments_ever_;
+  Apply(id, amendment);
+  return Change{.directory = directory ? manifest_->At(*directory).id : 0,
+                .name = entry->key.substr(slash == std::string::npos ? 0 : slash + 1)};
+}
+
+Status Tree::ReadAmendments(const std::string& log) {
+  auto text = io::ReadFile(log, size_t{1} << 30);
+  if (!text && text.error().code == Code::kNotFound) return {};
+  if (!text) return text.error();
+  MutexLock lock(mu_);
+  for (std::string_view line : Split(*text, '\n')) {
+    const std::vector<std::string_view> parts = Split(line, ' ');
+    if (parts.size() != 5) continue;  // the last line of a worker that died while writing it
+    const auto id = ParseInt(parts[0]);
+    const auto new_id = ParseInt(parts[1]);
+    const auto size = ParseInt(parts[2]);
+    const auto mtime = ParseInt(parts[3]);
+    if (!id || !new_id || !size || !mtime) continue;
+    ++amendments_ever_;
+    Apply(static_cast<uint64_t>(*id), {.new_id = static_cast<uint64_t>(*new_id),
+                                       .size = static_cast<uint64_t>(*size),
+                                       .mtime = *mtime,
+                                       .etag = PercentDecode(parts[4])});
+  }
+  return {};
+}
+
+}  // namespace leat::datanode

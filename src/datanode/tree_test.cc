@@ -1,0 +1,119 @@
+#include "datanode/tree.h"
+
+#include <gtest/gtest.h>
+
+#include "io/file.h"
+
+namespace leat::datanode {
+namespace {
+
+using objectstore::ObjectInfo;
+
+class TreeTest : public testing::Test {
+ protected:
+  std::shared_ptr<const Manifest> Build(const std::vector<ObjectInfo>& objects,
+                                        std::shared_ptr<const Manifest> previous = nullptr) {
+    ManifestBuilder builder("s3://b/", std::move(previous));
+    for (const auto& object : objects) builder.Add(object);
+    const std::string path = dir_.path() + "/manifest" + std::to_string(built_++);
+    EXPECT_TRUE(builder.Write(path, 0));
+    return *Manifest::Open(path);
+  }
+  static std::vector<std::string> Names(const Tree& tree, uint64_t directory) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(tree.List(directory, 0, [&](std::string_view name, const TreeEntry&, uint64_t) {
+      names.emplace_back(name);
+      return true;
+    }));
+    return names;
+  }
+
+  io::TempDir dir_;
+  int built_ = 0;
+  const std::string log_ = dir_.path() + "/amendments";
+};
+
+TEST_F(TreeTest, FindsByNameIdAndPath) {
+  Tree tree(Build({{.key = "d/x", .size = 3, .etag = "e1"}, {.key = "y"}}));
+  const auto directory = tree.Lookup(0, "d");
+  ASSERT_TRUE(directory);
+  const auto file = tree.Lookup(directory->id, "x");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->key, "d/x");
+  EXPECT_EQ(file->size, 3u);
+  EXPECT_EQ(tree.Find(file->id)->key, "d/x");
+  EXPECT_EQ(tree.FindPath("d/x")->id, file->id);
+  EXPECT_FALSE(tree.Lookup(0, "z"));
+  EXPECT_FALSE(tree.Lookup(file->id, "x"));
+  EXPECT_FALSE(tree.Find(12345));
+}
+
+TEST_F(TreeTest, ListGoesOnFromAnyPosition) {
+  Tree tree(Build({{.key = "a"}, {.key = "b"}, {.key = "c"}}));
+  std::vector<std::string> names;
+  uint64_t from = 0;
+  for (int calls = 0; calls < 10; ++calls) {
+    const uint64_t before = from;
+    ASSERT_TRUE(tree.List(0, from, [&](std::string_view name, const TreeEntry&, uint64_t next) {
+      names.emplace_back(name);
+      from = next;
+      return false;
+    }));
+    if (from == before) break;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(tree.List(tree.Lookup(0, "a")->id, 0, nullptr).error().code, Code::kNotFound);
+}
+
+TEST_F(TreeTest, ReplaceTellsWhatTheKernelMustForget) {
+  auto first = Build({{.key = "d/same"}, {.key = "d/changed", .etag = "1"}, {.key = "d/gone"}});
+  Tree tree(first);
+  const uint64_t d = tree.Lookup(0, "d")->id;
+  const uint64_t old = tree.FindPath("d/changed")->id;
+  const auto changes = tree.Replace(Build(
+      {{.key = "d/same"}, {.key = "d/changed", .etag = "2"}, {.key = "d/new"}, {.key = "e/x"}},
+      first));
+  std::set<std::pair<uint64_t, std::string>> names;
+  for (const Change& change : changes) names.emplace(change.directory, change.name);
+  EXPECT_EQ(names, (std::set<std::pair<uint64_t, std::string>>{
+                       {d, "changed"}, {d, "gone"}, {d, "new"}, {0, "e"}}));
+  EXPECT_NE(tree.FindPath("d/changed")->id, old);
+  EXPECT_EQ(tree.Find(old)->etag, "1") << "a file that is open keeps its version";
+}
+
+TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
+  auto manifest = Build({{.key = "d/x", .size = 1, .etag = "1"}, {.key = "d/y", .etag = "1"}});
+  const auto check = [&](Tree& tree, uint64_t old) {
+    const auto now = tree.FindPath("d/x");
+    ASSERT_TRUE(now);
+    EXPECT_NE(now->id, old);
+    EXPECT_EQ(now->size, 7u);
+    EXPECT_EQ(now->etag, "2 %");
+    EXPECT_EQ(tree.Find(now->id)->etag, "2 %");
+    EXPECT_EQ(tree.Find(now->id)->key, "d/x");
+    EXPECT_EQ(tree.Find(old)->etag, "1");
+    EXPECT_FALSE(tree.FindPath("d/y"));
+    EXPECT_EQ(Names(tree, tree.Lookup(0, "d")->id), (std::vector<std::string>{"x"}));
+  };
+  Tree tree(manifest);
+  const uint64_t old = tree.FindPath("d/x")->id;
+  const auto change =
+      tree.Amend(old, ObjectInfo{.key = "d/x", .size = 7, .etag = "2 %", .last_modified = 9}, log_);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->directory, tree.Lookup(0, "d")->id);
+  EXPECT_EQ(change->name, "x");
+  ASSERT_TRUE(tree.Amend(tree.FindPath("d/y")->id, std::nullopt, log_));
+  EXPECT_EQ(tree.Amend(old, std::nullopt, log_).error().code, Code::kConflict);
+  check(tree, old);
+
+  Tree next_worker(manifest);
+  ASSERT_TRUE(next_worker.ReadAmendments(log_));
+  check(next_worker, old);
+  const uint64_t second = next_worker.FindPath("d/x")->id;
+  ASSERT_TRUE(next_worker.Amend(second, ObjectInfo{.size = 8, .etag = "3"}, log_));
+  EXPECT_EQ(next_worker.FindPath("d/x")->etag, "3");
+  EXPECT_EQ(next_worker.Find(second)->etag, "2 %");
+}
+
+}  // namespace
+}  // namespace leat::datanode
