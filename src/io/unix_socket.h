@@ -14,7 +14,8 @@
 
 namespace leat::io {
 
-// The most bytes in one message; longer ones are refused with kTooLarge by both sides.
+// The most bytes in one message, which may also be empty; longer ones are refused with kTooLarge by
+// both sides. So are more than 16 descriptors.
 inline constexpr size_t kMaxMessage = 128 << 10;
 
 struct Message {
@@ -24,6 +25,7 @@ struct Message {
 
 Result<std::pair<UniqueFd, UniqueFd>> SocketPair();
 // Listens at `path` with mode 0600, in place of a socket that a dead process left there.
+// kAlreadyExists when somebody listens there or it is no socket. Any length of path will do.
 Result<UniqueFd> ListenUnix(const std::string& path);
 // kNotFound when there is no such socket, kUnavailable when nobody listens on it.
 Result<UniqueFd> ConnectUnix(const std::string& path);
