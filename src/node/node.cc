@@ -54,6 +54,8 @@ class EmbeddedNode : public Node {
     if (auto registered = registration_.Register(); !registered) return registered;
     registration_.Start();
     if (!runtime_->Ready()) return {};
+    if (auto settled = runtime_->SettleStarts(); !settled)
+      LogWarning("cannot settle starts that were cut short", {{"error", settled.error()}});
     if (auto removed = sync_.RemoveOrphans(); !removed)
       LogWarning("cannot remove what is left of deleted pods", {{"error", removed.error()}});
     pods_.Start();

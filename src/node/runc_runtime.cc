@@ -60,9 +60,10 @@ bool IsAlive(const std::string& pid_file, std::string_view program) {
   if (!text) return false;
   const auto pid = ParseInt(Trim(*text));
   if (!pid) return false;
-  // The number may have gone to another process since.
-  const auto name = io::ReadFile(fmt::format("/proc/{}/comm", *pid));
-  return name && Trim(*name) == program;
+  // The number may have gone to another process since, or to nobody's dead child.
+  const auto stat = io::ReadFile(fmt::format("/proc/{}/stat", *pid));
+  return stat && stat->find(fmt::format("({}) ", program)) != std::string::npos &&
+         stat->find(") Z ") == std::string::npos;
 }
 
 class RuncRuntime : public ContainerRuntime {
@@ -168,6 +169,7 @@ class RuncRuntime : public ContainerRuntime {
     const auto failed = [&](const Error& error) {
       if (error.code != Code::kInvalid) return (void)RemoveContainer(id), error;
       (void)Runc({"delete", "--force", id});
+      AwaitConmonsEnd(bundle);
       (void)io::WriteFile(bundle + "/error", error.message);
       (void)io::WriteFile(ExitFile(id), kStartErrorExit);
       return error;
@@ -189,13 +191,28 @@ class RuncRuntime : public ContainerRuntime {
     return id;
   }
 
+  Status SettleStarts() override {
+    auto sandboxes = ListSandboxes();
+    if (!sandboxes) return sandboxes.error();
+    for (const std::string& sandbox : *sandboxes) {
+      auto containers = ListAll(sandbox);
+      if (!containers) return containers.error();
+      for (const ContainerStatus& container : *containers)
+        if (container.state == ContainerState::kCreated)
+          if (auto settled = SettleStart(container); !settled) return settled;
+    }
+    return {};
+  }
+
   Status Terminate(const std::string& id) override {
     auto parsed = ParseId(id);
     if (!parsed) return parsed.error();
     const std::string marker =
         Bundle(parsed->sandbox, parsed->name, parsed->attempt) + "/terminated";
+    if (NeverStarted(*parsed)) return RemoveContainer(id);
     if (io::Exists(marker) || !IsRunning(*parsed)) return {};
-    if (auto killed = Runc({"kill", id, "TERM"}); !killed && IsRunning(*parsed)) return killed;
+    if (auto killed = Runc({"kill", id, "TERM"}); !killed && IsRunning(*parsed))
+      return killed.error();
     return io::WriteFile(marker, "");
   }
 
@@ -206,6 +223,7 @@ class RuncRuntime : public ContainerRuntime {
     const auto gone_by = std::chrono::steady_clock::now() + seconds(30);
     (void)Runc({"kill", "--all", id, "KILL"});
     while (IsRunning(*parsed)) {
+      if (NeverStarted(*parsed)) return RemoveContainer(id);
       if (std::chrono::steady_clock::now() > gone_by)
         return Error{Code::kTimeout, "container " + id + " does not end after SIGKILL"};
       RealClock().SleepFor(milliseconds(10), {});  // conmon is about to write the exit file
@@ -217,9 +235,11 @@ class RuncRuntime : public ContainerRuntime {
     auto parsed = ParseId(id);
     if (!parsed) return parsed.error();
     if (io::Exists(RuncRoot() + "/" + id))
-      if (auto deleted = Runc({"delete", "--force", id}); !deleted) return deleted;
+      if (auto deleted = Runc({"delete", "--force", id}); !deleted) return deleted.error();
+    const std::string bundle = Bundle(parsed->sandbox, parsed->name, parsed->attempt);
+    AwaitConmonsEnd(bundle);
     if (auto removed = io::Remove(ExitFile(id)); !removed) return removed;
-    return io::RemoveTree(Bundle(parsed->sandbox, parsed->name, parsed->attempt));
+    return io::RemoveTree(bundle);
   }
 
   Result<std::vector<ContainerStatus>> ListContainers(const std::string& sandbox_id) override {
@@ -269,14 +289,55 @@ class RuncRuntime : public ContainerRuntime {
     return status && status->state != ContainerState::kExited;
   }
 
-  Status Runc(std::vector<std::string> arguments) const {
+  // A start that was cut short left it: made, but nobody holds it, so that no exit will be noted.
+  bool NeverStarted(const ParsedId& id) {
+    const auto status = StatusOf(id.sandbox, id.name, id.attempt);
+    return status && status->state == ContainerState::kCreated &&
+           !IsAlive(ConmonPidFile(Bundle(id.sandbox, id.name, id.attempt)), "conmon");
+  }
+
+  // Whoever asked for this start is dead. Either it runs, and its conmon holds it, or it never was.
+  Status SettleStart(const ContainerStatus& container) {
+    const std::string bundle = Bundle(container.sandbox_id, container.name, container.attempt);
+    const auto held = [&] { return IsAlive(ConmonPidFile(bundle), "conmon"); };
+    const auto give_up = std::chrono::steady_clock::now() + seconds(10);
+    std::string state = StateInRunc(container.id);
+    // Its conmon may be about to make it, or to note its end.
+    while ((state.empty() || state == "stopped") && held() &&
+           std::chrono::steady_clock::now() < give_up) {
+      RealClock().SleepFor(milliseconds(20), {});
+      state = StateInRunc(container.id);
+    }
+    if (io::Exists(ExitFile(container.id))) return {};
+    if (state == "running" && held()) return io::WriteFile(bundle + "/started", "");
+    LogInfo("a container's start was cut short", {{"id", container.id}});
+    return RemoveContainer(container.id);
+  }
+
+  // Else it could note the end of a container that is gone already. Bounded: a conmon that hangs
+  // holds up nobody.
+  static void AwaitConmonsEnd(const std::string& bundle) {
+    const auto give_up = std::chrono::steady_clock::now() + seconds(5);
+    while (IsAlive(ConmonPidFile(bundle), "conmon") && std::chrono::steady_clock::now() < give_up)
+      RealClock().SleepFor(milliseconds(5), {});
+  }
+
+  // Its standard output.
+  Result<std::string> Runc(std::vector<std::string> arguments) const {
     std::vector<std::string> argv = {"runc", "--root", RuncRoot()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     auto done = io::Run({.argv = std::move(argv)}, seconds(60));
     if (!done) return done.error();
     if (!done->exit.ok())
       return Error{Code::kInvalid, fmt::format("runc {}: {}", arguments[0], Trim(done->err))};
-    return {};
+    return std::move(done->out);
+  }
+
+  // "created", "running", "stopped"; "" when runc has no such container.
+  std::string StateInRunc(const std::string& id) const {
+    const auto text = Runc({"state", id});
+    const auto state = text ? json::Parse(*text) : Result<json::Value>(text.error());
+    return state ? (*state)["status"].Str() : "";
   }
 
   Result<SandboxConfig> LoadSandbox(const std::string& id) const {

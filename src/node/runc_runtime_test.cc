@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "node/conmon.h"
 #include "node/testing/no_objects.h"
 
 namespace leat::node {
@@ -23,6 +24,16 @@ class RuncRuntimeTest : public testing::Test {
     ASSERT_TRUE(io::WriteFile(dir_.path() + "/hosts", "127.0.0.1 localhost\n", 0644));
     ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
   }
+  // As after a restart of Leat.
+  void Restart() {
+    runtime_.reset();
+    runtime_ =
+        MakeRuncRuntime({.dir = dir_.path() + "/rt", .programs_dir = "/nonexistent"}, catalogue_);
+    ASSERT_TRUE(runtime_->Ready());
+    const Status settled = runtime_->SettleStarts();
+    ASSERT_TRUE(settled) << settled.error().message;
+  }
+  std::string Bundle() const { return dir_.path() + "/rt/sandboxes/" + uid_ + "/c_0"; }
   void TearDown() override {
     if (!runtime_->Ready()) return;
     (void)runtime_->StopSandbox(uid_);
@@ -135,6 +146,64 @@ TEST_F(RuncRuntimeTest, ANewRuntimeFindsWhatTheOneBeforeLeft) {
   ASSERT_EQ(all->size(), 1u);
   EXPECT_EQ(all->front().state, ContainerState::kRunning);
   ASSERT_TRUE(runtime_->Kill(*id));
+}
+
+TEST_F(RuncRuntimeTest, AStartThatEndedBeforeConmonIsForgotten) {
+  ASSERT_TRUE(io::MakeDirs(Bundle()));
+  ASSERT_TRUE(io::WriteFile(Bundle() + "/meta.json", "{}"));
+  ASSERT_EQ(runtime_->ListContainers(uid_)->size(), 1u);
+  Restart();
+  EXPECT_TRUE(runtime_->ListContainers(uid_)->empty());
+}
+
+TEST_F(RuncRuntimeTest, AStartThatEndedBeforeConmonCanBeKilledAtOnce) {
+  for (const bool kill : {true, false}) {
+    ASSERT_TRUE(io::MakeDirs(Bundle()));
+    ASSERT_TRUE(io::WriteFile(Bundle() + "/meta.json", "{}"));
+    const std::string id = runtime_->ListContainers(uid_)->front().id;
+    const Status done = kill ? runtime_->Kill(id) : runtime_->Terminate(id);
+    EXPECT_TRUE(done) << done.error().message;
+    EXPECT_TRUE(runtime_->ListContainers(uid_)->empty());
+  }
+}
+
+TEST_F(RuncRuntimeTest, AStartThatEndedAfterRuncsRuns) {
+  const auto id = runtime_->StartContainer(uid_, Shell("sleep 1000"));
+  ASSERT_TRUE(id);
+  ASSERT_TRUE(io::Remove(Bundle() + "/started"));
+  Restart();
+  const auto all = runtime_->ListContainers(uid_);
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().state, ContainerState::kRunning);
+  ASSERT_TRUE(runtime_->Kill(*id));
+}
+
+TEST_F(RuncRuntimeTest, AStartThatEndedBeforeRuncsIsForgottenAndCanBeRepeated) {
+  const auto id = runtime_->StartContainer(uid_, Shell("echo ran"));
+  ASSERT_TRUE(id);
+  Finish(*id);
+  ASSERT_EQ(io::Run({.argv = {"runc", "--root", dir_.path() + "/rt/runc", "delete", *id}}, 10s)
+                ->exit.code,
+            0);
+  for (const std::string& file :
+       {dir_.path() + "/rt/exits/" + *id, Bundle() + "/started", ConmonPidFile(Bundle())})
+    ASSERT_TRUE(io::Remove(file));
+  const std::string sockets = dir_.path() + "/s";
+  ASSERT_TRUE(io::MakeDirs(sockets));
+  const auto made = LaunchConmon({.id = *id,
+                                  .bundle = Bundle(),
+                                  .log_path = dir_.path() + "/log",
+                                  .exit_dir = dir_.path() + "/rt/exits",
+                                  .socket_dir = sockets,
+                                  .runc_root = dir_.path() + "/rt/runc"});
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(runtime_->ListContainers(uid_)->front().state, ContainerState::kCreated);
+  Restart();
+  EXPECT_TRUE(runtime_->ListContainers(uid_)->empty());
+  EXPECT_FALSE(io::Exists(dir_.path() + "/rt/exits/" + *id));
+  const auto again = runtime_->StartContainer(uid_, Shell("exit 4"));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(Finish(*again).exit_code, 4);
 }
 
 TEST_F(RuncRuntimeTest, SaysWhyACommandCannotRun) {

@@ -106,6 +106,9 @@ class ContainerRuntime {
   // then the container is listed as exited with code 128 and that error.
   virtual Result<std::string> StartContainer(const std::string& sandbox_id,
                                              const ContainerConfig& config) = 0;
+  // Once, before all else that concerns containers: what a process before us died over while it
+  // started it either runs, or is removed as if it had never been asked for.
+  virtual Status SettleStarts() = 0;
   // Asks its first process to end (SIGTERM), once however often it is called. Does not wait.
   virtual Status Terminate(const std::string& id) = 0;
   // Kills all of it (SIGKILL) and waits for its end. Idempotent.
