@@ -42,6 +42,44 @@ def job(name, bucket="bkt", image=IMAGE, instances=1, channels=("train", "valida
             "stoppingCondition": {"maxRuntimeInSeconds": max_runtime}}}
 
 
+# An algorithm that needs every host: each sends a megabyte to its peer, found by its name alone.
+PAIR = r"""
+import json, pathlib, socket, threading, time
+ml = pathlib.Path("/opt/ml")
+config = json.loads((ml / "input/config/resourceconfig.json").read_text())
+me, hosts = config["current_host"], config["hosts"]
+peer = [host for host in hosts if host != me][0]
+assert (ml / "input/data/train/examples").stat().st_size > 0
+PORT, SIZE = 7946, 1 << 20
+greeting = f"I am {me}"
+server = socket.create_server((me, PORT))
+
+def send():
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with socket.create_connection((peer, PORT), timeout=10) as connection:
+                connection.sendall(greeting.encode().ljust(SIZE, b"."))
+                return
+        except OSError:  # the peer has no address yet, or does not listen yet
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+sender = threading.Thread(target=send)
+sender.start()
+server.settimeout(60)
+connection, _ = server.accept()
+heard = b""
+while part := connection.recv(65536):
+    heard += part
+sender.join()
+text = heard.decode().rstrip(".")
+print(f"{me} of {hosts} heard: {text}")
+print(f"exchanged={len(heard)}")
+(ml / "model/model").write_text(f"of {me}")
+"""
+
 LONG = {"num_round": 2_000_000}  # runs until it is stopped
 
 
@@ -91,10 +129,7 @@ class Training(unittest.TestCase):
     def test_from_apply_to_the_model(self):
         applied = self.leat.apply(job("journey"))
         self.assertEqual(applied.stdout, "trainingjob.sagemaker.aws.amazon.com/journey created\n")
-        follow = self.leat.run("kubectl", "smlogs", "trainingjob", "journey", "-f", check=False)
-        if follow.returncode != 0:  # asked in the first moment
-            eventually(lambda: self.status("journey").get("sageMakerTrainingJobName"), "a name")
-            follow = self.leat.kubectl("smlogs", "trainingjob", "journey", "-f")
+        follow = self.leat.kubectl("smlogs", "trainingjob", "journey", "-f")  # asked in the first moment
         status = self.await_status("journey", "Completed")
         name = status["sageMakerTrainingJobName"]
         self.assertRegex(name, r"^journey-[0-9a-f]{32}$")
@@ -106,6 +141,8 @@ class Training(unittest.TestCase):
         self.assertRegex(follow.stdout.splitlines()[0],
                          rf"^{name}/algo-1-\d+ \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{{4}} \S+ \[")
         self.assertIn("[2]#011train-merror:", follow.stdout)
+        self.assertIn("status", follow.stderr)
+        self.assertNotIn("waiting:", follow.stdout)
         self.assertEqual(self.leat.kubectl("smlogs", "TrainingJob", "journey").stdout, follow.stdout)
         # The model.
         key = status["modelPath"].removeprefix("s3://bkt/")
@@ -115,6 +152,16 @@ class Training(unittest.TestCase):
         described = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)
         self.assertEqual(described["TrainingJobStatus"], "Completed")
         self.assertEqual([step["Status"] for step in described["SecondaryStatusTransitions"]][-1], "Completed")
+        last = [line for line in follow.stdout.splitlines() if "[2]#011" in line][0].split("#011")[1:]
+        said = {part.split(":")[0].replace("-", ":"): float(part.split(":")[1]) for part in last}
+        metrics = {metric["MetricName"]: metric for metric in described["FinalMetricDataList"]}
+        self.assertEqual(sorted(metrics), ["train:merror", "validation:merror"])
+        for metric, value in said.items():
+            self.assertAlmostEqual(metrics[metric]["Value"], value, places=5)
+            self.assertLess(described["TrainingStartTime"], metrics[metric]["Timestamp"])
+        self.assertEqual(status["cloudWatchLogUrl"],
+                         f"{self.leat.aws}/#logStream:group=/aws/sagemaker/TrainingJobs;prefix={name};"
+                         "streamFilter=typeLogStreamPrefix")
         # Nothing is left running, and the job's key is gone.
         eventually(lambda: "No resources" in self.leat.kubectl("get", "pods", "-n", "leat-engine").stderr or
                    name not in self.leat.kubectl("get", "pods", "-n", "leat-engine").stdout, "no pod is left")
@@ -160,7 +207,45 @@ class Training(unittest.TestCase):
 
     def test_an_image_nobody_maps(self):
         self.leat.apply(job("no-image", image="example.com/unknown:1"))
+        eventually(lambda: self.status("no-image").get("secondaryStatus") == "Downloading", "its input is there")
+        early = self.leat.kubectl("smlogs", "trainingjob", "no-image")
+        self.assertEqual(early.stdout, "")
+        self.assertRegex(early.stderr, r"no logs in streams no-image-[0-9a-f]{32}/\* yet: the job is InProgress, "
+                         r"Downloading: .*; -f waits for them\n")
+        follow = self.leat.kubectl("smlogs", "trainingjob", "no-image", "-f")
+        self.assertEqual(follow.stdout, "")
+        waits = [line for line in follow.stderr.splitlines() if line.startswith("waiting: ")]
+        self.assertEqual(len(waits), len(set(waits)))
+        self.assertIn("waiting: Downloading: ", waits[-1])
+        self.assertIn("example.com/unknown:1", waits[-1])
+        self.assertRegex(follow.stderr.splitlines()[-1], r"no logs in streams .*: the job is Failed: .*unknown:1")
         self.assert_failed("no-image", "example.com/unknown:1", "leat-images")
+
+    def test_two_hosts_of_an_own_algorithm_find_each_other(self):
+        self.map_image("example.com/pair:*", PAIR)
+        spec = job("pair", image="example.com/pair:1", instances=2)
+        spec["spec"]["algorithmSpecification"]["metricDefinitions"] = [
+            {"name": "bytes", "regex": r"exchanged=(\d+)"}, {"name": "missing", "regex": r"missing=(\d+)"}]
+        self.leat.apply(spec)
+        status = self.await_status("pair", "Completed")
+        log = self.leat.kubectl("smlogs", "trainingjob", "pair").stdout
+        name = status["sageMakerTrainingJobName"]
+        for host, peer in (("algo-1", "algo-2"), ("algo-2", "algo-1")):
+            self.assertRegex(log, rf"{name}/{host}-\d+ .* {host} of \['algo-1', 'algo-2'\] heard: I am {peer}\n")
+        described = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)
+        self.assertEqual([(metric["MetricName"], metric["Value"]) for metric in described["FinalMetricDataList"]],
+                         [("bytes", 1 << 20)])
+        archive = self.leat.s3().get_object(
+            Bucket="bkt", Key=status["modelPath"].removeprefix("s3://bkt/"))["Body"].read()
+        model = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("model").read()
+        self.assertEqual(model, b"of algo-1")
+
+    def map_image(self, pattern, script):
+        """Makes the image a Python script of this machine."""
+        images = [{"pattern": pattern, "entrypoint": ["/usr/bin/python3", "-u", "-c", script]}]
+        self.leat.apply({"apiVersion": "v1", "kind": "ConfigMap",
+                         "metadata": {"name": "leat-images", "namespace": "kube-system"},
+                         "data": {"images.yaml": json.dumps(images)}})
 
     def test_more_than_one_host(self):
         self.leat.apply(job("two-hosts", instances=2))
