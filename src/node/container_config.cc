@@ -178,6 +178,12 @@ Status AddSecurity(const ContainerInputs& inputs, ContainerConfig& config) {
   };
   config.add_capabilities = names(own["capabilities"]["add"]);
   config.drop_capabilities = names(own["capabilities"]["drop"]);
+  if (!config.privileged &&
+      std::count(config.add_capabilities.begin(), config.add_capabilities.end(), "NET_RAW") > 0)
+    return Error{Code::kInvalid,
+                 "capability NET_RAW cannot be added: pods share this machine's network, and with "
+                 "it a container could read what others send; leave it out, or make the container "
+                 "privileged if it may"};
   return {};
 }
 

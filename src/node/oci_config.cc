@@ -9,9 +9,11 @@ namespace {
 using json::Array;
 using json::Object;
 
+// Without NET_RAW, which containers elsewhere have: these share the host's network, where it would
+// let them read what all others send over it.
 constexpr const char* kDefaultCapabilities[] = {
-    "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER", "FSETID",  "KILL",   "MKNOD",
-    "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",      "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"};
+    "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
+    "NET_BIND_SERVICE", "SETFCAP", "SETGID",       "SETPCAP", "SETUID", "SYS_CHROOT"};
 constexpr const char* kAllCapabilities[] = {"AUDIT_CONTROL",   "AUDIT_READ",   "AUDIT_WRITE",
                                             "BLOCK_SUSPEND",   "BPF",          "CHECKPOINT_RESTORE",
                                             "CHOWN",           "DAC_OVERRIDE", "DAC_READ_SEARCH",
@@ -71,6 +73,7 @@ json::Value Capabilities(const ContainerConfig& container) {
   for (const std::string& name : container.drop_capabilities) names.erase(name);
   for (const std::string& name : container.add_capabilities)
     if (name != "ALL") names.insert(name);
+  if (!container.privileged) names.erase("NET_RAW");  // also not as one of ALL
   json::Value list = Array();
   for (const std::string& name : names) list.Push("CAP_" + name);
   // A process that is not root keeps none across execve, as with Kubernetes.

@@ -117,6 +117,36 @@ TEST_F(RuncRuntimeTest, AContainerSeesNothingOfTheHostsPrivateFiles) {
       "NoNewPrivs:\t1\nSeccomp:\t2\n4\n");
 }
 
+TEST_F(RuncRuntimeTest, AContainerCannotReadOthersPackets) {
+  const std::string script = R"(python3 -c '
+import socket as s
+for name, kind, protocol in [("AF_PACKET", s.SOCK_RAW, 0x300), ("AF_INET", s.SOCK_RAW, 1),
+                             ("AF_NETLINK", s.SOCK_RAW, 12), ("AF_VSOCK", s.SOCK_STREAM, 0),
+                             ("AF_INET", s.SOCK_DGRAM, 0), ("AF_INET6", s.SOCK_STREAM, 0),
+                             ("AF_UNIX", s.SOCK_STREAM, 0)]:
+  try: s.socket(getattr(s, name), kind, protocol); print(name, "opens")
+  except OSError as refused: print(name, refused.errno)
+print(s.if_nameindex()[0][1])')";
+  EXPECT_EQ(Output(script),
+            "AF_PACKET 1\nAF_INET 1\nAF_NETLINK 1\nAF_VSOCK 1\nAF_INET opens\nAF_INET6 opens\n"
+            "AF_UNIX opens\nlo\n");
+}
+
+TEST_F(RuncRuntimeTest, NetRawIsNotAmongAllCapabilitiesUnlessPrivileged) {
+  for (const bool privileged : {false, true}) {
+    ContainerConfig config = Shell("grep CapEff /proc/self/status");
+    config.add_capabilities = {"ALL"};
+    config.privileged = privileged;
+    const auto id = runtime_->StartContainer(uid_, config);
+    ASSERT_TRUE(id) << id.error().message;
+    Finish(*id);
+    const std::string log = Log();
+    const uint64_t effective = std::stoull(log.substr(log.find_last_of('\t') + 1), nullptr, 16);
+    EXPECT_EQ(effective >> 13 & 1, privileged ? 1u : 0u) << log;
+    EXPECT_EQ(effective >> 21 & 1, 1u) << log;  // SYS_ADMIN
+  }
+}
+
 TEST_F(RuncRuntimeTest, ATerminatedContainerMayEndInItsOwnWay) {
   const auto id = runtime_->StartContainer(
       uid_, Shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));

@@ -1,6 +1,9 @@
 // The default seccomp profile: what ordinary programs call, and nothing that reaches into the
 // kernel's own state (mounts, modules, clocks, keyrings, bpf, perf, ptrace of others, new
 // namespaces). The same idea and nearly the same list as the profiles that container users know.
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <string_view>
 
@@ -57,7 +60,6 @@ constexpr std::string_view kAllowed =
     "setgroups setitimer setpgid setpriority setregid setresgid setresuid setreuid setrlimit "
     "setsid "
     "setsockopt setuid setxattr shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 "
-    "socket "
     "socketpair splice stat statfs statx symlink symlinkat sync sync_file_range syncfs sysinfo tee "
     "tgkill "
     "time timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create "
@@ -67,6 +69,16 @@ constexpr std::string_view kAllowed =
 
 // clone may make threads and processes, not namespaces (CLONE_NEWNS ... CLONE_NEWNET and NEWTIME).
 constexpr int64_t kNamespaceFlags = 0x7E020000;
+
+json::Value ArgumentIs(int index, int64_t value) {
+  return json::Object({{"index", index}, {"value", value}, {"op", "SCMP_CMP_EQ"}});
+}
+
+json::Value AllowedSocket(json::Value arguments) {
+  return json::Object({{"names", json::Array({"socket"})},
+                       {"action", "SCMP_ACT_ALLOW"},
+                       {"args", std::move(arguments)}});
+}
 
 }  // namespace
 
@@ -93,8 +105,13 @@ json::Value DefaultSeccomp() {
                          {"errnoRet", ENOSYS}}),
            json::Object({{"names", json::Array({"personality"})},
                          {"action", "SCMP_ACT_ALLOW"},
-                         {"args", json::Array({json::Object(
-                                      {{"index", 0}, {"value", 0}, {"op", "SCMP_CMP_EQ"}})})}}),
+                         {"args", json::Array({ArgumentIs(0, 0)})}}),
+           // No packet, vsock, bluetooth, ... sockets: little-used kernel code, and other jobs'
+           // packets. libc lists addresses over NETLINK_ROUTE.
+           AllowedSocket(json::Array({ArgumentIs(0, AF_UNIX)})),
+           AllowedSocket(json::Array({ArgumentIs(0, AF_INET)})),
+           AllowedSocket(json::Array({ArgumentIs(0, AF_INET6)})),
+           AllowedSocket(json::Array({ArgumentIs(0, AF_NETLINK), ArgumentIs(2, NETLINK_ROUTE)})),
        })},
   });
 }
