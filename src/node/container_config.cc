@@ -8,6 +8,7 @@
 #include "api/quantity.h"
 #include "base/strings.h"
 #include "io/file.h"
+#include "node/sub_path.h"
 
 namespace leat::node {
 namespace {
@@ -121,6 +122,7 @@ class EnvResolver {
 };
 
 Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerConfig& config) {
+  int sub_paths = 0;
   for (const json::Value& mount : inputs.container["volumeMounts"].Items()) {
     const auto volume = inputs.volumes.find(mount["name"].Str());
     if (volume == inputs.volumes.end())
@@ -128,11 +130,11 @@ Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerCo
                    fmt::format("volume \"{}\" is not in the pod", mount["name"].AsString())};
     std::string path = volume->second;
     if (const std::string sub = mount["subPath"].Str(); !sub.empty()) {
-      for (const std::string_view part : Split(sub, '/'))
-        if (part == "..") return Error{Code::kInvalid, "subPath may not contain \"..\": " + sub};
-      path += "/" + sub;
-      if (!io::Exists(path))
-        if (auto made = io::MakeDirs(path, 0777); !made) return made;
+      const std::string place = dirs.SubPath(UidOf(inputs.pod), config.name, sub_paths++);
+      if (auto bound = BindSubPath(path, sub, place); !bound)
+        return Error{bound.error().code,
+                     "subPath of volume \"" + volume->first + "\": " + bound.error().message};
+      path = place;
     }
     config.mounts.push_back({.host_path = path,
                              .container_path = mount["mountPath"].Str(),

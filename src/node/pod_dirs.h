@@ -19,6 +19,11 @@ class PodDirs {
   std::string Volume(const std::string& uid, const std::string& volume) const {
     return Pod(uid) + "/volumes/" + volume;
   }
+  // Where the volume mounts of a container that have a subPath are bound.
+  std::string SubPaths(const std::string& uid) const { return Pod(uid) + "/subpaths"; }
+  std::string SubPath(const std::string& uid, const std::string& container, int index) const {
+    return fmt::format("{}/{}_{}", SubPaths(uid), container, index);
+  }
   // Bound to the container's terminationMessagePath.
   std::string TerminationMessage(const std::string& uid, const std::string& container,
                                  int attempt) const {

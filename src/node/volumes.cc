@@ -9,6 +9,7 @@
 #include "api/quantity.h"
 #include "base/strings.h"
 #include "io/file.h"
+#include "node/sub_path.h"
 
 namespace leat::node {
 namespace {
@@ -236,6 +237,7 @@ std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs) {
 }
 
 Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs) {
+  if (auto removed = RemoveSubPaths(dirs.SubPaths(pod_uid)); !removed) return removed;
   const std::string root = dirs.Pod(pod_uid) + "/volumes";
   const auto names = io::ListDir(root);
   for (const std::string& name : names ? *names : std::vector<std::string>())
