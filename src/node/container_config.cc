@@ -121,6 +121,14 @@ class EnvResolver {
   const std::string ns_;
 };
 
+// Whether the node keeps the volume's files up to date. A container that could write among them
+// could plant links there, for us to follow as root.
+bool IsOurs(const json::Value& pod, const std::string& volume) {
+  for (const json::Value& one : pod["spec"]["volumes"].Items())
+    if (one["name"].AsString() == volume) return !one.Has("emptyDir") && !one.Has("hostPath");
+  return true;
+}
+
 Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerConfig& config) {
   int sub_paths = 0;
   for (const json::Value& mount : inputs.container["volumeMounts"].Items()) {
@@ -136,9 +144,10 @@ Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerCo
                      "subPath of volume \"" + volume->first + "\": " + bound.error().message};
       path = place;
     }
-    config.mounts.push_back({.host_path = path,
-                             .container_path = mount["mountPath"].Str(),
-                             .read_only = mount["readOnly"].AsBool()});
+    config.mounts.push_back(
+        {.host_path = path,
+         .container_path = mount["mountPath"].Str(),
+         .read_only = mount["readOnly"].AsBool() || IsOurs(inputs.pod, volume->first)});
   }
   const std::string message =
       dirs.TerminationMessage(UidOf(inputs.pod), config.name, config.attempt);

@@ -86,6 +86,14 @@ TEST_F(ContainerConfigTest, ASubPathCanBeAFile) {
   EXPECT_EQ(*io::ReadFile(made->mounts.front().host_path), "text");
 }
 
+TEST_F(ContainerConfigTest, VolumesWhoseFilesWeKeepAreReadOnly) {
+  for (const char* kind : {"secret", "configMap", "downwardAPI", "projected", "emptyDir"}) {
+    const auto made = Make(kind, "{name: c, volumeMounts: [{name: v, mountPath: /v}]}");
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->mounts.front().read_only, std::string(kind) != "emptyDir") << kind;
+  }
+}
+
 TEST_F(ContainerConfigTest, NetRawIsOnlyForThePrivileged) {
   const char kAdding[] =
       "{name: c, securityContext: {privileged: %, capabilities: {add: [NET_RAW]}}}";
