@@ -27,8 +27,9 @@ bool Restarts(std::string_view policy, const ContainerStatus& ended) {
 
 // How long after its end a container may run again.
 nanoseconds BackOff(const ContainerStatus& ended) {
-  if (ended.attempt == 0 || ended.finished_at - ended.started_at > kForgetFailuresAfter)
-    return seconds(0);
+  if (ended.attempt == 0) return seconds(0);
+  const bool started = ended.started_at != WallTime();  // it may have failed to
+  if (started && ended.finished_at - ended.started_at > kForgetFailuresAfter) return seconds(0);
   return std::min<nanoseconds>(seconds(10) * (1LL << std::min(ended.attempt - 1, 6)), kMaxBackOff);
 }
 

@@ -79,6 +79,27 @@ TEST(PlanPod, RestartsAtOnceAndThenBacksOff) {
   EXPECT_EQ(Plan(pod, {Exited("a", 1, 30)}), "in 300 s");
 }
 
+TEST(PlanPod, OneThatCannotStartBacksOffLikeOneThatFails) {
+  const json::Value pod = Yaml("spec: {restartPolicy: Always, containers: [{name: a}]}");
+  const auto unstarted = [](int attempt, std::chrono::seconds ago) {
+    ContainerStatus status = Exited("a", 128, attempt, ago);
+    status.started_at = {};
+    status.error = "exec: no such file";
+    return status;
+  };
+  EXPECT_EQ(Plan(pod, {unstarted(0, 0s)}), "start a#1");
+  EXPECT_EQ(Plan(pod, {unstarted(1, 0s)}), "in 10 s");
+  EXPECT_EQ(Plan(pod, {unstarted(1, 10s)}), "start a#2");
+  EXPECT_EQ(Plan(pod, {unstarted(30, 0s)}), "in 300 s");
+}
+
+TEST(PlanPod, ALongRunForgetsTheFailuresBefore) {
+  const json::Value pod = Yaml("spec: {restartPolicy: Always, containers: [{name: a}]}");
+  ContainerStatus run = Exited("a", 1, 7);
+  run.started_at = kNow - 11min;
+  EXPECT_EQ(Plan(pod, {run}), "start a#8");
+}
+
 TEST(PlanPod, OnFailureLeavesASuccessAlone) {
   const json::Value pod =
       Yaml("spec: {restartPolicy: OnFailure, containers: [{name: a}, {name: b}]}");
