@@ -10,7 +10,8 @@ namespace {
 
 constexpr char kDataKey[] = "images.yaml";
 
-CatalogueEntry BuiltIn(std::string pattern, std::string id, std::vector<std::string> entrypoint) {
+CatalogueEntry BuiltIn(std::string pattern, const std::string& id,
+                       std::vector<std::string> entrypoint) {
   return {std::move(pattern), Image{.id = "host-root:" + id,
                                     .entrypoint = std::move(entrypoint),
                                     .env = {{"PATH",

@@ -246,7 +246,7 @@ Status EmbeddedNode::Read(const api::ObjectName& name, const api::PodLogOptions&
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> Node::Start(Options options, api::ObjectClient& client,
+Result<std::unique_ptr<Node>> Node::Start(const Options& options, api::ObjectClient& client,
                                           Clock& clock) {
   std::string name = options.name.empty() ? HostName() : options.name;
   auto node = std::make_unique<EmbeddedNode>(options, std::move(name), client, clock);

@@ -24,7 +24,7 @@ struct Options {
 // says why in its Ready condition and in an event.
 class Node : public api::PodLogs {
  public:
-  static Result<std::unique_ptr<Node>> Start(Options options, api::ObjectClient& client,
+  static Result<std::unique_ptr<Node>> Start(const Options& options, api::ObjectClient& client,
                                              Clock& clock);
   // For `leat up --stop-pods`: ends every container with its pod's own grace period; returns when
   // all are gone or on stop. The pods' objects stay.
