@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "api/object_client.h"
+#include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "node/runtime.h"
+#include "reconcile/events.h"
 
 namespace leat::node {
 
@@ -30,17 +33,28 @@ struct CatalogueEntry {
 // The entries that come with Leat: SageMaker's XGBoost images are leat-ml, leat.dev/leat is leat,
 // leat.dev/host is the bare host-root image for pods that bring their own command.
 const std::vector<CatalogueEntry>& BuiltInImages();
-// The entries in a ConfigMap's data; kInvalid names what is wrong in it.
+// The entries in a ConfigMap's data; kInvalid names what is wrong in it, keys we do not know among
+// that.
 Result<std::vector<CatalogueEntry>> ParseCatalogue(const json::Value& config_map);
 
+// Thread-safe.
 class ImageCatalogue {
  public:
-  explicit ImageCatalogue(api::ObjectClient& client) : client_(client) {}
-  // kNotFound says how to map it. A broken ConfigMap is kInvalid for every image it might map.
-  Result<Image> Resolve(const std::string& reference) const;
+  ImageCatalogue(api::ObjectClient& client, Clock& clock)
+      : client_(client), events_(client, clock, "node") {}
+  // kNotFound says how to map it. While the ConfigMap is broken, which one event on it tells, its
+  // last good entries stay in force.
+  Result<Image> Resolve(const std::string& reference) EXCLUDES(mu_);
 
  private:
+  // What is wrong with the ConfigMap; "" when nothing is.
+  Result<std::string> Refresh() EXCLUDES(mu_);
+
   api::ObjectClient& client_;
+  reconcile::EventRecorder events_;
+  Mutex mu_;
+  std::vector<CatalogueEntry> own_ GUARDED_BY(mu_);  // of the last good ConfigMap
+  std::string told_ GUARDED_BY(mu_);                 // the version that an event was made of
 };
 
 }  // namespace leat::node

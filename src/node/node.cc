@@ -42,7 +42,7 @@ class EmbeddedNode : public Node {
         clock_(clock),
         client_(client),
         dirs_(options.data_dir),
-        catalogue_(client),
+        catalogue_(client, clock),
         runtime_(MakeRuncRuntime(
             {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
             catalogue_)),
@@ -179,7 +179,7 @@ class EmbeddedNode : public Node {
   Clock& clock_;
   api::ObjectClient& client_;
   const PodDirs dirs_;
-  const ImageCatalogue catalogue_;
+  ImageCatalogue catalogue_;
   const std::unique_ptr<ContainerRuntime> runtime_;
   AddressBook addresses_;
   Registration registration_;

@@ -68,7 +68,7 @@ bool IsAlive(const std::string& pid_file, std::string_view program) {
 
 class RuncRuntime : public ContainerRuntime {
  public:
-  RuncRuntime(RuncOptions options, const ImageCatalogue& catalogue)
+  RuncRuntime(RuncOptions options, ImageCatalogue& catalogue)
       : options_(std::move(options)), catalogue_(catalogue) {
     for (const char* part : {"", "/exits", "/sandboxes", "/runc"})
       if (auto made = io::MakeDirs(options_.dir + part, 0700); !made)
@@ -442,15 +442,14 @@ class RuncRuntime : public ContainerRuntime {
   }
 
   const RuncOptions options_;
-  const ImageCatalogue& catalogue_;
+  ImageCatalogue& catalogue_;
   std::string socket_dir_;
   io::UniqueFd inotify_;
 };
 
 }  // namespace
 
-std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options,
-                                                  const ImageCatalogue& catalogue) {
+std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options, ImageCatalogue& catalogue) {
   return std::make_unique<RuncRuntime>(std::move(options), catalogue);
 }
 

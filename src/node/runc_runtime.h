@@ -19,7 +19,6 @@ struct RuncOptions {
   std::string programs_dir;  // Leat's own programs, bound into containers
 };
 
-std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options,
-                                                  const ImageCatalogue& catalogue);
+std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options, ImageCatalogue& catalogue);
 
 }  // namespace leat::node

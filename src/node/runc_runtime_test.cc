@@ -47,7 +47,7 @@ class RuncRuntimeTest : public testing::Test {
             .hostname = "p",
             .hosts_file = dir_.path() + "/hosts"};
   }
-  ContainerConfig Shell(const std::string& script) const {
+  ContainerConfig Shell(const std::string& script) {
     return {.name = "c",
             .image = *catalogue_.Resolve("leat.dev/host"),
             .argv = {"/bin/sh", "-c", script},
@@ -90,7 +90,8 @@ class RuncRuntimeTest : public testing::Test {
 
   io::TempDir dir_;
   NoObjects no_objects_;
-  ImageCatalogue catalogue_{no_objects_};
+  RealClock clock_;
+  ImageCatalogue catalogue_{no_objects_, clock_};
   const std::string uid_ = NewUuid();
   std::unique_ptr<ContainerRuntime> runtime_;
 };
