@@ -278,14 +278,15 @@ Status PodSync::Forget(const std::string& uid) {
 }
 
 Status PodSync::RemoveOrphans() {
-  auto pods = client_.List(api::gvr::kPods, {.field_selector = "spec.nodeName=" + node_name_});
-  if (!pods) return pods.error();
-  std::vector<std::string> known;
-  for (const json::Value& pod : pods->items) known.push_back(UidOf(pod));
   std::vector<std::string> present;
   if (auto sandboxes = runtime_.ListSandboxes(); sandboxes) present = *sandboxes;
   if (const auto dirs = io::ListDir(dirs_.Root()); dirs)
     present.insert(present.end(), dirs->begin(), dirs->end());
+  // After what is here: what comes meanwhile belongs to pods that come meanwhile.
+  auto pods = client_.List(api::gvr::kPods, {.field_selector = "spec.nodeName=" + node_name_});
+  if (!pods) return pods.error();
+  std::vector<std::string> known;
+  for (const json::Value& pod : pods->items) known.push_back(UidOf(pod));
   for (const std::string& uid : present)
     if (std::find(known.begin(), known.end(), uid) == known.end())
       if (auto forgotten = Forget(uid); !forgotten) return forgotten;

@@ -1,0 +1,87 @@
+#include "node/pod_sync.h"
+
+#include <gtest/gtest.h>
+
+#include "io/file.h"
+#include "json/yaml.h"
+#include "node/testing/fake_runtime.h"
+#include "node/testing/no_objects.h"
+
+namespace leat::node {
+namespace {
+
+// A cluster with some pods and nothing else, that remembers the last patch of one.
+class Pods : public NoObjects {
+ public:
+  Result<json::Value> Get(const api::Gvr& type, const api::ObjectName& name) override {
+    if (type == api::gvr::kPods)
+      for (const json::Value& pod : pods)
+        if (pod["metadata"]["name"].AsString() == name.name) return pod;
+    return NoObjects::Get(type, name);
+  }
+  Result<api::ObjectList> List(const api::Gvr&, const api::ListOptions&) override {
+    api::ObjectList list;
+    list.items = pods;
+    if (listed) listed();
+    return list;
+  }
+  Result<json::Value> UpdateStatus(const api::Gvr&, const json::Value& object) override {
+    for (json::Value& pod : pods)
+      if (pod["metadata"]["name"] == object["metadata"]["name"]) return pod = object;
+    return NoObjects::UpdateStatus(api::gvr::kPods, object);
+  }
+  Result<json::Value> Patch(const api::Gvr&, const api::ObjectName&, api::PatchType,
+                            const json::Value& patch, std::string_view) override {
+    return last_patch = patch;
+  }
+  Result<json::Value> Create(const api::Gvr&, const json::Value& object) override { return object; }
+
+  std::vector<json::Value> pods;
+  std::function<void()> listed;  // called once List has its answer
+  json::Value last_patch;
+};
+
+class PodSyncTest : public testing::Test {
+ protected:
+  static json::Value Pod(const std::string& spec = "{nodeName: n, containers: [{name: c}]}") {
+    return json::ParseYaml(
+               "{kind: Pod, metadata: {name: p, namespace: d, uid: u, resourceVersion: "
+               "\"7\"}, spec: " +
+               spec + "}")
+        ->front();
+  }
+  json::Value Reconciled() {
+    const auto outcome = sync_.Reconcile({"d", "p"}, {});
+    EXPECT_TRUE(outcome) << outcome.error().message;
+    return cluster_.pods.front();
+  }
+
+  io::TempDir dir_;
+  Pods cluster_;
+  RealClock clock_;
+  FakeRuntime runtime_;
+  AddressBook addresses_;
+  PodSync sync_{"n", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_};
+};
+
+TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {
+  const auto bind = [&] {
+    if (!cluster_.pods.empty()) return;
+    cluster_.pods.push_back(Pod());
+    runtime_.sandboxes["u"];
+  };
+  cluster_.listed = runtime_.listed = bind;
+  ASSERT_TRUE(sync_.RemoveOrphans());
+  EXPECT_TRUE(runtime_.sandboxes.contains("u"));
+}
+
+TEST_F(PodSyncTest, WhatIsLeftOfAPodThatIsGoneIsRemoved) {
+  runtime_.sandboxes["gone"];
+  ASSERT_TRUE(io::MakeDirs(PodDirs(dir_.path()).Pod("gone")));
+  ASSERT_TRUE(sync_.RemoveOrphans());
+  EXPECT_TRUE(runtime_.sandboxes.empty());
+  EXPECT_FALSE(io::Exists(PodDirs(dir_.path()).Pod("gone")));
+}
+
+}  // namespace
+}  // namespace leat::node
