@@ -90,8 +90,12 @@ Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_t
 Status PodSync::Evict(const json::Value& pod, const std::string& message) {
   const json::Value status =
       json::Object({{"phase", "Failed"}, {"reason", "Evicted"}, {"message", message}});
+  // Of this very pod as it was measured: not of one that took its name, or has ended, since.
+  const json::Value& metadata = pod["metadata"];
+  const json::Value same =
+      json::Object({{"uid", metadata["uid"]}, {"resourceVersion", metadata["resourceVersion"]}});
   auto patched = client_.Patch(api::gvr::kPods, api::NameOf(pod), api::PatchType::kMerge,
-                               json::Object({{"status", status}}), "status");
+                               json::Object({{"metadata", same}, {"status", status}}), "status");
   if (!patched) return patched.error();
   events_.Record(pod, EventType::kWarning, "Evicted", message);
   return {};
@@ -133,6 +137,8 @@ Result<Outcome> PodSync::Run(Pod& pod) {
   auto volumes = PrepareVolumes(pod.object, dirs_, client_);
   if (!volumes) {
     events_.Record(pod.object, EventType::kWarning, "FailedMount", volumes.error().message);
+    for (const PodPlan::Start& start : plan.start)
+      pod.waiting[(*start.container)["name"].Str()] = {"FailedMount", volumes.error().message};
     pod.retry = true;
   } else if (!plan.start.empty()) {
     auto sandbox =

@@ -27,6 +27,7 @@ class PodSync : public reconcile::Reconciler {
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
   // Fails a pod that takes more than it may: its containers are killed, its status says why.
+  // kConflict when it has changed since.
   Status Evict(const json::Value& pod, const std::string& message);
   // Ends and removes what is left of pods whose objects are gone (or were replaced): those that
   // were deleted while no Leat ran.

@@ -83,5 +83,22 @@ TEST_F(PodSyncTest, WhatIsLeftOfAPodThatIsGoneIsRemoved) {
   EXPECT_FALSE(io::Exists(PodDirs(dir_.path()).Pod("gone")));
 }
 
+TEST_F(PodSyncTest, EvictsThisPodAsItIsAndNoOther) {
+  ASSERT_TRUE(sync_.Evict(Pod(), "too much"));
+  EXPECT_EQ(cluster_.last_patch["metadata"]["uid"].AsString(), "u");
+  EXPECT_EQ(cluster_.last_patch["metadata"]["resourceVersion"].AsString(), "7");
+  EXPECT_EQ(cluster_.last_patch["status"]["reason"].AsString(), "Evicted");
+}
+
+TEST_F(PodSyncTest, AContainerWhoseVolumeIsMissingSaysSo) {
+  cluster_.pods = {
+      Pod("{nodeName: n, containers: [{name: c}], volumes: [{name: v, configMap: {name: none}}]}")};
+  const json::Value pod = Reconciled();
+  const json::Value& waiting = pod["status"]["containerStatuses"][0]["state"]["waiting"];
+  EXPECT_EQ(waiting["reason"].AsString(), "FailedMount");
+  EXPECT_NE(waiting["message"].Str().find("volume \"v\""), std::string::npos);
+  EXPECT_TRUE(runtime_.sandboxes["u"].empty());
+}
+
 }  // namespace
 }  // namespace leat::node
