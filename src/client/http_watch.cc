@@ -77,8 +77,13 @@ class HttpWatch : public api::ObjectWatch {
     if (!event) return event.error();
     const std::string_view type = (*event)["type"].AsString();
     const json::Value& object = (*event)["object"];
-    if (type == "ERROR")
-      return api::ErrorFromStatus(static_cast<int>(object["code"].AsInt(500)), json::Print(object));
+    if (type == "ERROR") {
+      Error error =
+          api::ErrorFromStatus(static_cast<int>(object["code"].AsInt(500)), json::Print(object));
+      // kTimeout would mean that the watch goes on.
+      if (error.code == Code::kTimeout) error.code = Code::kUnavailable;
+      return error;
+    }
     const auto known = type == "ADDED"      ? api::WatchEventType::kAdded
                        : type == "MODIFIED" ? api::WatchEventType::kModified
                        : type == "DELETED"  ? api::WatchEventType::kDeleted

@@ -11,6 +11,14 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
+namespace {
+
+constexpr nanoseconds kFirstBackOff = milliseconds(100), kLongestBackOff = seconds(30);
+// A watch that ends sooner with nothing new would, at once begun anew, make a busy loop.
+constexpr nanoseconds kShortest = seconds(1);
+
+}  // namespace
+
 Informer::Informer(api::ObjectClient& client, Clock& clock, api::Gvr type,
                    api::ListOptions selection)
     : client_(client), clock_(clock), type_(std::move(type)), selection_(std::move(selection)) {}
@@ -46,19 +54,15 @@ std::vector<ObjectPtr> Informer::List() const {
 }
 
 void Informer::Run(const std::stop_token& stop) {
-  constexpr nanoseconds kFirst = milliseconds(100), kMost = seconds(30);
-  nanoseconds back_off = kFirst;
+  back_off_ = kFirstBackOff;
   while (!stop.stop_requested()) {
     const Status ended = ListAndFollow(stop);
-    if (ended) {  // the watch ran for a while and ended as watches do
-      back_off = kFirst;
-      continue;
-    }
+    if (ended) continue;
     if (stop.stop_requested()) return;
     LogWarning("cannot list or watch; trying again",
                {{"type", type_.resource}, {"error", ended.error()}});
-    clock_.SleepFor(back_off, stop);
-    back_off = std::min(back_off * 2, kMost);
+    clock_.SleepFor(back_off_, stop);
+    back_off_ = std::min(back_off_ * 2, kLongestBackOff);
   }
 }
 
@@ -67,24 +71,33 @@ Status Informer::ListAndFollow(const std::stop_token& stop) {
   if (!list) return list.error();
   Replace(std::move(list->items));
   std::string revision = list->resource_version;
+  bool any_lasted = false;
   while (!stop.stop_requested()) {
+    const MonoTime begun = clock_.Monotonic();
+    const std::string first = revision;
     auto watch = client_.Watch(type_, selection_, revision);
-    if (!watch) {
-      if (watch.error().code == Code::kExpired) return {};
-      return watch.error();
-    }
-    for (;;) {
-      auto event = (*watch)->Next(seconds(30), stop);
-      if (!event && event.error().code == Code::kTimeout) continue;
-      if (!event && event.error().code == Code::kUnavailable) break;  // go on from `revision`
-      if (!event) return {};                                          // expired or stopped
-      revision = (*event->object)["metadata"]["resourceVersion"].Str();
-      if (event->type == api::WatchEventType::kBookmark) continue;
-      Apply(api::NameOf(*event->object),
-            event->type == api::WatchEventType::kDeleted ? nullptr : event->object);
-    }
+    const Error end = watch ? Follow(**watch, &revision, stop) : watch.error();
+    if (stop.stop_requested()) return {};
+    const bool lasted = watch && (revision != first || clock_.Monotonic() - begun >= kShortest);
+    if (lasted) back_off_ = kFirstBackOff;
+    any_lasted |= lasted;
+    if (any_lasted && end.code == Code::kExpired) return {};
+    if (!lasted || end.code != Code::kUnavailable) return end;
   }
   return {};
+}
+
+Error Informer::Follow(api::ObjectWatch& watch, std::string* revision,
+                       const std::stop_token& stop) {
+  while (true) {
+    auto event = watch.Next(seconds(30), stop);
+    if (!event && event.error().code == Code::kTimeout) continue;
+    if (!event) return event.error();
+    *revision = (*event->object)["metadata"]["resourceVersion"].Str();
+    if (event->type == api::WatchEventType::kBookmark) continue;
+    Apply(api::NameOf(*event->object),
+          event->type == api::WatchEventType::kDeleted ? nullptr : event->object);
+  }
 }
 
 void Informer::Replace(std::vector<json::Value> items) {

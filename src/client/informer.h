@@ -16,8 +16,10 @@ namespace leat::client {
 
 using ObjectPtr = std::shared_ptr<const json::Value>;
 
-// Runs its own thread from Start to destruction. Watch loss, expiry and an unreachable server are
-// answered by listing again with back-off (0.1 s to 30 s); readers keep the last known state.
+// Runs its own thread from Start to destruction. A watch that ends is taken up where it ended, an
+// expired one by listing again. Any other error, and a watch that ends within a second with nothing
+// new, lead to a new list after a back-off (0.1 s to 30 s, from 0.1 s again once a watch lasted).
+// Readers keep the last known state.
 class Informer {
  public:
   // Called on the informer's thread for each difference, in order; `before` or `after` is null for
@@ -38,8 +40,10 @@ class Informer {
 
  private:
   void Run(const std::stop_token& stop);
-  // Lists, replaces the cache, then follows the watch until it breaks.
+  // Lists, replaces the cache, then watches. Success means stopped, or expired after a while.
   Status ListAndFollow(const std::stop_token& stop);
+  // Hands one watch's events on, `revision` with them, until its end and returns that.
+  Error Follow(api::ObjectWatch& watch, std::string* revision, const std::stop_token& stop);
   void Replace(std::vector<json::Value> items);
   void Apply(const api::ObjectName& name, ObjectPtr after);
 
@@ -48,6 +52,7 @@ class Informer {
   const api::Gvr type_;
   const api::ListOptions selection_;
   std::vector<Handler> handlers_;
+  std::chrono::nanoseconds back_off_{};  // Run's thread
 
   mutable Mutex mu_;
   mutable CondVar changed_;
