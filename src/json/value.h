@@ -126,8 +126,8 @@ Value Object(std::initializer_list<std::pair<std::string_view, Value>> members =
 Value Array(std::initializer_list<Value> items = {});
 
 // Reads one JSON text (RFC 8259, UTF-8, depth at most 200, at most `max_bytes`). Integers beyond
-// int64 become doubles. Duplicate keys: the last wins (`duplicates`, if given, collects their
-// paths, each once, e.g. "spec.containers[0].name"). kInvalid with line and column, kTooLarge.
+// int64 become doubles. Duplicate keys: the last wins (`duplicates` gets their paths, as
+// "spec.containers[0].name": at most 100, each <= 1 KiB). kInvalid with line and column, kTooLarge.
 Result<Value> Parse(std::string_view text, size_t max_bytes = 64u << 20,
                     std::vector<std::string>* duplicates = nullptr);
 
