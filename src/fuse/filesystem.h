@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,11 +50,14 @@ struct OpenAnswer {
   int32_t backing_id = 0;  // of kPassthrough
 };
 
+class Device;
+
 // The answer to one request, given once, from any thread, now or later. Dropping one unanswered
-// answers EIO. Answers after the mount is gone go nowhere.
+// answers EIO. Answers after the mount is gone go nowhere; nor do those after the session is, where
+// requests can be asked again: they are the successor's to answer.
 class Reply {
  public:
-  Reply(class Device& device, uint64_t unique) : device_(&device), unique_(unique) {}
+  Reply(std::shared_ptr<Device> device, uint64_t unique);
   Reply(Reply&& other) noexcept;
   Reply& operator=(Reply&&) = delete;
   ~Reply();
@@ -65,20 +67,25 @@ class Reply {
   void Entry(const fuse::Entry& entry);
   void Attributes(const fuse::Attributes& attributes, std::chrono::nanoseconds ttl);
   void Open(const OpenAnswer& answer);
-  void Data(std::string_view bytes);  // Read, ReadLink, GetXattr and ListXattr with a size
-  void Size(uint32_t size);           // GetXattr and ListXattr with size 0
-  void Offset(uint64_t offset);       // Seek
+  void OpenDirectory();  // with a listing that the kernel keeps
+  // Read, ReadLink, GetXattr and ListXattr with a size. Not copied but by the kernel, during the
+  // call. Let the bytes be in memory, not in a mapped file: if this process is killed while the
+  // kernel waits for one of their pages, the reader gets EIO.
+  void Data(std::string_view bytes);
+  void Size(uint32_t size);      // GetXattr and ListXattr with size 0
+  void Offset(uint64_t offset);  // Seek
   void StatFs(uint64_t bytes, uint64_t files);
 
   uint64_t unique() const { return unique_; }
 
  private:
   void Send(int error, std::span<const std::string_view> parts);
-  class Device* device_;  // null once answered
+  std::shared_ptr<Device> device_;  // null once answered
   uint64_t unique_;
 };
 
-// Collects directory entries until they fill the kernel's buffer.
+// Collects directory entries until they fill the kernel's buffer. "." and ".." are entries like
+// others, and never count as lookups.
 class DirectoryReply {
  public:
   DirectoryReply(Reply reply, size_t size, bool plus);
@@ -108,7 +115,7 @@ class Filesystem {
  public:
   virtual ~Filesystem() = default;
   virtual void Lookup(const Caller& caller, NodeId parent, std::string_view name, Reply reply) = 0;
-  // The kernel drops `count` of the lookups it was answered; never answered.
+  // The kernel drops `count` of the lookups it was answered.
   virtual void Forget(NodeId node, uint64_t count) = 0;
   virtual void GetAttributes(NodeId node, Reply reply) = 0;
   virtual void ReadLink(NodeId node, Reply reply) = 0;
@@ -125,7 +132,8 @@ class Filesystem {
   virtual void GetXattr(NodeId node, std::string_view name, uint32_t size, Reply reply) = 0;
   virtual void ListXattr(NodeId node, uint32_t size, Reply reply) = 0;
   // The caller of request `unique` no longer waits: answer it soon, with EINTR if need be. The
-  // request may have been answered already, or not have been seen yet.
+  // request may have been answered already. It may also not have been handed over yet: then this
+  // is called again right after it was.
   virtual void Interrupt(uint64_t unique) = 0;
 };
 

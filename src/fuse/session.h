@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,10 +17,10 @@ namespace leat::fuse {
 // What this process and the kernel agreed on at INIT. A worker that takes a mount over gets it from
 // its predecessor, since the kernel says it once.
 struct Agreement {
-  uint32_t minor = 0;
-  uint64_t flags = 0;
-  bool passthrough = false;
-  bool resend = false;  // requests of a dead worker can be asked again (7.40)
+  uint32_t minor = 0;        // of the protocol: 31 (Linux 5.4) to 45
+  uint64_t flags = 0;        // of INIT, see abi.h
+  bool passthrough = false;  // the kernel has it, and this process may register backing files
+  bool resend = false;       // requests of a dead worker can be asked again (7.40, Linux 6.9)
   std::string ToString() const;
   static Result<Agreement> Parse(std::string_view text);
 };
@@ -31,12 +32,13 @@ struct SessionOptions {
 };
 
 // Thread-safe. Destruction stops the threads; the mount stays, unserved, while anybody holds its
-// descriptors.
+// descriptors. Uses the real-time signal SIGRTMAX - 3 to wake its threads.
 class Session {
  public:
   // Answers INIT on a fresh device, and opens the cloned descriptors. The descriptors must be kept
   // by the supervisor too: when the last holder of one closes it, the requests that were read
-  // through it fail.
+  // through it fail. Where /dev/fuse may not be opened again there are no clones, and all threads
+  // share the one. kUnimplemented: a kernel before Linux 5.4; kTimeout: no INIT came.
   struct Connection {
     std::vector<io::UniqueFd> devices;  // the first is the mount's, the rest its clones
     Agreement agreement;
@@ -52,6 +54,7 @@ class Session {
   // Blocks until the mount is gone (unmounted, and its last file closed) or stop is requested.
   void Wait(const std::stop_token& stop);
   bool passthrough() const;
+  const Agreement& agreement() const;
 
   // Registers a file opened for reading as the backing of an inode; the id is good for answers of
   // this mount. kUnimplemented without passthrough; kForbidden without CAP_SYS_ADMIN.
