@@ -17,17 +17,6 @@ constexpr int kSyncFd = 3;   // where conmon reports, by _OCI_SYNCPIPE
 constexpr int kStartFd = 4;  // conmon waits here until we have set it up, by _OCI_STARTPIPE
 constexpr std::chrono::seconds kCreateTimeout{60};
 
-// "runc create failed: unable to start container process: exec: "x": not found" from runc's log
-// line or plain text.
-std::string Reason(std::string_view text) {
-  text = Trim(text);
-  if (const size_t at = text.rfind("msg=\""); at != std::string_view::npos) {
-    text.remove_prefix(at + 5);
-    if (text.ends_with('"')) text.remove_suffix(1);
-  }
-  return std::string(text);
-}
-
 // conmon's first line: {"data": <pid>} or {"data": -1, "message": "..."} ("pid" before version 2).
 Result<int> ReadReport(int fd, const std::stop_token& stop) {
   std::string line;
@@ -50,10 +39,28 @@ Result<int> ReadReport(int fd, const std::stop_token& stop) {
   const int64_t pid =
       report->Has("data") ? (*report)["data"].AsInt(-1) : (*report)["pid"].AsInt(-1);
   if (pid > 0) return static_cast<int>(pid);
-  return Error{Code::kInvalid, Reason((*report)["message"].AsString("runc could not create it"))};
+  return Error{Code::kInvalid,
+               RuncReason((*report)["message"].AsString("runc could not create it"))};
 }
 
 }  // namespace
+
+std::string RuncReason(std::string_view text) {
+  text = Trim(text);
+  constexpr std::string_view kMessage = "msg=\"";
+  std::string reason(text);
+  if (const size_t at = text.rfind(kMessage); at != std::string_view::npos) {
+    reason.clear();
+    for (size_t i = at + kMessage.size(); i < text.size() && text[i] != '"'; ++i) {
+      if (text[i] == '\\' && i + 1 < text.size()) ++i;
+      reason += text[i];
+    }
+  }
+  for (const std::string_view step :
+       {"runc create failed: ", "runc start failed: ", "unable to start container process: "})
+    if (reason.starts_with(step)) reason.erase(0, step.size());
+  return reason;
+}
 
 std::string PidFile(const std::string& bundle) { return bundle + "/pid"; }
 std::string ConmonPidFile(const std::string& bundle) { return bundle + "/conmon.pid"; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -19,6 +20,11 @@ struct ConmonLaunch {
 // Returns the pid of the container's first process, created and not yet started. kInvalid with
 // runc's own words when it cannot be made.
 Result<int> LaunchConmon(const ConmonLaunch& launch);
+
+// What runc says went wrong, for people: of its log line ('time="..." level=error msg="runc create
+// failed: ... exec: \"x\": ..."') or plain text, the message without quoting and without the name
+// of its step.
+std::string RuncReason(std::string_view text);
 
 // The files that conmon leaves in the bundle.
 std::string PidFile(const std::string& bundle);

@@ -147,6 +147,16 @@ TEST(PodStatus, TellsHowAContainerEnded) {
   EXPECT_EQ(ended["message"].AsString(), "last words");
 }
 
+TEST(PodStatus, AnEndThatNobodySawIsNotCalledAnError) {
+  ContainerStatus lost = Exited("a", 137);
+  lost.lost = true;
+  const json::Value status =
+      Status(Yaml("spec: {restartPolicy: Never, containers: [{name: a}]}"), {lost}, "Failed");
+  const json::Value& ended = status["containerStatuses"][0]["state"]["terminated"];
+  EXPECT_EQ(ended["reason"].AsString(), "ContainerStatusUnknown");
+  EXPECT_EQ(ended["exitCode"].AsInt(), 137);
+}
+
 TEST(PodStatus, ACrashingContainerShowsItsBackOffAndItsLastEnd) {
   const json::Value pod = Yaml(
       "{metadata: {name: p, namespace: d, uid: u}, spec: {restartPolicy: Always, containers: "

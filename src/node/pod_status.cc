@@ -12,6 +12,7 @@ using json::Object;
 
 std::string EndReason(const ContainerStatus& run) {
   if (!run.error.empty()) return "StartError";
+  if (run.lost) return "ContainerStatusUnknown";
   if (run.oom_killed) return "OOMKilled";
   return run.exit_code == 0 ? "Completed" : "Error";
 }
@@ -23,6 +24,11 @@ json::Value Terminated(const ContainerStatus& run, const StatusInputs& inputs) {
                               {"finishedAt", FormatTime(run.finished_at)}});
   if (run.started_at != WallTime()) state.Set("startedAt", FormatTime(run.started_at));
   if (!run.error.empty()) state.Set("message", run.error);
+  if (run.lost)
+    state.Set(
+        "message",
+        "its end was not seen: the process that held it was killed, or the machine restarted; "
+        "the exit code is made up");
   const auto message = inputs.messages.find(run.id);
   if (message != inputs.messages.end() && !message->second.empty())
     state.Set("message", message->second);

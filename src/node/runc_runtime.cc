@@ -328,8 +328,7 @@ class RuncRuntime : public ContainerRuntime {
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     auto done = io::Run({.argv = std::move(argv)}, seconds(60));
     if (!done) return done.error();
-    if (!done->exit.ok())
-      return Error{Code::kInvalid, fmt::format("runc {}: {}", arguments[0], Trim(done->err))};
+    if (!done->exit.ok()) return Error{Code::kInvalid, RuncReason(done->err)};
     return std::move(done->out);
   }
 
@@ -415,6 +414,7 @@ class RuncRuntime : public ContainerRuntime {
       exit_text = io::ReadFile(ExitFile(id));
       if (!exit_text) {
         (void)Runc({"kill", "--all", id, "KILL"});
+        if (auto marked = io::WriteFile(bundle + "/lost", ""); !marked) return marked.error();
         if (auto noted = io::WriteFile(ExitFile(id), kLostExit); !noted) return noted.error();
         LogWarning("a container's end was lost", {{"id", id}});
         exit_text = std::string(kLostExit);
@@ -425,6 +425,7 @@ class RuncRuntime : public ContainerRuntime {
       status.exit_code = static_cast<int>(ParseInt(Trim(*exit_text)).value_or(255));
       status.finished_at = ModifiedAt(ExitFile(id));
       status.oom_killed = io::Exists(OomFile(bundle));
+      status.lost = io::Exists(bundle + "/lost");
       if (auto error = io::ReadFile(bundle + "/error"); error) status.error = std::move(*error);
     } else {
       status.state = started ? ContainerState::kRunning : ContainerState::kCreated;

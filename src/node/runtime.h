@@ -68,18 +68,19 @@ struct ContainerConfig {
   int64_t pids = 0;
 };
 
-enum class ContainerState { kCreated, kRunning, kExited, kUnknown };
+enum class ContainerState { kCreated, kRunning, kExited };
 
 struct ContainerStatus {
   std::string id;
   std::string sandbox_id;
   std::string name;
   int attempt = 0;
-  ContainerState state = ContainerState::kUnknown;
+  ContainerState state = ContainerState::kCreated;
   std::string image_id;
   WallTime created_at, started_at, finished_at;
   int exit_code = 0;  // 128 + signal for a killed one
   bool oom_killed = false;
+  bool lost = false;  // nobody saw its end: exit_code is made up
   std::string error;  // why it could not be started (then exit_code is 128), else ""
 };
 
