@@ -34,10 +34,15 @@ std::string_view QosClass(const json::Value& spec) {
   return guaranteed ? "Guaranteed" : "Burstable";
 }
 
+// Leaves what is of a wrong type for the schema to refuse: folded, it would become an empty value.
 void FoldStringData(json::Value& secret) {
-  const json::Value* text = secret.Find("stringData");
-  if (text == nullptr) return;
-  const json::Value plain = *text;
+  const json::Value plain = secret["stringData"];
+  const json::Value& data = secret["data"];
+  if (!plain.IsObject() || !(data.IsNull() || data.IsObject())) return;
+  const bool all_text =
+      std::all_of(plain.Members().begin(), plain.Members().end(),
+                  [](const json::Member& member) { return member.value.IsString(); });
+  if (!all_text) return;
   for (const json::Member& member : plain.Members()) {
     secret.Mut("data").Set(member.key, Base64Encode(member.value.AsString()));
   }

@@ -88,6 +88,31 @@ TEST_F(WriteTest, SecretStringDataBecomesData) {
   EXPECT_FALSE(made->Has("stringData"));
 }
 
+TEST_F(WriteTest, SecretStringDataThatIsNoTextIsRefusedAndNotStoredAsEmpty) {
+  const json::Value metadata = json::Object({{"name", "s"}, {"namespace", "default"}});
+  const auto secret = [&](const char* members) {
+    json::Value made = *json::Parse(members);
+    made.Set("metadata", metadata);
+    return made;
+  };
+  for (const char* wrong :
+       {R"({"stringData":{"port":5432}})", R"({"stringData":{"a":"x","b":{"c":"d"}}})",
+        R"({"stringData":"text"})", R"({"stringData":{"a":"x"},"data":"eA=="})",
+        R"({"stringData":{"a":"x"},"data":["eA=="]})"}) {
+    auto made = client().Create(api::gvr::kSecrets, secret(wrong));
+    ASSERT_FALSE(made) << wrong << json::Print(*made);
+    EXPECT_EQ(made.error().code, Code::kInvalid) << wrong;
+  }
+  ASSERT_TRUE(client().Create(api::gvr::kSecrets, secret(R"({"stringData":{"port":"5432"}})")));
+  auto patched = client().Patch(api::gvr::kSecrets, {"default", "s"}, api::PatchType::kMerge,
+                                *json::Parse(R"({"stringData":{"port":5433}})"));
+  ASSERT_FALSE(patched);
+  EXPECT_NE(patched.error().message.find("stringData.port"), std::string::npos)
+      << patched.error().message;
+  auto kept = client().Get(api::gvr::kSecrets, {"default", "s"});
+  EXPECT_EQ((*kept)["data"]["port"].AsString(), "NTQzMg==");
+}
+
 TEST_F(WriteTest, StaleUpdateIsAConflict) {
   auto first = client().Create(kConfigMaps, ConfigMap("a", "1"));
   ASSERT_TRUE(first);
