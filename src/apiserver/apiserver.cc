@@ -37,12 +37,15 @@ class EmbeddedServer : public ApiServer {
   }
 
   Status Begin() {
-    // The type table first: the others look at objects of all types.
     verbs_.AddObserver(&crds_);
     verbs_.AddObserver(&namespaces_);
     verbs_.AddObserver(&accounts_);
     verbs_.AddObserver(&garbage_);
     verbs_.AddObserver(&events_);
+    // What all rely on comes before the first controller acts: the type table, and with it the
+    // owners of all objects.
+    crds_.Load();
+    garbage_.Index();
     crds_.Start();
     if (auto started = namespaces_.Start(); !started) return started;
     if (auto started = accounts_.Start(); !started) return started;

@@ -13,24 +13,32 @@ CrdController::CrdController(Verbs& verbs, api::TypeTable& types)
       types_(types),
       worker_("CRDs", verbs.clock(), [this](const store::Key& key) { return Reconcile(key); }) {}
 
+void CrdController::Load() {
+  const store::ListOptions all{.type = std::string(kCrdStorageName)};
+  for (const auto& entry : verbs_.store().List(all).entries) Serve(*entry);
+}
+
 void CrdController::Start() {
   const store::ListOptions all{.type = std::string(kCrdStorageName)};
-  for (const auto& entry : verbs_.store().List(all).entries) OnWritten(*entry);
+  for (const auto& entry : verbs_.store().List(all).entries) {
+    if (api::IsBeingDeleted(entry->value)) worker_.Add(entry->key);
+  }
+}
+
+void CrdController::Serve(const store::Entry& definition) {
+  MutexLock lock(mu_);
+  store::Revision& applied = applied_[definition.key.name];
+  if (applied >= definition.revision) return;
+  applied = definition.revision;
+  if (!IsEstablished(definition.value)) return;
+  if (auto added = types_.AddCustom(definition.value); !added) {
+    LogError("custom type is not served", {{"crd", definition.key.name}, {"error", added.error()}});
+  }
 }
 
 void CrdController::OnWritten(const store::Entry& entry) {
   if (entry.key.type != kCrdStorageName) return;
-  {
-    MutexLock lock(mu_);
-    store::Revision& applied = applied_[entry.key.name];
-    if (applied >= entry.revision) return;
-    applied = entry.revision;
-    if (IsEstablished(entry.value)) {
-      if (auto added = types_.AddCustom(entry.value); !added) {
-        LogError("custom type is not served", {{"crd", entry.key.name}, {"error", added.error()}});
-      }
-    }
-  }
+  Serve(entry);
   if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
 }
 

@@ -16,6 +16,8 @@ class CrdController : public WriteObserver {
   CrdController(Verbs& verbs, api::TypeTable& types);
 
   // Serves all stored definitions. One that the table refuses is logged and left out.
+  void Load() EXCLUDES(mu_);
+  // After Load: goes on with the deletions that were under way when the server ended.
   void Start();
   void Stop() { worker_.Stop(); }
 
@@ -23,6 +25,7 @@ class CrdController : public WriteObserver {
   void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
 
  private:
+  void Serve(const store::Entry& definition) EXCLUDES(mu_);
   Status Reconcile(const store::Key& key);
 
   Verbs& verbs_;

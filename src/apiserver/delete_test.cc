@@ -167,6 +167,50 @@ TEST_F(DeleteTest, CollectionGoesOnAfterARestart) {
   AwaitGone(kConfigMaps, {"default", "child"});
 }
 
+TEST_F(DeleteTest, AnOrphanDeletionCutOffByACrashStillKeepsTheDependents) {
+  // The collector's first look after a restart is at the owner: "a" comes before its dependents.
+  const json::Value owner = Make(kConfigMaps, ConfigMap("a", "1"));
+  constexpr int kDependents = 100;
+  for (int i = 0; i < kDependents; ++i) MakeOwned("child-" + std::to_string(i), owner);
+  // As if the server had died right after it had marked the owner.
+  ASSERT_TRUE(store().Update({"configmaps", "default", "a"}, [&](const store::Entry& entry) {
+    json::Value marked = entry.value;
+    marked.Mut("metadata").Set("deletionTimestamp", FormatTime(clock_.Now()));
+    marked.Mut("metadata").Set("deletionGracePeriodSeconds", 0);
+    api::AddFinalizer(marked, "orphan");
+    return Result<std::optional<json::Value>>(std::move(marked));
+  }));
+  Restart();
+  AwaitGone(kConfigMaps, {"default", "a"});
+  for (int i = 0; i < kDependents; ++i) {
+    auto child = client().Get(kConfigMaps, {"default", "child-" + std::to_string(i)});
+    ASSERT_TRUE(child) << child.error().message;
+    EXPECT_FALSE((*child)["metadata"].Has("ownerReferences"));
+  }
+}
+
+TEST_F(DeleteTest, ATypeDeletionCutOffByACrashStillCollectsTheDependents) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = std::to_string(i);
+    MakeOwned("child-" + name, Make(kWidgets, Widget("w-" + name, 1)));
+  }
+  ASSERT_TRUE(
+      store().Update({"customresourcedefinitions.apiextensions.k8s.io", "", "widgets.example.com"},
+                     [&](const store::Entry& entry) {
+                       json::Value marked = entry.value;
+                       marked.Mut("metadata").Set("deletionTimestamp", FormatTime(clock_.Now()));
+                       marked.Mut("metadata").Set("deletionGracePeriodSeconds", 0);
+                       api::AddFinalizer(marked, "customresourcecleanup.apiextensions.k8s.io");
+                       return Result<std::optional<json::Value>>(std::move(marked));
+                     }));
+  Restart();
+  AwaitGone(kCustomResourceDefinitions, {"", "widgets.example.com"});
+  for (int i = 0; i < 100; ++i) {
+    AwaitGone(kConfigMaps, {"default", "child-" + std::to_string(i)});
+  }
+}
+
 TEST_F(DeleteTest, NamespaceTakesItsContentAlong) {
   MakeNamespace("team");
   json::Value inside = ConfigMap("a", "1");

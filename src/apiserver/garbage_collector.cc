@@ -10,8 +10,9 @@
 //   foregroundDeletion  its dependents are deleted; the finalizer goes when none that blocks the
 //                       owner (blockOwnerDeletion) is left
 //
-// The index may say too much, never too little: an object enters it before the collector looks at
-// it, and leaves it when it or the owner is removed. Owners that had dependents are remembered as
+// The index may say too much, never too little: it is complete before anything is deleted (Index),
+// an object enters it before the collector looks at it, and leaves it when it or the owner is
+// removed. Owners that had dependents are remembered as
 // gone, because their kind may be gone too (a deleted CRD) by the time their dependents' turn
 // comes.
 #include "apiserver/garbage_collector.h"
@@ -28,7 +29,8 @@ namespace {
 api::TypePtr TypeOf(const api::TypeTable& types, const json::Value& reference) {
   const std::string_view api_version = reference["apiVersion"].AsString();
   const auto cut = Cut(api_version, "/");
-  return types.FindKind(cut ? cut->first : "", reference["kind"].AsString());
+  const std::string_view group = cut ? cut->first : "";  // "v1" is the core group's
+  return types.FindKind(group, reference["kind"].AsString());
 }
 
 api::TypePtr TypeOfKey(const api::TypeTable& types, const store::Key& key) {
@@ -67,6 +69,11 @@ bool Names(const json::Value& dependent, std::string_view owner_uid) {
   });
 }
 
+bool IsHeldForDependents(const json::Value& object) {
+  return api::HasFinalizer(object, kOrphanFinalizer) ||
+         api::HasFinalizer(object, kForegroundFinalizer);
+}
+
 Status Ignore(const Status& done, Code code) {
   if (!done && done.error().code == code) return {};
   return done;
@@ -79,27 +86,34 @@ GarbageCollector::GarbageCollector(Verbs& verbs)
         return Collect(key);
       }) {}
 
-void GarbageCollector::Start() {
+void GarbageCollector::Index() {
   for (const api::TypePtr& type : verbs_.types().All()) {
     for (const auto& entry : verbs_.store().List({.type = type->StorageName()}).entries) {
-      OnWritten(*entry);
+      Remember(*entry);
     }
   }
 }
 
-void GarbageCollector::OnWritten(const store::Entry& entry) {
-  const json::Value& metadata = entry.value["metadata"];
-  const auto& references = metadata["ownerReferences"].Items();
-  const bool held = api::HasFinalizer(entry.value, kOrphanFinalizer) ||
-                    api::HasFinalizer(entry.value, kForegroundFinalizer);
-  if (references.empty() && !held) return;
-  {
-    MutexLock lock(mu_);
-    for (const json::Value& reference : references) {
-      dependents_[reference["uid"].Str()].insert(entry.key);
+void GarbageCollector::Start() {
+  for (const api::TypePtr& type : verbs_.types().All()) {
+    for (const auto& entry : verbs_.store().List({.type = type->StorageName()}).entries) {
+      const bool owned = !entry->value["metadata"]["ownerReferences"].empty();
+      if (owned || IsHeldForDependents(entry->value)) worker_.Add(entry->key);
     }
   }
-  worker_.Add(entry.key);
+}
+
+void GarbageCollector::Remember(const store::Entry& entry) {
+  MutexLock lock(mu_);
+  for (const json::Value& reference : entry.value["metadata"]["ownerReferences"].Items()) {
+    dependents_[reference["uid"].Str()].insert(entry.key);
+  }
+}
+
+void GarbageCollector::OnWritten(const store::Entry& entry) {
+  const bool owned = !entry.value["metadata"]["ownerReferences"].empty();
+  if (owned) Remember(entry);
+  if (owned || IsHeldForDependents(entry.value)) worker_.Add(entry.key);
 }
 
 void GarbageCollector::OnRemoved(const store::Entry& last) {

@@ -17,7 +17,10 @@ class GarbageCollector : public WriteObserver {
  public:
   explicit GarbageCollector(Verbs& verbs);
 
-  // Reads all objects and checks those with owners: what was left undone when the server ended.
+  // Learns all stored objects' owners. Before anything deletes: what an owner that goes has for
+  // dependents must be known by then.
+  void Index() EXCLUDES(mu_);
+  // After Index: checks all objects with owners, for what was left undone when the server ended.
   void Start();
   void Stop() { worker_.Stop(); }
 
@@ -25,6 +28,7 @@ class GarbageCollector : public WriteObserver {
   void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
 
  private:
+  void Remember(const store::Entry& entry) EXCLUDES(mu_);
   Status Collect(const store::Key& key);
   Status CollectDependent(const api::Type& type, const store::Entry& entry);
   Status OrphanDependents(const api::Type& type, const store::Entry& owner);
