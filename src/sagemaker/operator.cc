@@ -1,6 +1,7 @@
 #include "sagemaker/operator.h"
 
 #include "reconcile/controller.h"
+#include "sagemaker/api.h"
 #include "sagemaker/training_job.h"
 
 namespace leat::sagemaker {
@@ -9,7 +10,8 @@ namespace {
 class SageMakerOperator : public Operator {
  public:
   SageMakerOperator(const OperatorOptions& options, api::ObjectClient& client, Clock& clock)
-      : training_jobs_(options, client, clock),
+      : sagemaker_(MakeSageMakerApi(options)),
+        training_jobs_(*sagemaker_, client, clock, options.poll),
         controller_(client, clock,
                     {.name = "trainingjob",
                      .sources = {{.type = api::gvr::kTrainingJobs, .selection = {}, .keys_of = {}}},
@@ -17,6 +19,7 @@ class SageMakerOperator : public Operator {
                     training_jobs_) {}
 
  private:
+  std::unique_ptr<SageMakerApi> sagemaker_;
   TrainingJobReconciler training_jobs_;
   reconcile::Controller controller_;
 };

@@ -53,6 +53,15 @@ bool IsAwsHost(std::string_view host) {
   return false;
 }
 
+// Why the job failed or stopped, what it waits for, or what it is doing.
+std::string_view WhatIsSaid(const json::Value& description) {
+  if (const std::string_view reason = description["FailureReason"].AsString(); !reason.empty())
+    return reason;
+  const json::ArrayItems& steps = description["SecondaryStatusTransitions"].Items();
+  if (steps.empty() || description["TrainingJobStatus"].AsString() == "Completed") return "";
+  return steps.back()["StatusMessage"].AsString();
+}
+
 }  // namespace
 
 json::Value CreateTrainingJobRequest(const json::Value& spec, const std::string& name) {
@@ -115,8 +124,8 @@ json::Value StatusOf(const json::Value& description, const std::string& region,
       {"cloudWatchLogUrl", LogUrl(name, region, endpoint)},
   });
   if (state != "Stopping") status.Set("secondaryStatus", description["SecondaryStatus"]);
-  if (const std::string_view reason = description["FailureReason"].AsString(); !reason.empty())
-    status.Set("additional", reason);
+  if (const std::string_view text = WhatIsSaid(description); !text.empty())
+    status.Set("additional", text);
   const std::string_view model = description["ModelArtifacts"]["S3ModelArtifacts"].AsString();
   if (!model.empty() && state == "Completed") status.Set("modelPath", model);
   return status;

@@ -19,8 +19,9 @@ std::string GeneratedJobName(const std::string& object_name, const std::string& 
 // which may say more: SageMaker adds defaults. Tags are not described.
 bool Describes(const json::Value& description, const json::Value& request);
 
-// The status that a description stands for, without lastCheckTime. `endpoint` is where it came
-// from.
+// The status that a description stands for, without lastCheckTime; `additional` is the reason of a
+// failure, else what the last step of an unfinished or stopped job says of itself. `endpoint` is
+// where it came from.
 json::Value StatusOf(const json::Value& description, const std::string& region,
                      const std::string& endpoint);
 

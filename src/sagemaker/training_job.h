@@ -1,16 +1,14 @@
 // The reconciler of TrainingJob.
 #pragma once
 
-#include <memory>
+#include <chrono>
 #include <string>
 
 #include "api/object_client.h"
-#include "aws/json_client.h"
 #include "base/clock.h"
-#include "net/client.h"
 #include "reconcile/controller.h"
 #include "reconcile/events.h"
-#include "sagemaker/operator.h"
+#include "sagemaker/api.h"
 
 namespace leat::sagemaker {
 
@@ -18,18 +16,26 @@ namespace leat::sagemaker {
 //   "" -> SynchronizingK8sJobWithSageMaker -> InProgress -> Completed | Failed | Stopping ->
 //   Stopped
 // and ReconcilingTrainingJob, with the text in status.additional, while SageMaker answers errors.
+//
+// Just before the job is created, its name and place are written into the status, and from then on
+// they alone say which job this is: an edited spec fails the TrainingJob, but never makes a second
+// job, nor hides the first from its deletion.
 class TrainingJobReconciler : public reconcile::Reconciler {
  public:
-  TrainingJobReconciler(const OperatorOptions& options, api::ObjectClient& client, Clock& clock);
+  // `poll` is how often a running job is asked about.
+  TrainingJobReconciler(SageMakerApi& sagemaker, api::ObjectClient& client, Clock& clock,
+                        std::chrono::milliseconds poll);
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
 
  private:
   Result<reconcile::Outcome> Delete(json::Value job, const std::stop_token& stop);
-  // Writes the finalizer and the name at SageMaker into the object; true if it had them.
+  // Writes the finalizer and the name at SageMaker into the spec; true if it had them.
   Result<bool> Adopt(const json::Value& job);
-  Result<reconcile::Outcome> CreateAtSageMaker(const json::Value& job, const json::Value& request,
-                                               const std::stop_token& stop);
+  // For a job that SageMaker does not know.
+  Result<reconcile::Outcome> CreateAtSageMaker(const json::Value& job, const std::stop_token& stop);
+  Result<reconcile::Outcome> Follow(const json::Value& job, const json::Value& description);
+  Result<reconcile::Outcome> Fail(const json::Value& job, const std::string& why);
   // What a failed call means for the job: a wrong spec fails it, all else is tried again.
   Result<reconcile::Outcome> OnError(const json::Value& job, const Error& error);
   // Writes the status when it differs from the present one, and tells of the change in an event.
@@ -38,12 +44,11 @@ class TrainingJobReconciler : public reconcile::Reconciler {
   // Events for what changed from one status to the next.
   void Tell(const json::Value& job, const json::Value& before, const json::Value& after,
             const json::Value& description);
-  aws::JsonService ServiceFor(const json::Value& job) const;
 
-  const OperatorOptions options_;
+  SageMakerApi& sagemaker_;
   api::ObjectClient& client_;
   Clock& clock_;
-  std::unique_ptr<net::Client> http_;
+  const std::chrono::milliseconds poll_;
   reconcile::EventRecorder events_;
 };
 
