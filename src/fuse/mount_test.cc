@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,10 +125,20 @@ TEST_F(MountTest, MountpointsThatAreNoneAreRefused) {
   EXPECT_EQ(Unmount(dir.path(), false).error().code, Code::kNotFound);
 }
 
+// Become an ordinary user on a machine where such may open /dev/fuse, as udev has it.
+bool BecomeNobody(const std::string& scratch) {
+  const std::string node = scratch + "/fuse";
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         mknod(node.c_str(), S_IFCHR, makedev(10, 229)) == 0 && chmod(node.c_str(), 0666) == 0 &&
+         mount(node.c_str(), "/dev/fuse", nullptr, MS_BIND, nullptr) == 0 && setgid(65534) == 0 &&
+         setuid(65534) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
 // What an ordinary user does: mount by fusermount3, serve, read, unmount. Exit code 0 when all is
 // well, else the number of the step that failed.
-int MountAsNobody(const std::string& mountpoint) {
-  if (setgid(65534) != 0 || setuid(65534) != 0) return 1;
+int MountAsNobody(const std::string& scratch, const std::string& mountpoint) {
+  if (!BecomeNobody(scratch)) return 1;
   Result<io::UniqueFd> device = Mount({.source = "test://a,b", .mountpoint = mountpoint});
   if (!device) {
     std::fprintf(stderr, "%s\n", device.error().message.c_str());
@@ -151,7 +165,7 @@ TEST_F(MountTest, OrdinaryUsersMountByFusermount) {
   ASSERT_TRUE(io::MakeDirs(mountpoint));
   ASSERT_EQ(chown(mountpoint.c_str(), 65534, 65534), 0);
   const pid_t child = fork();
-  if (child == 0) _exit(MountAsNobody(mountpoint));
+  if (child == 0) _exit(MountAsNobody(dir.path(), mountpoint));
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "step " << WEXITSTATUS(status);
