@@ -7,7 +7,6 @@
 // when they are all in use, fetches wait.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,7 +14,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "blocks/cache.h"
 #include "objectstore/object_store.h"
@@ -33,53 +31,56 @@ struct ObjectVersion {
 
 struct FetcherOptions {
   uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
-  int connections = 16;            // GETs side by side; at least 2
+  int connections = 16;            // GETs side by side; at most half as many as there are buffers
 };
 
 struct FetcherStats {
   uint64_t hit_bytes = 0;      // given out of the cache
   uint64_t fill_bytes = 0;     // from the store into the cache
   uint64_t through_bytes = 0;  // from the store, not cached
-  uint64_t stall_ms = 0;       // that demand reads waited, added up
+  uint64_t stall_ms = 0;       // that reads waited, added up
   uint64_t store_errors = 0;
-  uint64_t hedges = 0;  // second requests for slow ones
 };
 
 // An object in use: shared by its open files and its fetches. Holds the cache's handle, so that it
-// is not evicted.
+// is not evicted. May not outlive the fetcher.
 class ActiveObject;
 
 // Thread-safe.
 class Fetcher {
  public:
-  Fetcher(blocks::Cache& cache, Clock& clock, FetcherOptions options);
+  struct Events {
+    // Called from a fetch thread. An object has become complete in the cache.
+    std::function<void(const ObjectVersion&)> on_complete;
+    // It was found changed (kConflict) or gone (kNotFound) at the store; may be told repeatedly.
+    std::function<void(const ObjectVersion&, const Error&)> on_changed;
+  };
+
+  Fetcher(blocks::Cache& cache, FetcherOptions options, Events events);
   ~Fetcher();  // cancels what is under way; every waiter gets kCancelled
 
   // The same ActiveObject for the same id while anybody holds it. Tells the cache of the access.
   std::shared_ptr<ActiveObject> Activate(const ObjectVersion& version);
-  // True once every byte is in the cache and checked; then File() is what a passthrough open needs.
-  // Verifies on the first call: may take as long as reading the object.
-  bool IsComplete(ActiveObject& object);
-  int File(const ActiveObject& object) const;  // -1 unless complete and large
+  // True once every byte is in the cache and checked; the first call checks, which may take as long
+  // as reading the object. File() is then what a passthrough open needs: -1 for small objects.
+  static bool IsComplete(ActiveObject& object);
+  static int File(const ActiveObject& object);
 
   // Calls `done` once with the bytes of [offset, offset + size), cut at the end of the object: on
-  // this thread when they are cached, else from a fetch thread. The view is good during the call.
-  // Errors as ObjectStore::Get. The number names the wait for Cancel.
+  // this thread when they are at hand, else from a fetch thread. The view is good during the call.
+  // Errors as ObjectStore::Get. The number names the wait for Cancel; 0: `done` was called.
   using Done = std::function<void(Result<std::string_view>)>;
   uint64_t Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset, uint64_t size,
                 Done done);
   // Ends a wait with kCancelled, unless it was answered.
   void Cancel(uint64_t wait);
-  // Fetches what is not there of [begin, end) when nothing more urgent is waiting. Does nothing for
-  // an object that does not get into the cache.
+  // Fetches what is not there of [begin, end) when nothing is waiting for other bytes. Dropped when
+  // the queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
-  // Fetches all of it and waits. kExhausted when the cache does not take it.
+  // Fetches all of it and waits; `progress` gets the bytes of each step. kExhausted when the cache
+  // does not take it.
   Status Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,
               const std::stop_token& stop);
-  // Called, from a fetch thread, each time an object has become complete, or was found changed
-  // (kConflict) or gone (kNotFound) at the store. Set once, before use.
-  std::function<void(const ObjectVersion&)> on_complete;
-  std::function<void(const ObjectVersion&, const Error&)> on_changed;
 
   // Bandwidth-delay product of what was seen lately, in bytes: how far ahead pays.
   uint64_t Ahead() const;

@@ -1,0 +1,53 @@
+// An object in use. Internal to the fetcher.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "blocks/cache.h"
+#include "datanode/fetcher.h"
+
+namespace leat::datanode {
+
+// Somebody who waits for one chunk. Answered once: by the chunk, an error, or Cancel.
+struct Wait {
+  uint64_t number = 0;
+  uint64_t begin = 0;  // within the chunk
+  uint64_t end = 0;
+  std::chrono::steady_clock::time_point since;
+  Fetcher::Done done;
+  std::atomic<bool> answered = false;
+
+  void Answer(Result<std::string_view> answer) {
+    if (!answered.exchange(true)) done(std::move(answer));
+  }
+};
+
+// A chunk that is being fetched or will be.
+struct Flight {
+  bool running = false;
+  std::vector<std::shared_ptr<Wait>> waits;
+};
+
+class ActiveObject {
+ public:
+  explicit ActiveObject(ObjectVersion v) : version(std::move(v)) {}
+
+  bool small() const { return version.size < blocks::kPackedBelow; }
+  uint64_t chunks() const { return (version.size + blocks::kChunkSize - 1) / blocks::kChunkSize; }
+  uint64_t LengthOf(uint64_t chunk) const {
+    return std::min(blocks::kChunkSize, version.size - chunk * blocks::kChunkSize);
+  }
+
+  const ObjectVersion version;
+  blocks::Cache::Handle file;          // empty: small, or the cache did not take it
+  std::atomic<bool> through = false;   // bytes are not (or no longer) put into the cache
+  std::atomic<bool> verified = false;  // IsComplete has checked every chunk
+  std::map<uint64_t, Flight> flights;  // by chunk; under the fetcher's lock
+};
+
+}  // namespace leat::datanode

@@ -1,0 +1,35 @@
+// What a mount is to show, and how: what `leat mount` sends to the data node.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "json/value.h"
+#include "objectstore/object_store.h"
+
+namespace leat::datanode {
+
+struct MountSpec {
+  std::string source;      // as the user wrote it
+  std::string mountpoint;  // absolute, no symbolic links in it
+  objectstore::StoreOptions store;
+  std::optional<std::chrono::seconds> ttl;  // list the source again when older than this
+  bool version_pin = false;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t file_mode = 0444;
+  uint32_t dir_mode = 0555;
+  bool allow_other = false;
+  bool passthrough = true;  // off: as if the kernel had none
+  // The credentials' environment of who mounts (AWS_*, GOOGLE_*, OSS_*, HOME), since the worker was
+  // started by somebody else; kept in memory and by the supervisor, never on disk.
+  std::vector<std::pair<std::string, std::string>> environment;
+
+  json::Value ToJson() const;
+  static Result<MountSpec> FromJson(const json::Value& value);
+};
+
+}  // namespace leat::datanode
