@@ -1,6 +1,10 @@
 #include "node/oci_config.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 namespace leat::node {
@@ -51,14 +55,26 @@ json::Value KernelMounts(bool privileged) {
   });
 }
 
-void AddBind(json::Value& mounts, const Mount& mount) {
-  // rprivate: what the host mounts later does not appear inside, and nothing from inside outside.
-  mounts.Push(
-      Object({{"type", "bind"},
-              {"source", mount.host_path},
-              {"destination", mount.container_path},
-              {"options", mount.read_only ? Array({"rbind", "rprivate", "ro", "nosuid", "nodev"})
-                                          : Array({"rbind", "rprivate", "rw"})}}));
+// Whether the kernel (5.12 and later) can make a mount read-only with all that is mounted in it.
+bool HasRecursiveReadOnly() {
+  static const bool kHas =
+      syscall(SYS_mount_setattr, -1, "", 0, nullptr, 0) != 0 && errno != ENOSYS;
+  return kHas;
+}
+
+void AddBind(json::Value& mounts, const std::string& from, const std::string& to,
+             std::initializer_list<json::Value> options) {
+  mounts.Push(Object(
+      {{"type", "bind"}, {"source", from}, {"destination", to}, {"options", Array(options)}}));
+}
+
+// What the host mounts later does not appear inside, and nothing from inside outside (rprivate).
+void AddVolume(json::Value& mounts, const Mount& mount) {
+  if (mount.read_only)
+    AddBind(mounts, mount.host_path, mount.container_path,
+            {"rbind", "rprivate", HasRecursiveReadOnly() ? "rro" : "ro", "nosuid", "nodev"});
+  else
+    AddBind(mounts, mount.host_path, mount.container_path, {"rbind", "rprivate", "rw"});
 }
 
 json::Value Capabilities(const ContainerConfig& container) {
@@ -136,16 +152,19 @@ json::Value OciConfig(const OciParts& parts) {
   json::Value mounts = KernelMounts(container.privileged);
   mounts.Push(MountEntry("bind", parts.sandbox.host_ipc ? "/dev/shm" : parts.shm.c_str(),
                          "/dev/shm", {"bind", "rprivate", "nosuid", "noexec", "nodev"}));
-  for (const Mount& mount : parts.image_mounts) AddBind(mounts, mount);
+  // Alone, without what is mounted beneath, which "ro" would leave writable.
+  for (const Mount& mount : parts.image_mounts)
+    AddBind(mounts, mount.host_path, mount.container_path,
+            {"bind", "rprivate", "ro", "nosuid", "nodev"});
   if (!parts.sandbox.hosts_file.empty())
-    AddBind(mounts, {.host_path = parts.sandbox.hosts_file, .container_path = "/etc/hosts"});
+    AddVolume(mounts, {.host_path = parts.sandbox.hosts_file, .container_path = "/etc/hosts"});
   // Parents before children, so that no volume hides another.
   std::vector<Mount> volumes = container.mounts;
   std::stable_sort(volumes.begin(), volumes.end(), [](const Mount& a, const Mount& b) {
     return std::count(a.container_path.begin(), a.container_path.end(), '/') <
            std::count(b.container_path.begin(), b.container_path.end(), '/');
   });
-  for (const Mount& mount : volumes) AddBind(mounts, mount);
+  for (const Mount& mount : volumes) AddVolume(mounts, mount);
 
   json::Value linux = Object({{"namespaces", Namespaces(parts)},
                               {"cgroupsPath", parts.cgroups_path},

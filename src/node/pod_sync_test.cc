@@ -43,7 +43,7 @@ class Pods : public NoObjects {
 
 class PodSyncTest : public testing::Test {
  protected:
-  static json::Value Pod(const std::string& spec = "{nodeName: n, containers: [{name: c}]}") {
+  static json::Value Pod(const std::string& spec = "{nodeName: node-1, containers: [{name: c}]}") {
     return json::ParseYaml(
                "{kind: Pod, metadata: {name: p, namespace: d, uid: u, resourceVersion: "
                "\"7\"}, spec: " +
@@ -61,7 +61,7 @@ class PodSyncTest : public testing::Test {
   RealClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
-  PodSync sync_{"n", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_};
+  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_};
 };
 
 TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {
@@ -92,7 +92,8 @@ TEST_F(PodSyncTest, EvictsThisPodAsItIsAndNoOther) {
 
 TEST_F(PodSyncTest, AContainerWhoseVolumeIsMissingSaysSo) {
   cluster_.pods = {
-      Pod("{nodeName: n, containers: [{name: c}], volumes: [{name: v, configMap: {name: none}}]}")};
+      Pod("{nodeName: node-1, containers: [{name: c}], volumes: [{name: v, configMap: {name: "
+          "none}}]}")};
   const json::Value pod = Reconciled();
   const json::Value& waiting = pod["status"]["containerStatuses"][0]["state"]["waiting"];
   EXPECT_EQ(waiting["reason"].AsString(), "FailedMount");

@@ -2,6 +2,7 @@
 #include "node/runc_runtime.h"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/ids.h"
@@ -133,19 +134,18 @@ print(s.if_nameindex()[0][1])')";
             "AF_UNIX opens\nlo\n");
 }
 
-TEST_F(RuncRuntimeTest, NetRawIsNotAmongAllCapabilitiesUnlessPrivileged) {
-  for (const bool privileged : {false, true}) {
-    ContainerConfig config = Shell("grep CapEff /proc/self/status");
-    config.add_capabilities = {"ALL"};
-    config.privileged = privileged;
-    const auto id = runtime_->StartContainer(uid_, config);
-    ASSERT_TRUE(id) << id.error().message;
-    Finish(*id);
-    const std::string log = Log();
-    const uint64_t effective = std::stoull(log.substr(log.find_last_of('\t') + 1), nullptr, 16);
-    EXPECT_EQ(effective >> 13 & 1, privileged ? 1u : 0u) << log;
-    EXPECT_EQ(effective >> 21 & 1, 1u) << log;  // SYS_ADMIN
-  }
+TEST_F(RuncRuntimeTest, AReadOnlyVolumeIsReadOnlyInAllItsDepth) {
+  const std::string volume = dir_.path() + "/volume";
+  ASSERT_TRUE(io::MakeDirs(volume + "/inner"));
+  ASSERT_EQ(mount("tmpfs", (volume + "/inner").c_str(), "tmpfs", 0, nullptr), 0);
+  ContainerConfig config =
+      Shell("for d in /v /v/inner; do touch $d/x 2>/dev/null && echo $d; done; :");
+  config.mounts = {{.host_path = volume, .container_path = "/v", .read_only = true}};
+  const auto id = runtime_->StartContainer(uid_, config);
+  EXPECT_TRUE(id) << id.error().message;
+  if (id) Finish(*id);
+  EXPECT_EQ(umount2((volume + "/inner").c_str(), MNT_DETACH), 0);
+  EXPECT_EQ(Log(), "");
 }
 
 TEST_F(RuncRuntimeTest, ATerminatedContainerMayEndInItsOwnWay) {
