@@ -326,6 +326,7 @@ TEST_F(DeleteTest, EventsExpireAnHourAfterTheirLastWrite) {
   };
   Make(api::gvr::kEvents, event("old"));
   Make(api::gvr::kEvents, event("touched"));
+  clock_.AwaitSleepers(2);  // the store's ticker, and the expiry that we advance the clock for
   clock_.Advance(std::chrono::minutes(30));
   ASSERT_TRUE(client().Patch(api::gvr::kEvents, {"default", "touched"}, api::PatchType::kMerge,
                              *json::Parse(R"({"count":2})")));
