@@ -144,14 +144,6 @@ TEST_F(HttpTest, PatchTypesThatCannotBeAreRefused) {
   EXPECT_EQ(bad.status, 422) << bad.body;
 }
 
-TEST_F(HttpTest, BodiesBeyondThreeMebibytesAreRefused) {
-  json::Value big = ConfigMap("big", std::string(4u << 20, 'x'));
-  const HttpAnswer answer = Send("POST", kMaps, json::Print(big));
-  EXPECT_EQ(answer.status, 413);
-  EXPECT_EQ(answer.json["reason"].AsString(), "RequestEntityTooLarge");
-  EXPECT_EQ(answer.Message(), "Request entity too large: limit is 3145728");
-}
-
 TEST_F(HttpTest, MethodsAndResourcesThatAreNotThere) {
   EXPECT_EQ(Send("PUT", kMaps, "{}").status, 405);
   EXPECT_EQ(Send("POST", std::string(kMaps) + "/a", "{}").status, 405);

@@ -1,6 +1,7 @@
 #include "api/status.h"
 #include "api/validation.h"
 #include "apiserver/kind_rules.h"
+#include "apiserver/object_limits.h"
 #include "apiserver/verbs.h"
 #include "base/ids.h"
 
@@ -70,6 +71,7 @@ Result<json::Value> Verbs::NewObject(const Target& target, json::Value object, C
   if (!errors.empty()) {
     return RefuseInvalid(call, *target.type, fresh["metadata"]["name"].AsString(), errors);
   }
+  if (auto ok = CheckLimits(fresh, 0); !ok) return ok.error();
   return api::Convert(*target.type, std::move(fresh), target.type->StorageVersion().name);
 }
 

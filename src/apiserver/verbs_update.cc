@@ -2,6 +2,7 @@
 #include "api/status.h"
 #include "api/validation.h"
 #include "apiserver/kind_rules.h"
+#include "apiserver/object_limits.h"
 #include "apiserver/verbs.h"
 #include "json/patch.h"
 
@@ -65,6 +66,7 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   }
   const auto errors = api::ValidateObject(type, *shaped->checked, next, &*old);
   if (!errors.empty()) return RefuseInvalid(call, type, target.name, errors);
+  if (auto ok = CheckLimits(next, current.Json().size()); !ok) return ok.error();
   return api::Convert(type, std::move(next), type.StorageVersion().name);
 }
 

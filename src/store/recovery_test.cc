@@ -285,6 +285,19 @@ TEST(Recovery, AnObjectThatCannotBeReadStopsTheStartAndIsNamed) {
   EXPECT_NE(opened.error().message.find("pods default/a"), std::string::npos);
 }
 
+TEST(Recovery, ALargeObjectIsThereAgainAfterARestart) {
+  const io::TempDir dir;
+  const std::string path = dir.path() + "/db";
+  FakeClock clock;
+  const size_t size = 65u << 20;  // beyond what a parser takes unless told otherwise
+  json::Value big = Numbered(1);
+  big.Set("text", std::string(size, 'x'));
+  ASSERT_TRUE(MustOpen({.path = path}, clock)->Put(Pod("big"), 0, big));
+  const auto opened = Store::Open({.path = path}, clock);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*(*opened)->Get(Pod("big")))->value["text"].AsString().size(), size);
+}
+
 #define CHECK_OR_EXIT(condition)                                 \
   if (!(condition)) {                                            \
     std::fprintf(stderr, "line %d: " #condition "\n", __LINE__); \

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 namespace leat::store {
@@ -17,7 +18,8 @@ constexpr char kHistoryFloor[] = "history_floor";
 constexpr char kRelaxedFloor[] = "relaxed_floor";
 
 Result<EntryPtr> MakeEntry(Key key, Revision revision, std::string_view text) {
-  auto value = json::Parse(text);
+  // Whatever was written must be readable: how large an object may be is not decided here.
+  auto value = json::Parse(text, std::numeric_limits<size_t>::max());
   if (!value)
     return Error{Code::kCorrupt, fmt::format("stored {} at revision {}: {}", Describe(key),
                                              revision, value.error().message)};
