@@ -8,6 +8,8 @@ namespace {
 
 bool IsTrue(std::string_view value) { return value == "true" || value == "1"; }
 
+constexpr size_t kShownBytes = 100;  // of a wrong value, in an error text
+
 Error BadOption(std::string_view name, std::string_view value, std::string_view allowed) {
   return {Code::kInvalid, std::string(name) + ": Invalid value: \"" + std::string(value) +
                               "\": must be " + std::string(allowed)};
@@ -44,9 +46,38 @@ Status ReadDryRun(std::string_view value, Call& call) {
   return {};
 }
 
+// A value of a wrong type read as absent would make a delete harsher than it was asked to be.
+Status CheckDeleteBody(const json::Value& body) {
+  struct Member {
+    const char* name;
+    const json::Value& value;
+    bool (json::Value::*is)() const;
+    std::string_view wanted;
+  };
+  const json::Value& preconditions = body["preconditions"];
+  const Member members[] = {
+      {"DeleteOptions", body, &json::Value::IsObject, "an object"},
+      {"gracePeriodSeconds", body["gracePeriodSeconds"], &json::Value::IsInt, "an integer"},
+      {"preconditions", preconditions, &json::Value::IsObject, "an object"},
+      {"preconditions.uid", preconditions["uid"], &json::Value::IsString, "a string"},
+      {"preconditions.resourceVersion", preconditions["resourceVersion"], &json::Value::IsString,
+       "a string"},
+      {"orphanDependents", body["orphanDependents"], &json::Value::IsBool, "true or false"},
+      {"propagationPolicy", body["propagationPolicy"], &json::Value::IsString, "a string"},
+      {"dryRun", body["dryRun"], &json::Value::IsArray, "a list of strings"}};
+  for (const Member& member : members) {
+    if (member.value.IsNull() || (member.value.*member.is)()) continue;
+    return Error{Code::kInvalid, std::string(member.name) + ": Invalid value: " +
+                                     json::Print(member.value).substr(0, kShownBytes) +
+                                     ": must be " + std::string(member.wanted)};
+  }
+  return {};
+}
+
 Status ReadDeleteBody(const json::Value& body, DeleteRequest& request, Call& call) {
-  if (const json::Value* grace = body.Find("gracePeriodSeconds"); grace && !grace->IsNull()) {
-    request.grace_period_seconds = grace->AsInt();
+  if (auto ok = CheckDeleteBody(body); !ok) return ok;
+  if (const json::Value& grace = body["gracePeriodSeconds"]; !grace.IsNull()) {
+    request.grace_period_seconds = grace.AsInt();
   }
   request.uid = body["preconditions"]["uid"].Str();
   request.resource_version = body["preconditions"]["resourceVersion"].Str();
