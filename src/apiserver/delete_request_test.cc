@@ -28,5 +28,15 @@ TEST_F(DeleteRequestTest, OptionsOfAWrongTypeAreRefusedAndDeleteNothing) {
   EXPECT_FALSE(Send("GET", path).json["metadata"].Has("deletionTimestamp"));
 }
 
+TEST_F(DeleteRequestTest, ACollectionIsDeletedInOneNamespaceOnly) {
+  ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap("a", "1")));
+  EXPECT_EQ(Send("DELETE", "/api/v1/configmaps").status, 405);
+  EXPECT_EQ(Send("DELETE", "/api/v1/namespaces").status, 405);
+  EXPECT_TRUE(client().Get(api::gvr::kConfigMaps, {"default", "a"}));
+  EXPECT_EQ(Send("DELETE", "/api/v1/namespaces/default/configmaps").status, 200);
+  EXPECT_FALSE(client().Get(api::gvr::kConfigMaps, {"default", "a"}));
+  EXPECT_EQ(Send("DELETE", "/api/v1/nodes").status, 200);
+}
+
 }  // namespace
 }  // namespace leat::apiserver

@@ -114,8 +114,10 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
     case Verb::kDelete:
       return whole ? Delete(request, as, call) : MethodNotAllowed(call);
     case Verb::kDeleteCollection:
-      // As upstream: all namespaces at once is never what was meant.
-      if (IsNamespace(*as.target.type)) return MethodNotAllowed(call);
+      // As upstream: all namespaces, or the objects of all of them, are never what was meant.
+      if (IsNamespace(*as.target.type) || (as.target.type->namespaced && as.target.ns.empty())) {
+        return MethodNotAllowed(call);
+      }
       return DeleteCollection(request, as, call);
   }
   return MethodNotAllowed(call);
