@@ -28,6 +28,7 @@ using std::chrono::seconds;
 // Pods whose sync blocks (a container that is slow to start or to die) must not hold up the others.
 constexpr int kWorkers = 16;
 constexpr seconds kHousekeeping{10};
+constexpr seconds kReadyStep{2};
 
 std::string HostName() {
   char name[256] = "";
@@ -53,11 +54,46 @@ class EmbeddedNode : public Node {
   Status Begin() {
     if (auto registered = registration_.Register(); !registered) return registered;
     registration_.Start();
-    if (!runtime_->Ready()) return {};
+    if (runtime_->Ready())
+      StartPods();
+    else
+      starter_ = std::jthread([this](const std::stop_token& stop) { StartOnceReady(stop); });
+    return {};
+  }
+
+  Status Read(const api::ObjectName& name, const api::PodLogOptions& options,
+              const std::function<bool(std::string_view)>& sink,
+              const std::stop_token& stop) override;
+
+  void StopPods(const std::stop_token& stop) override {
+    starter_ = {};
+    exits_ = {};
+    controller_.reset();  // so that nothing is started again
+    std::vector<std::pair<client::ObjectPtr, WallTime>> left;
+    for (const client::ObjectPtr& pod : pods_.List())
+      left.emplace_back(
+          pod, clock_.Now() + seconds((*pod)["spec"]["terminationGracePeriodSeconds"].AsInt(30)));
+    while (!left.empty() && !stop.stop_requested()) {
+      std::erase_if(left,
+                    [&](const auto& entry) { return HasStopped(*entry.first, entry.second); });
+      if (!left.empty()) runtime_->AwaitChange(milliseconds(200), stop);
+    }
+  }
+
+ private:
+  // runc or conmon may be installed while we run.
+  void StartOnceReady(const std::stop_token& stop) {
+    while (clock_.SleepFor(kReadyStep, stop))
+      if (runtime_->Ready()) return StartPods();
+  }
+
+  void StartPods() {
     if (auto settled = runtime_->SettleStarts(); !settled)
       LogWarning("cannot settle starts that were cut short", {{"error", settled.error()}});
     if (auto removed = sync_.RemoveOrphans(); !removed)
       LogWarning("cannot remove what is left of deleted pods", {{"error", removed.error()}});
+    if (const int count = PodsThatRun(); count > 0)
+      LogInfo("found pods still running", {{"pods", count}});
     pods_.Start();
     controller_ = std::make_unique<reconcile::Controller>(
         client_, clock_,
@@ -76,28 +112,20 @@ class EmbeddedNode : public Node {
         sync_);
     exits_ = std::jthread([this](const std::stop_token& stop) { FollowExits(stop); });
     housekeeping_ = std::jthread([this](const std::stop_token& stop) { KeepHouse(stop); });
-    return {};
   }
 
-  Status Read(const api::ObjectName& name, const api::PodLogOptions& options,
-              const std::function<bool(std::string_view)>& sink,
-              const std::stop_token& stop) override;
-
-  void StopPods(const std::stop_token& stop) override {
-    exits_ = {};
-    controller_.reset();  // so that nothing is started again
-    std::vector<std::pair<client::ObjectPtr, WallTime>> left;
-    for (const client::ObjectPtr& pod : pods_.List())
-      left.emplace_back(
-          pod, clock_.Now() + seconds((*pod)["spec"]["terminationGracePeriodSeconds"].AsInt(30)));
-    while (!left.empty() && !stop.stop_requested()) {
-      std::erase_if(left,
-                    [&](const auto& entry) { return HasStopped(*entry.first, entry.second); });
-      if (!left.empty()) runtime_->AwaitChange(milliseconds(200), stop);
+  int PodsThatRun() {
+    int count = 0;
+    const auto sandboxes = runtime_->ListSandboxes();
+    for (const std::string& id : sandboxes ? *sandboxes : std::vector<std::string>()) {
+      const auto containers = runtime_->ListContainers(id);
+      count += containers &&
+               std::any_of(containers->begin(), containers->end(),
+                           [](const auto& one) { return one.state == ContainerState::kRunning; });
     }
+    return count;
   }
 
- private:
   // A pod's address and name stand in its peers' /etc/hosts.
   std::vector<api::ObjectName> WithPeers(const json::Value& pod) {
     std::vector<api::ObjectName> keys = {api::NameOf(pod)};
@@ -186,7 +214,8 @@ class EmbeddedNode : public Node {
   PodSync sync_;
   client::Informer pods_;
   std::unique_ptr<reconcile::Controller> controller_;
-  std::jthread exits_, housekeeping_;  // last: they stop first
+  std::jthread exits_, housekeeping_;  // behind what they use: they stop first
+  std::jthread starter_;               // makes all these, when runc and conmon were not there yet
 };
 
 Status EmbeddedNode::Read(const api::ObjectName& name, const api::PodLogOptions& options,

@@ -21,7 +21,7 @@ struct Options {
 
 // Runs from Start to destruction, which leaves containers running; a new Node with the same
 // data_dir finds them again. Without root, or without runc and conmon, it registers NotReady and
-// says why in its Ready condition and in an event.
+// says why in its Ready condition and in an event; pods start once they are there.
 class Node : public api::PodLogs {
  public:
   static Result<std::unique_ptr<Node>> Start(const Options& options, api::ObjectClient& client,

@@ -1,6 +1,9 @@
 """Pods on the embedded node: real containers through kubectl."""
 import json
 import os
+import shutil
+import tempfile
+import time
 import unittest
 
 from leat import Leat, eventually, needs_root
@@ -130,6 +133,18 @@ class Pods(unittest.TestCase):
         self.assertEqual(self.logs("crash", "--previous"), "run\n")
         self.leat.kubectl("delete", "pod", "crash")
 
+    def test_one_that_cannot_start_backs_off_too(self):
+        self.leat.apply(pod("unstartable", {"name": "c", "image": "leat.dev/host", "command": ["nosuchcmd"]},
+                            restartPolicy="Always"))
+        state = lambda: self.leat.get("pod", "unstartable").get("status", {}).get("containerStatuses", [{}])[0]
+        eventually(lambda: state().get("restartCount") == 1, "a restart")
+        time.sleep(3)
+        self.assertEqual(state()["restartCount"], 1)
+        self.assertEqual(state()["state"]["waiting"]["reason"], "CrashLoopBackOff")
+        self.assertEqual(state()["lastState"]["terminated"]["message"],
+                         'exec: "nosuchcmd": executable file not found in $PATH')
+        self.leat.kubectl("delete", "pod", "unstartable")
+
     def test_init_containers_run_in_order_and_sidecars_beside(self):
         manifest = pod("staged", sh("cat /data/log; ls /data", volumeMounts=[{"name": "d", "mountPath": "/data"}]),
                        volumes=[{"name": "d", "emptyDir": {}}],
@@ -235,6 +250,28 @@ class Pods(unittest.TestCase):
         self.leat.apply(pod("slow", sh("for i in 1 2 3; do echo $i; sleep 0.3; done")))
         eventually(lambda: self.leat.kubectl("logs", "slow", check=False).returncode == 0, "it started")
         self.assertEqual(self.leat.kubectl("logs", "-f", "slow", timeout=30).stdout, "1\n2\n3\n")
+
+    def test_a_line_of_100_kb_is_one_line(self):
+        self.run_pod(pod("wide", sh("head -c 100000 /dev/zero | tr '\\0' x; echo; echo next")))
+        self.assertEqual(self.logs("wide"), "x" * 100000 + "\nnext\n")
+
+
+@needs_root
+class WithoutRunc(unittest.TestCase):
+    def test_pods_start_once_runc_is_installed(self):
+        with tempfile.TemporaryDirectory() as programs:
+            os.symlink(shutil.which("conmon"), programs + "/conmon")
+            leat = Leat(env={**os.environ, "PATH": programs})
+            with leat:
+                leat.apply(pod("early", sh("echo at last")))
+                node = json.loads(leat.kubectl("get", "nodes", "-o", "json").stdout)["items"][0]
+                ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+                self.assertEqual((ready["status"], ready["message"]), ("False", "runc is not installed: apt-get install runc"))
+                os.symlink(shutil.which("runc"), programs + "/runc")
+                eventually(lambda: leat.get("pod", "early").get("status", {}).get("phase") == "Succeeded", "the pod's end", 60)
+                described = leat.kubectl("describe", "node").stdout
+                self.assertNotIn("0001", described)
+                self.assertIn("runc://1", described)
 
 
 if __name__ == "__main__":
