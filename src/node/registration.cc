@@ -18,6 +18,7 @@ using json::Array;
 using json::Object;
 
 constexpr std::chrono::seconds kPeriod{10};
+constexpr std::chrono::minutes kHeartbeat{5};
 constexpr int kLeaseSeconds = 40;
 constexpr int kMaxPods = 250;
 constexpr char kLeaseNamespace[] = "kube-node-lease";
@@ -66,10 +67,11 @@ Registration::Registration(std::string name, api::ObjectClient& client, Clock& c
       client_(client),
       clock_(clock),
       runtime_(runtime),
-      runtime_name_(runtime.Name()),
       events_(client, clock, "node") {}
 
-json::Value Registration::Wanted(const json::Value& present) const {
+json::Value Registration::Wanted(const json::Value& present) {
+  const Status ready = runtime_.Ready();
+  if (ready && !std::exchange(was_ready_, true)) runtime_name_ = runtime_.Name();
   struct utsname system {};
   uname(&system);
   const std::string arch = Architecture(system.machine);
@@ -97,7 +99,6 @@ json::Value Registration::Wanted(const json::Value& present) const {
                                  {"kubeProxyVersion", ""},
                                  {"operatingSystem", "linux"},
                                  {"architecture", arch}}));
-  const Status ready = runtime_.Ready();
   const std::string now = FormatTime(clock_.Now());
   json::Value conditions = status["conditions"];
   api::SetCondition(conditions, "Ready", ready ? "True" : "False",
@@ -105,6 +106,10 @@ json::Value Registration::Wanted(const json::Value& present) const {
                     ready ? "this machine runs pods" : ready.error().message, now);
   for (const char* pressure : {"MemoryPressure", "DiskPressure", "PIDPressure"})
     api::SetCondition(conditions, pressure, "False", "NotMeasured", "not watched yet", now);
+  // A heartbeat each time would be a write to the store every few seconds: the Lease has those.
+  const auto beat = ParseTime(conditions[0]["lastHeartbeatTime"].AsString());
+  if (!beat || clock_.Now() - *beat >= kHeartbeat || conditions != status["conditions"])
+    for (json::Value& condition : conditions.MutItems()) condition.Set("lastHeartbeatTime", now);
   status.Set("conditions", conditions);
   return node;
 }

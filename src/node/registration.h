@@ -24,7 +24,7 @@ class Registration {
 
  private:
   // The object as it should be: labels, addresses, capacity, conditions.
-  json::Value Wanted(const json::Value& present) const;
+  json::Value Wanted(const json::Value& present);
   Status RenewLease();
   void Run(const std::stop_token& stop);
 
@@ -32,7 +32,8 @@ class Registration {
   api::ObjectClient& client_;
   Clock& clock_;
   ContainerRuntime& runtime_;
-  const std::string runtime_name_;
+  bool was_ready_ = false;
+  std::string runtime_name_ = "unknown";  // asked once the runtime is ready
   reconcile::EventRecorder events_;
   std::string told_;  // the reason for NotReady that an event told last
   std::jthread thread_;
