@@ -28,9 +28,10 @@ struct PodLogOptions {
 class PodLogs {
  public:
   virtual ~PodLogs() = default;
-  // Gives `sink` the log in pieces (whole lines); sink returns false to stop. Without follow, until
-  // the present end; with it, until the container has ended for good, or stop. Blocks.
-  // kNotFound: no such pod or container; kInvalid: it has not started yet ("container \"x\" in pod
+  // Gives `sink` the log in pieces, a long line in several (LogLines joins them); sink returns
+  // false to stop. Without follow, until the present end; with it, until the container has ended
+  // for good, or stop. Blocks. kNotFound: no such pod or container; kInvalid: it has not started
+  // yet ("container \"x\" in pod
   // \"y\" is waiting to start: PodInitializing").
   virtual Status Read(const ObjectName& pod, const PodLogOptions& options,
                       const std::function<bool(std::string_view)>& sink,

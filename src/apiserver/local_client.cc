@@ -1,5 +1,6 @@
 #include "apiserver/local_client.h"
 
+#include "api/log_lines.h"
 #include "apiserver/local_watch.h"
 #include "base/strings.h"
 
@@ -115,15 +116,12 @@ Status LocalClient::FollowPodLog(const api::ObjectName& pod, const std::string& 
     if (!time) return time.error();
     options.since = *time;
   }
-  const auto each_line = [&](std::string_view piece) {
-    while (!piece.empty()) {
-      const size_t end = std::min(piece.find('\n'), piece.size());
-      if (!line(piece.substr(0, end))) return false;
-      piece.remove_prefix(std::min(end + 1, piece.size()));
-    }
-    return true;
-  };
-  return logs->Read(pod, options, each_line, stop);
+  bool wanted = true;
+  api::LogLines lines(line);
+  const Status read = logs->Read(
+      pod, options, [&](std::string_view piece) { return wanted = lines.Add(piece); }, stop);
+  if (wanted && read && !stop.stop_requested()) lines.End();
+  return read;
 }
 
 }  // namespace leat::apiserver

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "api/log_lines.h"
 #include "api/status.h"
 #include "base/strings.h"
 #include "client/http_watch.h"
@@ -151,17 +152,13 @@ class HttpObjectClient : public api::ObjectClient {
     auto response = http_->Send(std::move(request), stop);
     if (!response) return response.error();
     if ((*response)->status != 200) return ErrorOf(**response);
-    std::string pending;
+    api::LogLines lines(line);
     std::vector<char> buffer(64 << 10);
     for (;;) {
       auto got = (*response)->Read(buffer);
       if (!got) return got.error();
-      if (*got == 0) return {};
-      pending.append(buffer.data(), *got);
-      size_t start = 0;
-      for (size_t end; (end = pending.find('\n', start)) != std::string::npos; start = end + 1)
-        if (!line(std::string_view(pending).substr(start, end - start))) return {};
-      pending.erase(0, start);
+      if (*got == 0) return lines.End(), Status();
+      if (!lines.Add(std::string_view(buffer.data(), *got))) return {};
     }
   }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/object_client.h"
+#include "api/pod_logs.h"
 #include "apiserver/apiserver.h"
 #include "base/strings.h"
 #include "client/http_object_client.h"
@@ -153,6 +154,43 @@ TEST_P(ObjectClientTest, AnInformerFollowsTheCluster) {
   EXPECT_EQ(seen, (std::vector<std::string>{"+a", "+b", "~b", "-a"}));
   EXPECT_EQ(informer.List().size(), 1u);
   EXPECT_EQ(informer.Get({"default", "a"}), nullptr);
+}
+
+// The log of a container that wrote a line of 100 KB, as the node reads it: 8 KB at a time.
+class OneLongLine : public api::PodLogs {
+ public:
+  Status Read(const api::ObjectName&, const api::PodLogOptions&,
+              const std::function<bool(std::string_view)>& sink, const std::stop_token&) override {
+    const std::string piece(8000, 'x');
+    if (!sink("2026-11-22T04:10:00Z " + piece)) return {};
+    for (int i = 1; i < 12; ++i)
+      if (!sink(piece)) return {};
+    if (sink("end\n")) sink("2026-11-22T04:10:01Z next\n");
+    return {};
+  }
+};
+
+TEST_P(ObjectClientTest, ALongLineOfALogComesWhole) {
+  OneLongLine logs;
+  server_->SetPodLogs(&logs);
+  const json::Value pod = json::ParseYaml(
+                              "{apiVersion: v1, kind: Pod, metadata: {name: p, "
+                              "namespace: default}, spec: {containers: [{name: c, "
+                              "image: x}]}}")
+                              ->front();
+  ASSERT_TRUE(client().Create(api::gvr::kPods, pod));
+  std::vector<std::string> lines;
+  const Status read = client().FollowPodLog({"default", "p"}, "c", "",
+                                            [&](std::string_view line) {
+                                              lines.emplace_back(line);
+                                              return true;
+                                            },
+                                            {});
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0], "2026-11-22T04:10:00Z " + std::string(96000, 'x') + "end");
+  EXPECT_EQ(lines[1], "2026-11-22T04:10:01Z next");
+  server_->SetPodLogs(nullptr);
 }
 
 TEST(HttpObjectClient, AWrongTokenIsUnauthorized) {
