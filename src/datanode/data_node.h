@@ -28,6 +28,12 @@ struct MountStats {
   std::vector<std::pair<std::string, std::string>> values;  // key, value; in the order to show
 };
 
+// What a source shows at the moment, and where its bytes are.
+struct Dataset {
+  std::shared_ptr<objectstore::ObjectStore> store;
+  std::shared_ptr<const Manifest> manifest;
+};
+
 // Thread-safe.
 class DataNode {
  public:
@@ -47,7 +53,15 @@ class DataNode {
   // Detaches every mount and returns when the last open file is closed: the supervisor is dead.
   void Drain(const std::stop_token& stop);
 
-  // The object at a path below a mount or, with no mount, of a source: for `leat data`.
+  // For `leat data`. kNotFound: not one of our mounts.
+  Result<Dataset> Mounted(const std::string& mountpoint) const;
+  // The same for a source that need not be mounted, listed now; of the spec, only what says how to
+  // reach it counts.
+  Result<Dataset> List(const MountSpec& spec,
+                       const std::function<void(const ListingProgress&)>& progress,
+                       const std::stop_token& stop);
+  // The file at an index of the manifest, as the fetcher and the cache know it.
+  static ObjectVersion VersionOf(const Dataset& dataset, uint32_t index);
   blocks::Cache& cache();
   Fetcher& fetcher();
 
