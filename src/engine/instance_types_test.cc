@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "awsserver/instance_types.h"
+
 namespace leat::engine {
 namespace {
 
@@ -13,16 +15,44 @@ std::vector<json::Value> Nodes(int count, const char* allocatable) {
       json::Object({{"status", json::Object({{"allocatable", *json::Parse(allocatable)}})}}));
 }
 
-TEST(InstanceTypes, KnowsFamiliesAndTheirExceptions) {
-  EXPECT_EQ(FindInstanceType("ml.m4.xlarge").vcpus, 4);
-  EXPECT_EQ(FindInstanceType("ml.m4.xlarge").memory_bytes, 16 * kGi);
-  EXPECT_EQ(FindInstanceType("ml.m5.large").memory_bytes, 8 * kGi);
-  EXPECT_EQ(FindInstanceType("ml.c5.9xlarge").vcpus, 36);
-  EXPECT_EQ(FindInstanceType("ml.c5.9xlarge").memory_bytes, 72 * kGi);
-  EXPECT_EQ(FindInstanceType("ml.r5.24xlarge").memory_bytes, 768 * kGi);
-  EXPECT_EQ(FindInstanceType("ml.p3.2xlarge").gpus, 1);
-  EXPECT_EQ(FindInstanceType("ml.m5.huge").vcpus, 0);
-  EXPECT_EQ(FindInstanceType("local").vcpus, 0);
+// What a host gets on a node that has plenty of everything.
+HostResources OnLargeNode(const std::string& type) {
+  return FitInstance(type, 1, Nodes(1, R"({"cpu": "4096", "memory": "65536Gi",
+      "nvidia.com/gpu": "64", "aws.amazon.com/neuron": "64"})"));
+}
+
+TEST(InstanceTypes, EveryTypeThatTheApiTakesGetsWhatItsNameStandsFor) {
+  for (const awsserver::InstanceType& type : awsserver::InstanceTypes()) {
+    const HostResources fit = OnLargeNode(type.name);
+    EXPECT_EQ(fit.adaptation, "") << type.name;
+    EXPECT_EQ(fit.unmet, "") << type.name;
+    EXPECT_EQ(fit.request_milli_cpu, type.vcpus * 1000) << type.name;
+    EXPECT_GE(fit.request_memory, 4 * kGi) << type.name;
+    const char family = type.name[3];
+    EXPECT_EQ(fit.gpus > 0, family == 'g' || family == 'p') << type.name;
+    const bool trainium = std::string_view(type.name).starts_with("ml.trn");
+    EXPECT_EQ(fit.devices.size(), fit.gpus > 0 || trainium ? 1u : 0u) << type.name;
+  }
+}
+
+TEST(InstanceTypes, AreAsAwsSellsThem) {
+  EXPECT_EQ(OnLargeNode("ml.m4.xlarge").request_milli_cpu, 4000);
+  EXPECT_EQ(OnLargeNode("ml.m4.xlarge").request_memory, 16 * kGi);
+  EXPECT_EQ(OnLargeNode("ml.m5.large").request_memory, 8 * kGi);
+  EXPECT_EQ(OnLargeNode("ml.c5.9xlarge").request_milli_cpu, 36'000);
+  EXPECT_EQ(OnLargeNode("ml.c5.9xlarge").request_memory, 72 * kGi);
+  EXPECT_EQ(OnLargeNode("ml.r5.24xlarge").request_memory, 768 * kGi);
+  EXPECT_EQ(OnLargeNode("ml.p3.2xlarge").gpus, 1);
+  EXPECT_EQ(OnLargeNode("ml.g6e.12xlarge").gpus, 4);
+  EXPECT_EQ(OnLargeNode("ml.trn1.32xlarge").devices[0],
+            std::pair(std::string("aws.amazon.com/neuron"), 16));
+}
+
+TEST(InstanceTypes, DevicesThatNoNodeHasEnoughOfAreUnmet) {
+  const auto nodes = Nodes(2, R"({"cpu": "64", "memory": "512Gi", "nvidia.com/gpu": "2"})");
+  EXPECT_EQ(FitInstance("ml.p3.2xlarge", 1, nodes).unmet, "");
+  EXPECT_EQ(FitInstance("ml.p3.8xlarge", 1, nodes).unmet,
+            "ml.p3.8xlarge needs 4 GPUs (nvidia.com/gpu), and the most that a node offers is 2");
 }
 
 TEST(InstanceTypes, ATypeThatFitsIsTakenAsItIs) {

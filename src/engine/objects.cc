@@ -171,9 +171,9 @@ class PodMaker {
                                    {"memory", api::FormatBytes(resources_.request_memory)}});
     json::Value limits = Object({{"cpu", api::FormatMilli(resources_.limit_milli_cpu)},
                                  {"memory", api::FormatBytes(resources_.limit_memory)}});
-    if (resources_.gpus > 0) {
-      requests.Set("nvidia.com/gpu", std::to_string(resources_.gpus));
-      limits.Set("nvidia.com/gpu", std::to_string(resources_.gpus));
+    for (const auto& [resource, number] : resources_.devices) {
+      requests.Set(resource, std::to_string(number));
+      limits.Set(resource, std::to_string(number));
     }
     json::Value container =
         Object({{"name", kAlgorithm},

@@ -93,6 +93,7 @@ TEST_F(Objects, AnOwnAuthorityIsMountedForAll) {
 
 TEST_F(Objects, GpuTypesAskForGpus) {
   resources_.gpus = 4;
+  resources_.devices = {{"nvidia.com/gpu", 4}};
   const json::Value resources = Pod()["spec"]["containers"][0]["resources"];
   EXPECT_EQ(resources["limits"]["nvidia.com/gpu"].AsString(), "4");
   EXPECT_EQ(resources["requests"]["nvidia.com/gpu"].AsString(), "4");
