@@ -24,7 +24,8 @@ class Endpoint : public AwsServer {
     if (!logs) return logs.error();
     s3_ = std::move(*s3);
     logs_ = std::move(*logs);
-    sagemaker_ = MakeSageMakerService(objects, clock);
+    sagemaker_ = MakeSageMakerService(
+        objects, [s3 = s3_.get()](const std::string& bucket) { return s3->HasBucket(bucket); });
     logs_service_ = MakeLogsService(*logs_, clock);
     router_ = std::make_unique<Router>(
         authenticator_, *s3_, std::vector<JsonService*>{sagemaker_.get(), logs_service_.get()});

@@ -172,6 +172,11 @@ Answer<void> S3Service::Dispatch(net::ServerRequest& request, net::ResponseWrite
   return (*operation)(stores_, call);
 }
 
+bool S3Service::HasBucket(const std::string& name) {
+  const auto bucket = index_->FindBucket(name);
+  return bucket || bucket.error().code != Code::kNotFound;
+}
+
 void S3Service::Handle(net::ServerRequest& request, net::ResponseWriter& response,
                        const std::string& request_id) {
   response.headers.Set("x-amz-request-id", request_id);

@@ -26,6 +26,9 @@ class S3Service {
   void Handle(net::ServerRequest& request, net::ResponseWriter& response,
               const std::string& request_id);
 
+  // False only when it is known that there is none of that name.
+  bool HasBucket(const std::string& name);
+
  private:
   S3Service(std::unique_ptr<ObjectIndex> index, std::unique_ptr<BlobStore> blobs,
             Authenticator& authenticator, Clock& clock);

@@ -5,6 +5,7 @@
 #include "awsserver/awsserver.h"
 #include "awsserver/sagemaker_operations.h"
 #include "awsserver/training_run.h"
+#include "objectstore/s3_client.h"
 
 namespace leat::awsserver {
 namespace {
@@ -87,6 +88,31 @@ Answer<void> CheckSense(const json::Value& job) {
   return CheckTagKeys(job["Tags"]);
 }
 
+// The buckets of the job's data must be there, so that nobody finds out after hours of training.
+Answer<void> CheckBuckets(const SageMakerCall& call) {
+  const json::Value& job = call.input;
+  const auto check = [&](const std::string& member, const json::Value& url) -> Answer<void> {
+    const auto parsed = objectstore::S3Url::Parse(url.AsString());
+    // An https address may name its bucket in several ways: staging reads them.
+    if (!parsed || call.has_bucket(parsed->bucket)) return {};
+    return Invalid(
+        fmt::format("The S3 bucket {} of {} ({}) does not exist: create it, or correct "
+                    "the address",
+                    parsed->bucket, member, url.AsString()));
+  };
+  if (auto there = check("OutputDataConfig.S3OutputPath", job["OutputDataConfig"]["S3OutputPath"]);
+      !there)
+    return there;
+  if (auto there = check("CheckpointConfig.S3Uri", job["CheckpointConfig"]["S3Uri"]); !there)
+    return there;
+  for (const json::Value& channel : job["InputDataConfig"].Items()) {
+    const std::string member = fmt::format("channel {}", channel["ChannelName"].AsString());
+    if (auto there = check(member, channel["DataSource"]["S3DataSource"]["S3Uri"]); !there)
+      return there;
+  }
+  return {};
+}
+
 // AWS takes a null member for an absent one, and so does who reads the run later.
 json::Value WithoutNulls(const json::Value& value) {
   if (value.IsArray()) {
@@ -127,12 +153,14 @@ Answer<void> CheckSupported(const json::Value& job) {
 Answer<json::Value> CreateTrainingJob(const SageMakerCall& call) {
   const json::Value& input = call.input;
   if (auto right = CheckSense(input); !right) return right.error();
+  if (auto there = CheckBuckets(call); !there) return there.error();
   const std::string name = input["TrainingJobName"].Str();
   const std::string arn = TrainingJobArn(call.context.region, name);
+  const std::string run_name = RunName(call.context.region, name);
   const json::Value run = json::Object(
       {{"apiVersion", api::gvr::kTrainingRuns.ApiVersion()},
        {"kind", "TrainingRun"},
-       {"metadata", json::Object({{"name", RunName(name)}, {"namespace", kEngineNamespace}})},
+       {"metadata", json::Object({{"name", run_name}, {"namespace", kEngineNamespace}})},
        {"spec", json::Object({{"region", call.context.region},
                               {"trainingJobName", name},
                               {"trainingJobArn", arn},
@@ -140,7 +168,7 @@ Answer<json::Value> CreateTrainingJob(const SageMakerCall& call) {
   auto created = call.objects.Create(api::gvr::kTrainingRuns, run);
   if (created) return json::Object({{"TrainingJobArn", arn}});
   if (created.error().code != Code::kAlreadyExists) return ClusterError(created.error());
-  auto holder = call.objects.Get(api::gvr::kTrainingRuns, {kEngineNamespace, RunName(name)});
+  auto holder = call.objects.Get(api::gvr::kTrainingRuns, {kEngineNamespace, run_name});
   if (!holder) return NameTaken(call.context.region, name);
   return NameTaken((*holder)["spec"]["region"].Str(), (*holder)["spec"]["trainingJobName"].Str());
 }

@@ -30,8 +30,31 @@ TEST_F(CreateTrainingJobTest, ANameIsTakenOnce) {
       "training job with this name already exists (" +
       arn + ")";
   EXPECT_EQ(sagemaker_.Refusal("CreateTrainingJob", Request("job")), taken);
-  sagemaker_.region = "eu-west-1";  // one object: the text says whose it is
-  EXPECT_EQ(sagemaker_.Refusal("CreateTrainingJob", Request("job")), taken);
+}
+
+TEST_F(CreateTrainingJobTest, RegionsHaveNamesOfTheirOwn) {
+  Create("job");
+  sagemaker_.region = "eu-west-1";
+  EXPECT_EQ(Create("job"), "arn:aws:sagemaker:eu-west-1:000000000000:training-job/job");
+  EXPECT_EQ(Describe("job")["TrainingJobArn"].AsString(),
+            "arn:aws:sagemaker:eu-west-1:000000000000:training-job/job");
+  EXPECT_TRUE(sagemaker_.Refusal("CreateTrainingJob", Request("job")).starts_with("ResourceInUse"));
+}
+
+TEST_F(CreateTrainingJobTest, BucketsMustBeThere) {
+  json::Value request = Request("job");
+  request.Mut("OutputDataConfig").Set("S3OutputPath", "s3://absent/out");
+  EXPECT_EQ(sagemaker_.Refusal("CreateTrainingJob", request),
+            "ValidationException: The S3 bucket absent of OutputDataConfig.S3OutputPath "
+            "(s3://absent/out) does not exist: create it, or correct the address");
+  request = Request("job");
+  request.Mut("InputDataConfig")
+      .MutItems()[0]
+      .Mut("DataSource")
+      .Mut("S3DataSource")
+      .Set("S3Uri", "s3://absent/train");
+  EXPECT_TRUE(sagemaker_.Refusal("CreateTrainingJob", request)
+                  .starts_with("ValidationException: The S3 bucket absent of channel train "));
 }
 
 TEST_F(CreateTrainingJobTest, AllBrokenConstraintsAreToldAtOnce) {

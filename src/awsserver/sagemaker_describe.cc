@@ -100,8 +100,8 @@ bool AskedToStop(const json::Value& run) {
 }  // namespace
 
 Answer<json::Value> FindRun(const SageMakerCall& call, const std::string& training_job_name) {
-  auto run =
-      call.objects.Get(api::gvr::kTrainingRuns, {kEngineNamespace, RunName(training_job_name)});
+  auto run = call.objects.Get(api::gvr::kTrainingRuns,
+                              {kEngineNamespace, RunName(call.context.region, training_job_name)});
   if (!run && run.error().code != Code::kNotFound) return ClusterError(run.error());
   if (run && (*run)["spec"]["trainingJobName"].AsString() == training_job_name &&
       (*run)["spec"]["region"].AsString() == call.context.region)

@@ -14,6 +14,7 @@ struct SageMakerCall {
   api::ObjectClient& objects;
   const json::Value& input;
   const CallContext& context;
+  const HasBucket& has_bucket;
 };
 
 // sagemaker_create.cc

@@ -31,7 +31,7 @@ Answer<json::Value> FindByArn(const SageMakerCall& call) {
                             .region = std::string(parts[3]),
                             .request_id = call.context.request_id,
                             .stop = call.context.stop};
-  return FindRun({call.objects, call.input, context}, name);
+  return FindRun({call.objects, call.input, context, call.has_bucket}, name);
 }
 
 void SetTag(json::Value& tags, const json::Value& tag) {

@@ -2,6 +2,7 @@
 // caller, reads the body and writes the answer in AWS's shape; a service only answers operations.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -83,8 +84,11 @@ class JsonService {
 // UnknownOperationException that names the service and operation.
 AwsError UnknownOperation(std::string_view service, std::string_view operation);
 
+// Whether S3 has a bucket of that name; also true when that cannot be told. Thread-safe.
+using HasBucket = std::function<bool(const std::string& name)>;
+
 // sagemaker_service.cc, logs_service.cc. The references must outlive the service.
-std::unique_ptr<JsonService> MakeSageMakerService(api::ObjectClient& objects, Clock& clock);
+std::unique_ptr<JsonService> MakeSageMakerService(api::ObjectClient& objects, HasBucket has_bucket);
 std::unique_ptr<JsonService> MakeLogsService(LogStore& logs, Clock& clock);
 
 }  // namespace leat::awsserver

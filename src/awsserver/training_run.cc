@@ -9,16 +9,20 @@
 namespace leat::awsserver {
 namespace {
 
+constexpr char kPlainRegion[] = "us-east-1";  // where most jobs are: their runs have their names
 constexpr size_t kMaxName = 63;
 constexpr size_t kHashDigits = 8;
 
 }  // namespace
 
-std::string RunName(std::string_view training_job_name) {
+std::string RunName(std::string_view region, std::string_view training_job_name) {
   const std::string lower = Lower(training_job_name);
-  if (lower == training_job_name && lower.size() <= kMaxName) return lower;
+  const bool plain = region == kPlainRegion;
+  if (plain && lower == training_job_name && lower.size() <= kMaxName) return lower;
+  const std::string hashed =
+      plain ? std::string(training_job_name) : fmt::format("{}/{}", region, training_job_name);
   const std::string hash =
-      HexEncode(hash::Digest(hash::Algorithm::kSha256, training_job_name)).substr(0, kHashDigits);
+      HexEncode(hash::Digest(hash::Algorithm::kSha256, hashed)).substr(0, kHashDigits);
   return lower.substr(0, kMaxName - kHashDigits - 1) + "-" + hash;
 }
 

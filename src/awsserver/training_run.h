@@ -15,10 +15,10 @@ inline constexpr char kTrainingLogGroup[] = "/aws/sagemaker/TrainingJobs";
 // Of a job whose StoppingCondition does not say.
 inline constexpr int64_t kDefaultMaxRuntimeSeconds = 24 * 3600;
 
-// The object's name for a SageMaker job: the job's own name when it is a valid object name, else
-// its lower-case form and a hash, at most 63 characters. Two jobs may share it (SageMaker's names
-// tell upper from lower case, and regions apart): compare spec.trainingJobName and spec.region.
-std::string RunName(std::string_view training_job_name);
+// The object's name for a SageMaker job: in us-east-1 the job's own name when it is a valid object
+// name, else its lower-case form and a hash of region and name, at most 63 characters. Two jobs may
+// share it, if hardly ever by chance: compare spec.trainingJobName and spec.region.
+std::string RunName(std::string_view region, std::string_view training_job_name);
 
 std::string TrainingJobArn(std::string_view region, std::string_view training_job_name);
 

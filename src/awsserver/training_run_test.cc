@@ -6,16 +6,16 @@ namespace leat::awsserver {
 namespace {
 
 TEST(RunName, IsTheJobsNameWhereObjectsMayBeCalledThat) {
-  EXPECT_EQ(RunName("xgboost-mnist-1"), "xgboost-mnist-1");
-  EXPECT_EQ(RunName(std::string(63, 'a')), std::string(63, 'a'));
+  EXPECT_EQ(RunName("us-east-1", "xgboost-mnist-1"), "xgboost-mnist-1");
+  EXPECT_EQ(RunName("us-east-1", std::string(63, 'a')), std::string(63, 'a'));
 }
 
 TEST(RunName, TellsCasesApart) {
-  const std::string upper = RunName("XGBoost");
+  const std::string upper = RunName("us-east-1", "XGBoost");
   EXPECT_EQ(upper.substr(0, 8), "xgboost-");
   EXPECT_EQ(upper.size(), 16u);
-  EXPECT_NE(upper, RunName("xgBoost"));
-  EXPECT_EQ(RunName(std::string(63, 'A')).size(), 63u);
+  EXPECT_NE(upper, RunName("us-east-1", "xgBoost"));
+  EXPECT_EQ(RunName("us-east-1", std::string(63, 'A')).size(), 63u);
 }
 
 TEST(RunStatus, StartsInProgress) {

@@ -65,6 +65,7 @@ class TrainingJobs(ApiCase):
     def setUpClass(cls):
         cls.sagemaker = client("sagemaker")
         cls.unchecked = client("sagemaker", validate=False)
+        client("s3").create_bucket(Bucket="none")
 
     def create(self, name, **changes):
         return self.sagemaker.create_training_job(**request(name, **changes))["TrainingJobArn"]
@@ -94,6 +95,19 @@ class TrainingJobs(ApiCase):
             self.refused("ResourceInUse", self.create, name),
             "Training job names must be unique within an AWS account and region, and a training job with this "
             f"name already exists ({arn})")
+
+    def test_regions_have_names_of_their_own(self):
+        name = unique()
+        self.create(name)
+        abroad = client("sagemaker", "eu-west-1")
+        arn = abroad.create_training_job(**request(name))["TrainingJobArn"]
+        self.assertEqual(arn, f"arn:aws:sagemaker:eu-west-1:000000000000:training-job/{name}")
+        self.assertEqual(abroad.describe_training_job(TrainingJobName=name)["TrainingJobArn"], arn)
+
+    def test_an_output_bucket_that_is_not_there(self):
+        text = self.refused("ValidationException", self.sagemaker.create_training_job,
+                            **request(unique(), OutputDataConfig={"S3OutputPath": "s3://absent/out"}))
+        self.assertIn("The S3 bucket absent of OutputDataConfig.S3OutputPath", text)
 
     def test_unknown_jobs(self):
         for call in (self.sagemaker.describe_training_job, self.sagemaker.stop_training_job):

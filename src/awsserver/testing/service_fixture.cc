@@ -44,7 +44,8 @@ SageMakerTest::SageMakerTest() : service_(MakeService()), sagemaker_(*service_) 
 
 std::unique_ptr<JsonService> SageMakerTest::MakeService() {
   StartCluster();
-  return MakeSageMakerService(cluster_->client(), clock_);
+  return MakeSageMakerService(cluster_->client(),
+                              [](const std::string& bucket) { return bucket != "absent"; });
 }
 
 void SageMakerTest::StartCluster() {
