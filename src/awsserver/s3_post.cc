@@ -2,6 +2,8 @@
 // signed a policy that says what it may upload.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "aws/checksum.h"
 #include "aws/xml.h"
 #include "awsserver/form_reader.h"
@@ -41,6 +43,17 @@ AwsError MalformedPost(const Error& error) {
   return {"IncompleteBody", error.message, 400};
 }
 
+// One of two equal names would be checked against the policy, and the other be obeyed.
+Answer<void> CheckOnce(const Fields& fields) {
+  std::set<std::string_view> names;
+  for (const auto& [name, value] : fields) {
+    if (!names.insert(name).second)
+      return InvalidArgument("POST requires that each form field is given at most once.", name,
+                             value);
+  }
+  return {};
+}
+
 // Reads the fields up to the file, which comes last. Nobody has shown a key yet, so all that comes
 // before the file is bounded.
 Answer<Form> ReadFields(FormReader& reader) {
@@ -57,6 +70,7 @@ Answer<Form> ReadFields(FormReader& reader) {
     const std::string name = Lower((*part)->name);
     if (name == "file") {
       form.file = std::move(**part);
+      if (auto once = CheckOnce(form.fields); !once) return once.error();
       return form;
     }
     auto value = reader.ReadPart(kMaxFields - std::min(total, kMaxFields));

@@ -117,6 +117,16 @@ TEST_F(S3Post, Version2FormsWork) {
   EXPECT_EQ(Get("/bucket/k").body, "two");
 }
 
+TEST_F(S3Post, AFieldGivenTwiceIsRefused) {
+  const std::string typed = R"({"key": "k"}, {"content-type": "image/png"})";
+  const Fields fields =
+      Signed(typed, {{"key", "k"}, {"Content-Type", "image/png"}, {"content-type", "text/html"}});
+  const HttpAnswer answer = Post(FormBody(fields, "<script>"));
+  EXPECT_EQ(answer.Code(), "InvalidArgument");
+  EXPECT_EQ(answer.Xml("ArgumentName"), "content-type");
+  EXPECT_EQ(Get("/bucket/k").status, 404);
+}
+
 TEST_F(S3Post, MalformedFormsAreRefused) {
   EXPECT_EQ(Post("nonsense").Code(), "MalformedPOSTRequest");
   EXPECT_EQ(Post(FormBody({}, "x")).Code(), "InvalidArgument");
