@@ -9,7 +9,6 @@
 namespace leat::awsserver {
 namespace {
 
-constexpr char kOwnerId[] = "0000000000000000000000000000000000000000000000000000000000000000";
 constexpr size_t kMaxConfiguration = 64 << 10;
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }

@@ -9,7 +9,6 @@ namespace leat::awsserver {
 namespace {
 
 constexpr int64_t kMaxKeys = 1000;
-constexpr char kOwnerId[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 // What all forms of listing share.
 struct ListRequest {

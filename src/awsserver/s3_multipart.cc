@@ -3,6 +3,7 @@
 #include "aws/amz_time.h"
 #include "aws/checksum.h"
 #include "aws/xml.h"
+#include "awsserver/awsserver.h"
 #include "awsserver/s3_errors.h"
 #include "awsserver/s3_headers.h"
 #include "awsserver/s3_operations.h"
@@ -11,8 +12,6 @@
 
 namespace leat::awsserver {
 namespace {
-
-constexpr char kAccount[] = "000000000000";
 
 // The checksum that x-amz-checksum-algorithm and x-amz-checksum-type ask for.
 Answer<void> ReadChecksumWish(const net::Headers& headers, UploadRecord& upload) {
@@ -46,7 +45,7 @@ Answer<UploadRecord> RequireUpload(const S3Stores& stores, const S3Call& call) {
 
 void AddPeople(aws::XmlWriter& xml) {
   for (const char* who : {"Initiator", "Owner"}) {
-    xml.Open(who).Add("ID", kAccount).Add("DisplayName", "leat").Close();
+    xml.Open(who).Add("ID", kAccountId).Add("DisplayName", "leat").Close();
   }
   xml.Add("StorageClass", "STANDARD");
 }

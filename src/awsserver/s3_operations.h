@@ -44,6 +44,10 @@ struct S3Call {
   }
 };
 
+// The owner of all buckets and objects, as S3 names accounts in lists.
+inline constexpr char kOwnerId[] =
+    "0000000000000000000000000000000000000000000000000000000000000000";
+
 // s3_buckets.cc
 Answer<void> ListBuckets(const S3Stores& stores, S3Call& call);
 Answer<void> CreateBucket(const S3Stores& stores, S3Call& call);
