@@ -29,7 +29,7 @@ class EventRecorder {
   Clock& clock_;
   const std::string component_;
   Mutex mu_;
-  // Which event object counts which happening; bounded, oldest forgotten first.
+  // Which event object counts which happening; at most 4,096, then all are forgotten.
   std::map<std::string, api::ObjectName> known_ GUARDED_BY(mu_);
 };
 
