@@ -113,7 +113,7 @@ class Reader {
     auto result = json::Parse(ended["message"].AsString());
     if (result && result->IsObject()) {
       host_.result = std::move(*result);
-      if (host_.end) return;
+      if (host_.end || host_.result["error"].IsString()) return;
     }
     host_.failure = HelperFailure(host_, "uploading the results", ended);
   }

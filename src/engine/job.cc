@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "engine/metric_lines.h"
 
 namespace leat::engine {
 namespace {
@@ -153,6 +154,11 @@ Result<Job> ReadJob(const json::Value& spec) {
     return Refuse(
         fmt::format("ResourceConfig.InstanceCount must be 1 to {}, not {}", kMaxInstances, count));
   job.instance_count = static_cast<int>(count);
+  if (count > 1 && IsBuiltInXgboost(job.image))
+    return Refuse(
+        fmt::format("Leat's XGBoost does not do distributed training: set "
+                    "ResourceConfig.InstanceCount to 1, not {}, or train with an image of your own",
+                    count));
   job.volume_gb = std::max<int64_t>(1, resources["VolumeSizeInGB"].AsInt(1));
   const int64_t runtime = request["StoppingCondition"]["MaxRuntimeInSeconds"].AsInt(0);
   if (runtime > 0) job.max_runtime = std::chrono::seconds(runtime);

@@ -61,6 +61,14 @@ TEST(Job, SaysWhatItCannotRun) {
   EXPECT_NE(Why(request).find("must be below"), std::string::npos);
 }
 
+TEST(Job, LeatsXgboostTrainsOnOneHost) {
+  json::Value request = XgboostRequest();
+  request.Mut("ResourceConfig").Set("InstanceCount", 2);
+  EXPECT_EQ(Why(request), "accepted");
+  request.Mut("AlgorithmSpecification").Set("TrainingImage", "leat.dev/xgboost");
+  EXPECT_TRUE(Why(request).starts_with("Leat's XGBoost does not do distributed training"));
+}
+
 TEST(Job, ReadsS3sOwnAddresses) {
   EXPECT_EQ(ParseDataUrl("https://s3-us-west-2.amazonaws.com/bucket/a/b")->ToString(),
             "s3://bucket/a/b");

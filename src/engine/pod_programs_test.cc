@@ -334,6 +334,9 @@ TEST_F(PodPrograms, UploadEndsWhenToldTo) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_EQ(Upload(options_, stop.get_token()), 1);
+  EXPECT_TRUE(Report()["stopped"].AsBool());
+  EXPECT_TRUE(Report()["error"].AsString().starts_with(
+      "InternalServerError: host algo-1 was stopped from outside"));
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ std::optional<nanoseconds> NextLook(const RunFacts& facts) {
     if (host.image_missing)
       return std::max<nanoseconds>(seconds(1),
                                    host.image_since + kImagePatience + seconds(1) - facts.now);
+  if (!facts.unmet.empty())
+    return std::max<nanoseconds>(seconds(1), CapacityDeadline(facts) + seconds(1) - facts.now);
   const auto deadline = RuntimeDeadline(facts);
   if (!deadline || *deadline < facts.now) return std::nullopt;
   return *deadline - facts.now + milliseconds(1);
@@ -94,8 +96,10 @@ Result<Outcome> RunReconciler::Advance(const json::Value& run, const Job& job) {
   RunFacts facts{.run = run, .job = job, .now = clock_.Now()};
   if (auto gathered = Gather(facts); !gathered) return gathered.error();
   if (auto told = Annotate(facts); !told) return told.error();
-  if (!StopReason(facts).empty() && !HasTrained(facts))
-    if (auto deleted = DeletePods(run); !deleted) return deleted.error();
+  if (!StopReason(facts).empty()) {
+    const auto not_begun = [](const json::Value& pod) { return !HasTrained(ReadHost(pod)); };
+    if (auto deleted = DeletePods(run, not_begun); !deleted) return deleted.error();
+  }
 
   const bool logs_complete = CollectLogs(facts);
   auto end = EndOf(facts, [&](const HostState& host) {
@@ -144,6 +148,7 @@ Status RunReconciler::MakeMissing(RunFacts& facts, const std::vector<std::string
   const HostResources resources =
       FitInstance(facts.job.instance_type, facts.job.instance_count, nodes->items);
   facts.starting_message = resources.adaptation;
+  facts.unmet = resources.unmet;
   if (missing.empty()) return {};
   if (auto made = CreateOnce(api::gvr::kSecrets, MakeKeySecret(facts.run, facts.job)); !made)
     return made;
@@ -244,7 +249,8 @@ Result<Outcome> RunReconciler::WriteStatus(const json::Value& run, json::Value s
   return Outcome{};
 }
 
-Status RunReconciler::DeletePods(const json::Value& run) {
+Status RunReconciler::DeletePods(const json::Value& run,
+                                 const std::function<bool(const json::Value& pod)>& which) {
   const api::ObjectName name = api::NameOf(run);
   auto pods = client_.List(api::gvr::kPods,
                            {.ns = name.ns, .label_selector = kRunLabel + ("=" + name.name)});
@@ -252,6 +258,7 @@ Status RunReconciler::DeletePods(const json::Value& run) {
   for (const json::Value& pod : pods->items) {
     if (api::ControllerUid(pod) != run["metadata"]["uid"].AsString() || api::IsBeingDeleted(pod))
       continue;
+    if (which && !which(pod)) continue;
     auto deleted = client_.Delete(api::gvr::kPods, api::NameOf(pod));
     if (!deleted && deleted.error().code != Code::kNotFound) return deleted;
   }

@@ -1,6 +1,7 @@
 // Brings the pods of a TrainingRun, and its status, one step nearer to what it asks for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,9 @@ class RunReconciler : public reconcile::Reconciler {
 
   // kConflict while an object of that name belongs to another owner.
   Status CreateOnce(const api::Gvr& type, const json::Value& object);
-  Status DeletePods(const json::Value& run);
+  // Deletes those pods of the run that `which` holds for; all when it is unset.
+  Status DeletePods(const json::Value& run,
+                    const std::function<bool(const json::Value& pod)>& which = {});
 
   const EngineOptions options_;
   api::ObjectClient& client_;

@@ -61,6 +61,13 @@ class RunReconcilerTest : public EngineTest {
     ReconcileUntil(runs_, kRunName,
                    [&](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
   }
+  void StartTwo() {
+    json::Value request = XgboostRequest();
+    request.Mut("ResourceConfig").Set("InstanceCount", 2);
+    CreateRun(kRunName, request);
+    ReconcileUntil(runs_, kRunName,
+                   [](const json::Value& run) { return run["status"]["hosts"].size() == 2; });
+  }
   void RequestStop() {
     auto stopped =
         client().Patch(api::gvr::kTrainingRuns, {awsserver::kEngineNamespace, kRunName},
@@ -184,6 +191,65 @@ TEST_F(RunReconcilerTest, AStopBeforeTrainingJustRemovesThePod) {
   EXPECT_TRUE(PodOf(kPod).IsNull());
 }
 
+TEST_F(RunReconcilerTest, AStopDoesNotWaitForAHostThatHasNotBegun) {
+  StartTwo();
+  SetPodStatus(kPod, After(Running(), Running()));
+  ReconcileUntil(runs_, kRunName,
+                 [](const json::Value& run) { return run["status"]["hosts"][0].Has("logStream"); });
+  RequestStop();
+  Until("Stopping");
+  EXPECT_TRUE(PodOf("xgb-algo-2").IsNull());
+  EXPECT_FALSE(PodOf(kPod).IsNull());
+  SetPodStatus(kPod, After(Ended(143), Reported(json::Object())));
+  EXPECT_EQ(Until("Stopped")["status"]["trainingJobStatus"].AsString(), "Stopped");
+}
+
+TEST_F(RunReconcilerTest, TheMaximumRuntimeDoesNotWaitForAHostThatHasNotBegun) {
+  StartTwo();
+  SetPodStatus(kPod, After(Running(), Running()));
+  ReconcileUntil(runs_, kRunName,
+                 [](const json::Value& run) { return run["status"]["hosts"][0].Has("logStream"); });
+  clock_.Advance(std::chrono::hours(2));
+  Until("Stopping");
+  SetPodStatus(kPod, After(Ended(143), Reported(json::Object())));
+  EXPECT_EQ(Until("MaxRuntimeExceeded")["status"]["trainingJobStatus"].AsString(), "Stopped");
+}
+
+TEST_F(RunReconcilerTest, APodThatWasStoppedFromOutsideIsNoFaultOfTheAlgorithm) {
+  Start();
+  pod_logs_.Write(kPod, {"2020-09-13T12:26:52Z a line"});
+  SetPodStatus(
+      kPod, After(Ended(143),
+                  Reported(json::Object({{"stopped", true}, {"error", "InternalServerError"}}))));
+  EXPECT_EQ(Until("Failed")["status"]["failureReason"].AsString(),
+            "InternalServerError: host algo-1 was stopped from outside while its algorithm was "
+            "running. Create the job again");
+}
+
+TEST_F(RunReconcilerTest, SoIsOneWhoseUploadWasKilledToo) {
+  Start();
+  SetPodStatus(kPod, After(Ended(137), Ended(137)));
+  EXPECT_TRUE(Until("Failed")["status"]["failureReason"].AsString().starts_with(
+      "InternalServerError: host algo-1 was stopped"));
+}
+
+TEST_F(RunReconcilerTest, GpusThatNoNodeHasAreToldAndFailTheRunSoon) {
+  json::Value request = XgboostRequest();
+  request.Mut("ResourceConfig").Set("InstanceType", "ml.p3.2xlarge");
+  CreateRun(kRunName, request);
+  const json::Value waiting = ReconcileUntil(
+      runs_, kRunName, [](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  const std::string unmet =
+      "ml.p3.2xlarge needs 1 GPU (nvidia.com/gpu), and the most that a node offers is 0";
+  EXPECT_EQ(waiting["status"]["secondaryStatusTransitions"][0]["statusMessage"].AsString(),
+            "waiting for a node: " + unmet);
+  clock_.Advance(kCapacityPatience + std::chrono::seconds(2));
+  EXPECT_EQ(Until("Failed")["status"]["failureReason"].AsString(),
+            "CapacityError: Unable to provision requested ML compute capacity. Please retry using "
+            "a different ML instance type: " +
+                unmet);
+}
+
 TEST_F(RunReconcilerTest, AStopBeforeThePodMakesNone) {
   CreateRun(kRunName, XgboostRequest());
   RequestStop();
@@ -210,7 +276,7 @@ TEST_F(RunReconcilerTest, APodThatVanishedFailsTheRun) {
       "InternalServerError: the pod of host algo-1 is gone"));
 }
 
-TEST_F(RunReconcilerTest, AnImageThatCannotBeHadFailsAfterAMinute) {
+TEST_F(RunReconcilerTest, AnImageThatCannotBeHadFailsSoon) {
   Start();
   SetPodStatus(kPod, R"({"phase": "Pending", "startTime": "2020-09-13T12:26:40Z",
       "containerStatuses": [{"name": "algorithm", "state": {"waiting": {"reason": "ErrImagePull",
@@ -220,7 +286,7 @@ TEST_F(RunReconcilerTest, AnImageThatCannotBeHadFailsAfterAMinute) {
                "nobody maps") != std::string_view::npos;
   });
   EXPECT_EQ(waiting["status"]["trainingJobStatus"].AsString(), "InProgress");
-  clock_.Advance(std::chrono::seconds(62));
+  clock_.Advance(kImagePatience + std::chrono::seconds(2));
   EXPECT_NE(Until("Failed")["status"]["failureReason"].AsString().find("nobody maps"),
             std::string_view::npos);
 }
@@ -329,11 +395,7 @@ TEST_F(RunReconcilerTest, APodOfAnEarlierRunOfThatNameIsNotTakenOver) {
 }
 
 TEST_F(RunReconcilerTest, OneFailedHostFailsTheRunAndTheOthersGo) {
-  json::Value request = XgboostRequest();
-  request.Mut("ResourceConfig").Set("InstanceCount", 2);
-  CreateRun(kRunName, request);
-  ReconcileUntil(runs_, kRunName,
-                 [](const json::Value& run) { return run["status"]["hosts"].size() == 2; });
+  StartTwo();
   SetPodStatus(kPod, After(Running(), Running()));
   SetPodStatus("xgb-algo-2", After(Ended(9), Reported(json::Object({{"failure", "boom"}}))));
   EXPECT_EQ(Until("Failed")["status"]["failureReason"].AsString(),

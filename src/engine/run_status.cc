@@ -51,6 +51,22 @@ RunEnd Failed(std::string reason) {
   return {.status = "Failed", .secondary = "Failed", .message = reason, .failure = reason};
 }
 
+// True if the algorithm did not end of itself, but with all of its pod, and no stop was asked for.
+bool WasStopped(const HostState& host) {
+  constexpr int kKilled = 128 + 9, kTerminated = 128 + 15;
+  if (host.result["stopped"].AsBool()) return true;
+  const bool by_signal = host.end->exit_code == kKilled || host.end->exit_code == kTerminated;
+  return host.result.IsNull() && by_signal && !host.end->out_of_memory;
+}
+
+// A demand that no node can meet.
+RunEnd NoCapacity(const RunFacts& facts) {
+  return Failed(
+      "CapacityError: Unable to provision requested ML compute capacity. Please retry using a "
+      "different ML instance type: " +
+      facts.unmet);
+}
+
 bool AllEnded(const RunFacts& facts) {
   return std::all_of(facts.hosts.begin(), facts.hosts.end(),
                      [](const HostState& host) { return host.phase == HostPhase::kEnded; });
@@ -89,6 +105,11 @@ std::optional<RunEnd> FailureOf(const RunFacts& facts,
                                 const std::function<std::string(const HostState&)>& last_lines) {
   if (const HostState* culprit = FirstToFail(facts)) {
     if (culprit->phase != HostPhase::kEnded) return std::nullopt;  // its failure file comes yet
+    if (WasStopped(*culprit))
+      return Failed(
+          fmt::format("InternalServerError: host {} was stopped from outside while its "
+                      "algorithm was running. Create the job again",
+                      culprit->host));
     return Failed(AlgorithmFailure(facts, *culprit, last_lines));
   }
   for (const HostState& host : facts.hosts) {
@@ -97,6 +118,9 @@ std::optional<RunEnd> FailureOf(const RunFacts& facts,
       return Failed(host.result["error"].Str());
     if (host.image_missing && facts.now - host.image_since > kImagePatience)
       return Failed("ClientError: " + host.waiting);
+    if (host.phase == HostPhase::kPending && !facts.unmet.empty() &&
+        facts.now > CapacityDeadline(facts))
+      return NoCapacity(facts);
   }
   if (!facts.vanished.empty())
     return Failed(
@@ -164,6 +188,7 @@ void WriteProgress(const RunFacts& facts, StatusWriter& writer) {
       waiting = host.waiting;
       break;
     }
+  if (!facts.unmet.empty()) waiting = "waiting for a node: " + facts.unmet;
   const auto staging = WhenAll(facts, [](const HostState& host) { return host.staging_at; });
   const auto training = WhenAll(facts, [](const HostState& host) { return host.training_at; });
   const auto uploading = WhenAll(facts, [](const HostState& host) {
@@ -231,15 +256,24 @@ std::optional<WallTime> RuntimeDeadline(const RunFacts& facts) {
   return *first + facts.job.max_runtime;
 }
 
+bool HasTrained(const HostState& host) { return host.training_at || host.end; }
+
 bool HasTrained(const RunFacts& facts) {
   return std::any_of(facts.hosts.begin(), facts.hosts.end(),
-                     [](const HostState& host) { return host.training_at || host.end; });
+                     [](const HostState& host) { return HasTrained(host); });
+}
+
+WallTime CapacityDeadline(const RunFacts& facts) {
+  const auto created = ParseTime(facts.run["status"]["creationTime"].AsString());
+  return (created ? *created : WallTime()) + kCapacityPatience;
 }
 
 std::optional<RunEnd> EndOf(const RunFacts& facts,
                             const std::function<std::string(const HostState&)>& last_lines) {
   if (const std::string why = StopReason(facts); !why.empty()) {
-    if (!AllEnded(facts)) return std::nullopt;
+    // Hosts that had not begun are not waited for: their pods are gone or going.
+    for (const HostState& host : facts.hosts)
+      if (HasTrained(host) && host.phase != HostPhase::kEnded) return std::nullopt;
     return Stopped(facts, why);
   }
   if (auto failed = FailureOf(facts, last_lines)) return failed;

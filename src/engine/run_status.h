@@ -13,8 +13,11 @@
 
 namespace leat::engine {
 
-// How long an image may be missing before the run fails.
-inline constexpr std::chrono::seconds kImagePatience{60};
+// How long an image may be missing before the run fails: a second attempt is made within it.
+inline constexpr std::chrono::seconds kImagePatience{15};
+// How long devices may be missing that no node has, counted from the run's creation: a node's
+// device plugin needs a moment to tell of them.
+inline constexpr std::chrono::seconds kCapacityPatience{30};
 
 struct RunFacts {
   const json::Value& run;
@@ -22,6 +25,7 @@ struct RunFacts {
   std::vector<HostState> hosts;       // of the pods that are there
   std::vector<std::string> vanished;  // hosts whose pod was made and is gone
   std::string starting_message;       // what to say while pods wait: the adaptation, missing nodes
+  std::string unmet;                  // as HostResources::unmet, while the run starts
   json::Value metrics;                // as MetricLines::Points; null keeps those in the status
   WallTime now;
 };
@@ -32,8 +36,12 @@ inline constexpr char kMaxRuntime[] = "MaxRuntimeExceeded";
 std::string StopReason(const RunFacts& facts);
 // When its time is over; nullopt before it trains.
 std::optional<WallTime> RuntimeDeadline(const RunFacts& facts);
-// True once any host's algorithm began: then a stop leaves it its 120 s, else pods just go.
+// True once the host's algorithm began: then a stop leaves it its 120 s, else its pod just goes.
+bool HasTrained(const HostState& host);
+// True once any host's did.
 bool HasTrained(const RunFacts& facts);
+// When kCapacityPatience ends.
+WallTime CapacityDeadline(const RunFacts& facts);
 
 struct RunEnd {
   std::string status;     // Completed, Failed, Stopped

@@ -26,13 +26,19 @@ class Stager {
     const std::vector<std::string> hosts = job_.Hosts();
     const auto found = std::find(hosts.begin(), hosts.end(), options_.host);
     if (found == hosts.end()) return Error{Code::kInvalid, "the run has no host " + options_.host};
+    // A channel with nothing in it is told before the others' gigabytes are fetched.
+    std::vector<std::vector<ChannelObject>> shares;
     for (const Channel& channel : job_.channels) {
-      const std::string dir = options_.root + "/input/data/" + channel.name;
-      auto objects = ListChannel(store_, channel, static_cast<size_t>(found - hosts.begin()),
-                                 hosts.size(), stop_);
-      auto done = objects ? DownloadAll(store_, channel.name, dir, *objects, stop_)
-                          : Status(objects.error());
-      if (!done) return done.error().Within("channel " + channel.name);
+      auto share = ListChannel(store_, channel, static_cast<size_t>(found - hosts.begin()),
+                               hosts.size(), stop_);
+      if (!share) return share.error().Within("channel " + channel.name);
+      shares.push_back(std::move(*share));
+    }
+    for (size_t i = 0; i < shares.size(); ++i) {
+      const std::string& name = job_.channels[i].name;
+      auto done =
+          DownloadAll(store_, name, options_.root + "/input/data/" + name, shares[i], stop_);
+      if (!done) return done.error().Within("channel " + name);
     }
     return DownloadCheckpoints();
   }

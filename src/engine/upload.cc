@@ -39,12 +39,12 @@ class Uploader {
                            job.checkpoints->remote);
   }
 
-  // The report for the engine; kCancelled on stop.
+  // The report for the engine; kCancelled when stopped while uploading.
   Result<json::Value> Run() {
     std::jthread syncing;
     if (checkpoints_) syncing = std::jthread([this](const std::stop_token& done) { Keep(done); });
     auto exit_code = AwaitEnd();
-    if (!exit_code) return exit_code.error();
+    if (!exit_code) return Stopped();
     if (syncing.joinable()) {
       syncing.request_stop();
       syncing.join();
@@ -80,6 +80,16 @@ class Uploader {
       if (!stopped_for_.empty()) ending.Press(stopped_for_);
     }
     return Error{Code::kCancelled, "upload was told to end"};
+  }
+
+  // The pod is being ended, and nobody will tell any more how the algorithm did.
+  json::Value Stopped() const {
+    const std::string error = fmt::format(
+        "InternalServerError: host {} was stopped from outside before its results "
+        "could be uploaded. Create the job again",
+        options_.host);
+    LogError(error);
+    return json::Object({{"error", error}, {"stopped", true}});
   }
 
   void Keep(const std::stop_token& done) {

@@ -271,6 +271,24 @@ class Training(unittest.TestCase):
                          "InProgress")
         self.leat.kubectl("delete", "trainingjob", "edited", "--timeout=60s")
 
+    def test_an_edited_name_starts_no_second_job(self):
+        self.leat.apply(job("renamed", num_round=3))
+        name = self.await_status("renamed", "Completed")["sageMakerTrainingJobName"]
+        self.leat.kubectl("patch", "trainingjob", "renamed", "--type=merge", "-p",
+                          '{"spec":{"trainingJobName":"another"}}')
+        self.assert_failed("renamed", "Updates to TrainingJob are not supported")
+        jobs = self.leat.client("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+        names = [summary["TrainingJobName"] for summary in jobs]
+        self.assertIn(name, names)
+        self.assertNotIn("another", names)
+
+    def test_gpus_that_no_node_has_fail_the_job(self):
+        spec = job("gpus")
+        spec["spec"]["resourceConfig"]["instanceType"] = "ml.g6e.xlarge"
+        self.leat.apply(spec)
+        eventually(lambda: "needs 1 GPU" in self.status("gpus").get("additional", ""), "what it waits for")
+        self.assert_failed("gpus", "CapacityError: ", "ml.g6e.xlarge needs 1 GPU")
+
     def test_deleting_a_running_job_stops_it_first(self):
         self.leat.apply(job("deleted", **LONG))
         self.await_training("deleted")
@@ -355,13 +373,18 @@ class Crashes(unittest.TestCase):
             leat.apply(job("survivor", num_round=1000))
             status = lambda: leat.get("trainingjob", "survivor").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
+            follow = subprocess.Popen(["kubectl", "smlogs", "trainingjob/survivor", "-f", "--hide-log-stream-name"],
+                                      env=leat.environment(), stdout=subprocess.PIPE, text=True)
+            self.addCleanup(follow.kill)
             leat.kill()
             leat.start()
             eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
             self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
+            followed = follow.communicate(timeout=60)[0]
             log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
             rounds = [line.split("] ")[-1] for line in log.splitlines() if "#011" in line]
             self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(1000)))
+            self.assertEqual(followed, log)
 
 
 if __name__ == "__main__":
