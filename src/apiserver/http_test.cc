@@ -156,6 +156,26 @@ TEST_F(HttpTest, MethodsAndResourcesThatAreNotThere) {
   EXPECT_EQ(Send("GET", kPodsPath, "", {{"Accept", "text/html"}}).status, 406);
 }
 
+TEST_F(HttpTest, SubresourcesThatAreNotSupportedYetSaySoWhateverTheMethod) {
+  ASSERT_TRUE(client().Create(api::gvr::kPods, Pod("web")));
+  for (const char* subresource : {"exec", "attach", "portforward", "proxy"}) {
+    for (const char* method : {"GET", "POST"}) {
+      const HttpAnswer answer =
+          Send(method, std::string(kPodsPath) + "/web/" + subresource + "?command=ls", "",
+               {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Accept", "text/plain"}});
+      EXPECT_EQ(answer.status, 501) << subresource;
+      EXPECT_EQ(answer.json["reason"].AsString(), "NotImplemented");
+      EXPECT_NE(answer.Message().find("not supported by this server yet"), std::string::npos);
+    }
+  }
+  EXPECT_EQ(Send("PATCH", std::string(kPodsPath) + "/web/ephemeralcontainers", "{}",
+                 {{"Content-Type", "application/strategic-merge-patch+json"}})
+                .Message(),
+            "kubectl debug is not supported by this server yet: use kubectl logs and kubectl "
+            "describe to see what the pod does");
+  EXPECT_EQ(Send("GET", std::string(kPodsPath) + "/web/scale").status, 404);
+}
+
 TEST_F(HttpTest, ListsComeInPages) {
   for (const char* name : {"a", "b", "c", "d", "e"}) {
     ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, ConfigMap(name, "1")));

@@ -1,5 +1,7 @@
 #include "apiserver/resource_handler.h"
 
+#include <optional>
+
 #include "apiserver/kind_rules.h"
 #include "apiserver/request_options.h"
 
@@ -10,6 +12,27 @@ Error MethodNotAllowed(Call& call) {
   return Refuse(
       call, 405, "MethodNotAllowed",
       {Code::kUnimplemented, "the server does not allow this method on the requested resource"});
+}
+
+// A bare 404 would read as if the pod were missing.
+std::optional<Error> NotSupportedYet(std::string_view pod_subresource) {
+  struct Missing {
+    std::string_view subresource;
+    std::string_view commands;
+  };
+  constexpr Missing kMissing[] = {{"exec", "kubectl exec and kubectl cp are"},
+                                  {"attach", "kubectl attach and kubectl run -i are"},
+                                  {"portforward", "kubectl port-forward is"},
+                                  {"proxy", "the proxy to pods is"},
+                                  {"ephemeralcontainers", "kubectl debug is"}};
+  for (const Missing& missing : kMissing) {
+    if (missing.subresource != pod_subresource) continue;
+    return Error{Code::kUnimplemented,
+                 std::string(missing.commands) +
+                     " not supported by this server yet: use kubectl logs and kubectl describe to "
+                     "see what the pod does"};
+  }
+  return std::nullopt;
 }
 
 Result<Reply> ObjectReply(const Rendering& as, const store::Entry& entry, WallTime now,
@@ -87,6 +110,9 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
   }
   if (pod && info.subresource == "binding" && info.verb == Verb::kCreate) {
     return Bind(request, *target, call);
+  }
+  if (pod) {
+    if (auto refusal = NotSupportedYet(info.subresource)) return *refusal;
   }
   if (!info.subresource.empty() && info.subresource != "status") {
     return Error{Code::kNotFound, "the server could not find the requested resource"};

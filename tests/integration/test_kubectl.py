@@ -199,6 +199,13 @@ class KubectlTest(unittest.TestCase):
                                fails=True)
         self.assertIn("without --server-side", refused.err)
 
+    def test_commands_that_need_a_stream_into_the_pod_say_that_there_is_none(self):
+        self.make_pod()
+        for command in (["exec", "web", "--", "ls"], ["attach", "web"], ["cp", "web:/etc/hosts", "h"],
+                        ["port-forward", "web", "8080:80"], ["debug", "web", "--image=busybox"]):
+            refused = self.kubectl(*command, fails=True)
+            self.assertIn("not supported by this server yet", refused.out + refused.err, command)
+
     def test_get_prints_the_columns_people_know(self):
         self.make_pod()
         table = self.kubectl("get", "pods").out.splitlines()
