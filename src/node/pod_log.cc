@@ -85,29 +85,72 @@ class LineReader {
   std::string pending_;
 };
 
-// Where the last `lines` lines of a file begin.
-off_t TailOffset(int fd, int64_t lines) {
+// Where the last `lines` lines of a file begin; `have` becomes how many of them it has.
+off_t TailOffset(int fd, int64_t lines, int64_t& have) {
   struct stat at {};
+  have = 0;
   if (fstat(fd, &at) != 0 || lines <= 0) return at.st_size;
   off_t position = at.st_size;
-  int64_t newlines = 0;
   char block[kBlock];
   while (position > 0) {
     const auto size = static_cast<size_t>(std::min<off_t>(position, kBlock));
     position -= static_cast<off_t>(size);
     if (pread(fd, block, size, position) != static_cast<ssize_t>(size)) return 0;
-    for (size_t i = size; i-- > 0;)
-      if (block[i] == '\n' && ++newlines > lines) return position + static_cast<off_t>(i) + 1;
+    for (size_t i = size; i-- > 0;) {
+      // Each newline but the last one has a line behind it.
+      const bool starts = block[i] == '\n' && position + static_cast<off_t>(i) + 1 < at.st_size;
+      if (starts && ++have == lines) return position + static_cast<off_t>(i) + 1;
+    }
   }
+  if (at.st_size > 0) ++have;
   return 0;
 }
 
-int64_t CountLines(const std::string& path) {
-  auto fd = io::Open(path, O_RDONLY);
-  if (!fd) return 0;
-  int64_t lines = 0;
-  LineReader(std::move(*fd)).Drain([&](std::string_view) { return ++lines, true; });
-  return lines;
+ino_t InodeOf(int fd) {
+  struct stat at {};
+  return fstat(fd, &at) == 0 ? at.st_ino : 0;
+}
+
+// The run's files that are there now, oldest first. Rotation may go on meanwhile, so that they are
+// told apart by inode and not by name.
+std::vector<io::UniqueFd> OpenFiles(const std::string& log_path) {
+  std::vector<io::UniqueFd> files;
+  for (int tries = 0; tries < 3; ++tries) {
+    const std::vector<std::string> names = LogFiles(log_path);
+    files.clear();
+    for (const std::string& name : names)
+      if (auto fd = io::Open(name, O_RDONLY)) files.push_back(std::move(*fd));
+    if (LogFiles(log_path) == names) break;
+  }
+  return files;
+}
+
+// The file that was begun after this one; if rotation has removed this one, the oldest that is
+// left. Not ok() when it is the newest.
+io::UniqueFd Successor(const std::string& log_path, ino_t inode) {
+  std::vector<io::UniqueFd> files = OpenFiles(log_path);
+  for (size_t i = 0; i < files.size(); ++i)
+    if (InodeOf(files[i].get()) == inode)
+      return i + 1 < files.size() ? std::move(files[i + 1]) : io::UniqueFd();
+  return files.empty() ? io::UniqueFd() : std::move(files.front());
+}
+
+// The file to begin with, set to where to begin. Not ok() when there is none yet.
+io::UniqueFd First(const LogRead& read) {
+  std::vector<io::UniqueFd> files = OpenFiles(read.log_path);
+  if (files.empty()) return {};
+  if (!read.options.tail_lines) return std::move(files.front());
+  // Newest first, until the files together hold as many lines as were asked for.
+  int64_t wanted = *read.options.tail_lines;
+  for (size_t i = files.size(); i-- > 0;) {
+    int64_t have = 0;
+    const off_t start = TailOffset(files[i].get(), wanted, have);
+    wanted -= have;
+    if (wanted > 0 && i > 0) continue;
+    (void)lseek(files[i].get(), start, SEEK_SET);
+    return std::move(files[i]);
+  }
+  return {};
 }
 
 }  // namespace
@@ -136,64 +179,26 @@ std::vector<std::string> LogFiles(const std::string& log_path) {
 Status ReadLog(const LogRead& read, const std::stop_token& stop) {
   Filter filter(read.options, read.sink);
   const auto take = [&](std::string_view line) { return filter.Take(line); };
-  std::vector<std::string> files = LogFiles(read.log_path);
-  off_t start = 0;
-  if (read.options.tail_lines) {
-    // Newest first, until the files together hold as many lines as were asked for.
-    int64_t wanted = *read.options.tail_lines;
-    while (files.size() > 1) {
-      const int64_t have = CountLines(files.back());
-      if (have >= wanted) break;
-      std::vector<std::string> older(files.begin(), files.end() - 1);
-      int64_t missing = wanted - have;
-      size_t first = older.size();
-      while (first > 0 && missing > 0) {
-        const int64_t lines = CountLines(older[--first]);
-        if (lines >= missing) break;
-        missing -= lines;
-      }
-      auto fd = io::Open(older[first], O_RDONLY);
-      if (fd) start = TailOffset(fd->get(), missing);
-      files.erase(files.begin(), files.begin() + static_cast<ptrdiff_t>(first));
-      wanted = -1;
-      break;
-    }
-    if (wanted >= 0) {
-      files.erase(files.begin(), files.end() - 1);
-      auto fd = io::Open(files[0], O_RDONLY);
-      if (fd) start = TailOffset(fd->get(), wanted);
-    }
-  }
-  for (size_t i = 0; i + 1 < files.size(); ++i) {
-    auto fd = io::Open(files[i], O_RDONLY);
-    if (!fd) continue;  // rotated away meanwhile
-    (void)lseek(fd->get(), std::exchange(start, 0), SEEK_SET);
-    if (!LineReader(std::move(*fd)).Drain(take)) return {};
-  }
   RealClock clock;
-  auto fd = io::Open(read.log_path, O_RDONLY);
-  while (!fd && fd.error().code == Code::kNotFound && read.options.follow && read.running() &&
-         clock.SleepFor(kFollowStep, stop))
-    fd = io::Open(read.log_path, O_RDONLY);  // conmon is about to make it
-  if (!fd && fd.error().code != Code::kNotFound) return fd.error();
-  if (!fd) return {};
-  (void)lseek(fd->get(), start, SEEK_SET);
-  LineReader current(std::move(*fd));
-  for (;;) {
-    // Asked before the drain: what a container wrote before its end is in the file by then.
+  io::UniqueFd first = First(read);
+  while (!first.ok() && read.options.follow && read.running() && clock.SleepFor(kFollowStep, stop))
+    first = First(read);  // conmon is about to make it
+  if (!first.ok()) return {};
+  LineReader file(std::move(first));
+  while (!stop.stop_requested()) {
+    // Both asked before the drain: what was written before a container's end, or before its next
+    // file was begun, is in this one by then.
     const bool running = read.options.follow && read.running();
-    if (!current.Drain(take) || !running || stop.stop_requested()) return {};
-    struct stat open_file {
-    }, named_file{};
-    if (fstat(current.fd(), &open_file) == 0 && stat(read.log_path.c_str(), &named_file) == 0 &&
-        open_file.st_ino != named_file.st_ino) {
-      if (!current.Drain(take)) return {};
-      if (auto next = io::Open(read.log_path, O_RDONLY); next)
-        current = LineReader(std::move(*next));
-      continue;
-    }
-    clock.SleepFor(kFollowStep, stop);
+    io::UniqueFd next = Successor(read.log_path, InodeOf(file.fd()));
+    if (!file.Drain(take)) return {};
+    if (next.ok())
+      file = LineReader(std::move(next));
+    else if (!running)
+      return {};
+    else
+      clock.SleepFor(kFollowStep, stop);
   }
+  return {};
 }
 
 std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes) {
@@ -211,8 +216,8 @@ std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes
 
 Result<bool> RotateLog(const std::string& log_path, WallTime now) {
   struct stat at {};
-  if (stat(log_path.c_str(), &at) != 0 || static_cast<uint64_t>(at.st_size) < kRotateAt)
-    return false;
+  if (stat(log_path.c_str(), &at) != 0) return errno == ENOENT;
+  if (static_cast<uint64_t>(at.st_size) < kRotateAt) return false;
   const std::string aside = log_path + "." + FormatUtc(now, "%Y%m%d-%H%M%S");
   if (io::Exists(aside)) return false;  // not twice in one second
   if (auto moved = io::Rename(log_path, aside); !moved) return moved.error();

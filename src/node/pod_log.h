@@ -39,8 +39,8 @@ Status ReadLog(const LogRead& read, const std::stop_token& stop);
 // The last lines, at most `max_lines` and `max_bytes`, as text: for termination messages.
 std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes);
 
-// Rotates at 10 MiB and keeps four old files. True if the log was moved aside and the writer must
-// open it anew.
+// Rotates at 10 MiB and keeps four old files. True if the log was moved aside, now or by a rotation
+// that was cut short, and the writer must open it anew.
 Result<bool> RotateLog(const std::string& log_path, WallTime now);
 
 }  // namespace leat::node

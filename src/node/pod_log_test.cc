@@ -91,6 +91,65 @@ TEST_F(PodLogTest, AFollowerSeesEverythingUpToTheEnd) {
   EXPECT_EQ(text, "one\ntwo\n");
 }
 
+TEST_F(PodLogTest, AFollowerThatWasHeldUpMissesNoFileOfARotation) {
+  Write("0.log", Line(1, "one"));
+  std::atomic<bool> running = true;
+  std::string text;
+  api::PodLogOptions options;
+  options.follow = true;
+  const Status read =
+      ReadLog({.log_path = dir_.path() + "/0.log",
+               .options = options,
+               .running = [&] { return running.load(); },
+               .sink =
+                   [&](std::string_view piece) {
+                     text += piece;
+                     if (piece != "one\n") return true;
+                     // While the reader has not come back, two files are filled and a third is
+                     // begun.
+                     for (int i = 2; i < 5; ++i) {
+                       const std::string aside = "/0.log.20261122-04100" + std::to_string(i);
+                       EXPECT_TRUE(io::Rename(dir_.path() + "/0.log", dir_.path() + aside));
+                       Write("0.log", Line(i, std::to_string(i)));
+                     }
+                     running = false;
+                     return true;
+                   }},
+              {});
+  EXPECT_TRUE(read);
+  EXPECT_EQ(text, "one\n2\n3\n4\n");
+}
+
+TEST_F(PodLogTest, AFollowerWhoseFileIsRemovedGoesOnWithTheOldestLeft) {
+  Write("0.log", Line(1, "one"));
+  std::atomic<bool> running = true;
+  std::string text;
+  api::PodLogOptions options;
+  options.follow = true;
+  const Status read = ReadLog({.log_path = dir_.path() + "/0.log",
+                               .options = options,
+                               .running = [&] { return running.load(); },
+                               .sink =
+                                   [&](std::string_view piece) {
+                                     text += piece;
+                                     if (piece != "one\n") return true;
+                                     EXPECT_TRUE(io::Remove(dir_.path() + "/0.log"));
+                                     Write("0.log.20261122-041002", Line(2, "two"));
+                                     Write("0.log", Line(3, "three"));
+                                     running = false;
+                                     return true;
+                                   }},
+                              {});
+  EXPECT_TRUE(read);
+  EXPECT_EQ(text, "one\ntwo\nthree\n");
+}
+
+TEST_F(PodLogTest, ARotationThatWasCutShortIsFinished) {
+  Write("0.log.20261122-041000", Line(1, "one"));
+  EXPECT_TRUE(*RotateLog(dir_.path() + "/0.log", *ParseTime("2026-11-22T04:10:09Z")));
+  EXPECT_EQ(Read({}), "one\n");
+}
+
 TEST_F(PodLogTest, RotatesAtTenMebibytesAndKeepsFour) {
   const std::string log = dir_.path() + "/0.log";
   WallTime now = *ParseTime("2026-11-22T04:10:00Z");
