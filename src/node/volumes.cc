@@ -29,19 +29,28 @@ struct PodContext {
   api::ObjectClient& client;
 };
 
+bool IsMountPoint(const std::string& path) {
+  struct stat at {
+  }, above{};
+  return stat(path.c_str(), &at) == 0 && stat((path + "/..").c_str(), &above) == 0 &&
+         at.st_dev != above.st_dev;
+}
+
 Result<std::string> EmptyDir(const PodContext& context, const std::string& name,
                              const json::Value& source) {
   const std::string path = context.dirs.Volume(UidOf(context.pod), name);
   const bool fresh = !io::Exists(path);
   if (auto made = io::MakeDirs(path, 0777); !made) return made.error();
-  if (!fresh) return path;
   if (source["medium"].AsString() == "Memory") {
+    // The directory alone may be what a crash or a restart of the machine has left.
+    if (IsMountPoint(path)) return path;
     const int64_t limit = api::QuantityUnits(source["sizeLimit"]).value_or(0);
     const std::string options = limit > 0 ? fmt::format("size={},mode=0777", limit) : "mode=0777";
     if (mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
       return io::ErrnoError(errno, "mount tmpfs for volume " + name);
+    return path;
   }
-  if (chmod(path.c_str(), 0777) != 0) return io::ErrnoError(errno, "chmod " + path);
+  if (fresh && chmod(path.c_str(), 0777) != 0) return io::ErrnoError(errno, "chmod " + path);
   return path;
 }
 
