@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -14,7 +13,9 @@
 #include "awsserver/training_run.h"
 #include "base/clock.h"
 #include "base/strings.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/seen_events.h"
 #include "client/http_object_client.h"
 #include "client/kubeconfig.h"
 #include "net/client.h"
@@ -23,6 +24,8 @@ namespace leat::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{500};
+// How long -f goes on asking while nobody answers: Leat may be starting again.
+constexpr std::chrono::seconds kPatience{30};
 
 struct SmlogsFlags {
   std::string kind, name;
@@ -142,25 +145,37 @@ class LogPrinter {
 
   Status Print(const std::string& job_name) {
     json::Value status;
-    for (;;) {
-      // Asked before the events: once the job has ended, all of them are there.
-      auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
-      if (!job && job.error().code != Code::kNotFound) return job.error();
-      if (job) status = (*job)["status"];  // else it was deleted: what there is, is all
-      const bool more = job && flags_.follow && !IsFinal(status["trainingJobStatus"].AsString());
-      // Once lines come, only a step that brings none is worth a word.
-      if (more && (!printed_ || status["secondaryStatus"].AsString() != "Training")) {
-        const auto [step, message] = Step(job_name, status);
-        TellWait(step, message);
-      }
-      if (auto printed = PrintNew(job_name); !printed) return printed;
+    MonoTime answered = clock_.Monotonic();
+    for (;; clock_.SleepFor(kPoll, {})) {
+      const auto more = PrintOnce(job_name, status);
       if (more) {
-        clock_.SleepFor(kPoll, {});
+        if (!*more) break;
+        answered = clock_.Monotonic();
         continue;
       }
-      if (!printed_) TellNothing(job_name, status);
-      return {};
+      const Code code = more.error().code;
+      const bool away = code == Code::kUnavailable || code == Code::kTimeout;
+      if (!flags_.follow || !away || clock_.Monotonic() - answered > kPatience) return more.error();
+      TellWait("no answer", more.error().message);
     }
+    if (!printed_) TellNothing(job_name, status);
+    return {};
+  }
+
+  // Prints what is new; true while there is more to come. `status` is the TrainingJob's last one.
+  Result<bool> PrintOnce(const std::string& job_name, json::Value& status) {
+    // Asked before the events: once the job has ended, all of them are there.
+    auto job = cluster_.Get(api::gvr::kTrainingJobs, {ns_, flags_.name});
+    if (!job && job.error().code != Code::kNotFound) return job.error();
+    if (job) status = (*job)["status"];  // else it was deleted: what there is, is all
+    const bool more = job && flags_.follow && !IsFinal(status["trainingJobStatus"].AsString());
+    // Once lines come, only a step that brings none is worth a word.
+    if (more && (!printed_ || status["secondaryStatus"].AsString() != "Training")) {
+      const auto [step, message] = Step(job_name, status);
+      TellWait(step, message);
+    }
+    if (auto printed = PrintNew(job_name); !printed) return printed.error();
+    return more;
   }
 
   // The job's secondary status and what SageMaker says of it: newer and fuller than the
@@ -200,13 +215,12 @@ class LogPrinter {
                  message.empty() ? "" : (": " + message).c_str());
   }
 
-  // Prints what was not printed before. Events come in order of time, so the last pages' time is
-  // where the next call starts, and its ids say which of them are known.
+  // Prints what was not printed before.
   Status PrintNew(const std::string& job_name) {
     json::Value input =
         json::Object({{"logGroupName", awsserver::kTrainingLogGroup},
                       {"logStreamNamePrefix", job_name + "/" + flags_.search_prefix},
-                      {"startTime", last_ms_}});
+                      {"startTime", seen_.AskFromMs()}});
     for (;;) {
       auto page = aws::Call(*http_, service_, "FilterLogEvents", input);
       if (!page && page.error().code == Code::kNotFound) return {};  // no group, no logs yet
@@ -220,12 +234,7 @@ class LogPrinter {
 
   void PrintEvent(const json::Value& event) {
     const int64_t ms = event["timestamp"].AsInt();
-    const std::string id = event["eventId"].Str();
-    if (ms > last_ms_) {
-      last_ms_ = ms;
-      known_.clear();
-    }
-    if (ms == last_ms_ && !known_.insert(id).second) return;
+    if (!seen_.Add(ms, event["eventId"].Str())) return;
     const std::string message = event["message"].Str();
     printed_ = true;
     if (flags_.hide_stream)
@@ -242,13 +251,18 @@ class LogPrinter {
   aws::JsonService service_;    // CloudWatch Logs
   aws::JsonService sagemaker_;  // of the same endpoint and key
   std::unique_ptr<net::Client> http_;
-  int64_t last_ms_ = 0;
-  std::set<std::string> known_;  // ids at last_ms_
-  bool printed_ = false;         // any line at all
-  std::string told_;             // what the user was last told to wait for
+  SeenEvents seen_;
+  bool printed_ = false;  // any line at all
+  std::string told_;      // what the user was last told to wait for
 };
 
-Status RunSmlogs(const SmlogsFlags& flags) {
+Status RunSmlogs(SmlogsFlags flags) {
+  if (const auto parts = Cut(flags.kind, "/"); parts && flags.name.empty()) {  // as kubectl logs
+    flags.name = parts->second;
+    flags.kind = std::string(parts->first);
+  }
+  if (flags.name.empty())
+    return Error{Code::kInvalid, "which job? Say `kubectl smlogs trainingjob NAME`"};
   const std::string kind = Lower(flags.kind);
   if (kind == "hyperparametertuningjob" || kind == "hyperparametertuningjobs")
     return Error{
@@ -274,8 +288,8 @@ int SmlogsMain(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // `kubectl smlogs ... | head` ends quietly
   SmlogsFlags flags;
   CLI::App app{"Shows the logs of a SageMaker job by its Kubernetes name", "kubectl smlogs"};
-  app.add_option("KIND", flags.kind, "TrainingJob")->required();
-  app.add_option("NAME", flags.name, "Name of the Kubernetes object")->required();
+  app.add_option("KIND", flags.kind, "TrainingJob, or TrainingJob/NAME")->required();
+  app.add_option("NAME", flags.name, "Name of the Kubernetes object");
   app.add_flag("-f,--follow", flags.follow, "Go on until the job has ended");
   app.add_flag("--hide-log-stream-name", flags.hide_stream, "Leave out the log stream's name");
   app.add_option("-p,--logSearchPrefix", flags.search_prefix,
@@ -283,11 +297,7 @@ int SmlogsMain(int argc, char** argv) {
   app.add_option("-n,--namespace", flags.ns, "Namespace of the object");
   app.add_option("--context", flags.context, "Context of the kubeconfig");
   app.add_option("--kubeconfig", flags.kubeconfig, "Path of the kubeconfig");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& wrong) {
-    return app.exit(wrong) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseCommandLine(app, Arguments(app, argc, argv))) return *status;
   const Status done = RunSmlogs(flags);
   return done ? 0 : Fail(done.error());
 }
