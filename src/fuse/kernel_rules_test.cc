@@ -73,13 +73,30 @@ TEST_F(KernelRules, ASharedMapOfADirectFileBarsPassthroughUntilItIsClosed) {
   EXPECT_EQ(OpenAs(OpenMode::kPassthrough).second, 0);
 }
 
-TEST_F(KernelRules, OpensOfOneNodeMustHaveOneBackingId) {
+TEST_F(KernelRules, OpensOfOneNodeMustHaveOneBackingIdUntilTheLastClose) {
+  std::atomic<int32_t>& id = state().backing_ids[MemoryFilesystem::FileNode(0)];
+  const int32_t first_id = id;
+  const int32_t second_id = mount_->OpenBacking(0);
+  {
+    const auto [first, error] = OpenAs(OpenMode::kPassthrough);
+    ASSERT_EQ(error, 0);
+    id = second_id;
+    EXPECT_EQ(OpenAs(OpenMode::kPassthrough).second, EIO) << "the same file, by another id";
+    id = first_id;
+    EXPECT_EQ(OpenAs(OpenMode::kPassthrough).second, 0);
+  }
+  id = second_id;
+  EXPECT_EQ(OpenAs(OpenMode::kPassthrough).second, 0);
+}
+
+TEST_F(KernelRules, AClosedBackingIdKeepsItsOpenFilesAndTakesNoNewOnes) {
   const auto [first, error] = OpenAs(OpenMode::kPassthrough);
   ASSERT_EQ(error, 0);
-  const int32_t id = state().backing_ids[MemoryFilesystem::FileNode(0)].exchange(9999);
+  mount_->CloseBacking(state().backing_ids[MemoryFilesystem::FileNode(0)]);
   EXPECT_NE(OpenAs(OpenMode::kPassthrough).second, 0);
-  state().backing_ids[MemoryFilesystem::FileNode(0)] = id;
-  EXPECT_EQ(OpenAs(OpenMode::kPassthrough).second, 0);
+  char byte = 0;
+  EXPECT_EQ(pread(first.get(), &byte, 1, 0), 1);
+  EXPECT_EQ(state().reads, 0u);
 }
 
 // The kernel hands O_DIRECT on, so that the alignment is the cache disk's affair.

@@ -91,7 +91,9 @@ void Session::State::Stop() {
   while (true) {
     {
       MutexLock lock(mu);
-      if (ended.WaitFor(mu, {}, std::chrono::milliseconds(2), [&] { return running == 0; })) break;
+      if (ended.WaitFor(mu, {}, std::chrono::milliseconds(2),
+                        [&]() REQUIRES(mu) { return running == 0; }))
+        break;
     }
     for (std::thread& thread : threads) pthread_kill(thread.native_handle(), WakeSignal());
   }
@@ -128,7 +130,8 @@ Session::~Session() {
 
 void Session::Wait(const std::stop_token& stop) {
   MutexLock lock(state_->mu);
-  state_->ended.Wait(state_->mu, stop, [this] { return state_->running == 0; });
+  state_->ended.Wait(state_->mu, stop,
+                     [this]() REQUIRES(state_->mu) { return state_->running == 0; });
 }
 
 bool Session::passthrough() const { return state_->agreement.passthrough; }

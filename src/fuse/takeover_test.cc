@@ -145,6 +145,22 @@ TEST_F(TakeOver, RequestsThatAWorkerHadReadAreSentToTheNext) {
   EXPECT_GE(mount_->state().resent, 8u);
 }
 
+// Why the supervisor keeps the clones too.
+TEST_F(TakeOver, RequestsReadThroughACloneThatNobodyElseHoldsFail) {
+  mount_->ForgetClones();
+  mount_->state().gate_closed = true;
+  Readers readers(*mount_, {"gated"}, 8, false);
+  for (int i = 0; i < 20'000 && mount_->state().waiting < 8; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_EQ(mount_->state().waiting, 8u);
+  mount_->KillWorker();
+  for (int i = 0; i < 20'000 && readers.shared().wrong == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(readers.shared().wrong, ECONNABORTED);
+  mount_->state().gate_closed = false;
+  mount_->StartWorker();
+}
+
 TEST_F(TakeOver, AnOrderlyEndLeavesUnansweredReadsToTheNextWorker) {
   mount_->state().gate_closed = true;
   Readers readers(*mount_, {"gated"}, 3, false);

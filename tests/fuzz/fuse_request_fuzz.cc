@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/result.h"
 #include "fuse/dispatcher.h"
 #include "fuse/mountinfo.h"
 

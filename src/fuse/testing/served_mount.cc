@@ -67,14 +67,22 @@ void ServedMount::PrepareBacking() {
       file.mode = OpenMode::kCached;
       continue;
     }
-    const std::string path = dir_.path() + "/" + file.name;
-    Must(io::WriteFile(path, file.bytes));
-    const io::UniqueFd fd = Must(io::Open(path, O_RDONLY));
-    abi::BackingMap map{.fd = fd.get(), .flags = 0, .padding = 0};
-    const int id = ioctl(devices_[0].get(), abi::kIoctlBackingOpen, &map);
-    LEAT_CHECK(id > 0, "no backing id");
-    state_->backing_ids[MemoryFilesystem::FileNode(i)] = id;
+    Must(io::WriteFile(dir_.path() + "/" + file.name, file.bytes));
+    state_->backing_ids[MemoryFilesystem::FileNode(i)] = OpenBacking(i);
   }
+}
+
+int32_t ServedMount::OpenBacking(size_t i) {
+  const io::UniqueFd fd = Must(io::Open(dir_.path() + "/" + files_[i].name, O_RDONLY));
+  abi::BackingMap map{.fd = fd.get(), .flags = 0, .padding = 0};
+  const int id = ioctl(devices_[0].get(), abi::kIoctlBackingOpen, &map);
+  LEAT_CHECK(id > 0, "no backing id");
+  return id;
+}
+
+void ServedMount::CloseBacking(int32_t id) {
+  uint32_t value = static_cast<uint32_t>(id);
+  LEAT_CHECK(ioctl(devices_[0].get(), abi::kIoctlBackingClose, &value) == 0, "cannot close an id");
 }
 
 void ServedMount::StartWorker() {

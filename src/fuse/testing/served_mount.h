@@ -39,8 +39,13 @@ class ServedMount {
   // Makes the worker do one of: "name PARENT NAME" and "node NODE" (invalidations), "answer" (the
   // reads that wait); returns once it has.
   void Tell(const std::string& command);
-  // Closes the descriptors of this process: now only the worker holds the mount.
+  // Closes descriptors of this process: all, so that only the worker holds the mount, or the
+  // clones.
   void ForgetDevices() { devices_.clear(); }
+  void ForgetClones() { devices_.erase(devices_.begin() + 1, devices_.end()); }
+  // A further backing id of the i-th file, whose bytes are in a real file.
+  int32_t OpenBacking(size_t i);
+  void CloseBacking(int32_t id);
 
  private:
   [[noreturn]] void RunWorker(int socket, bool resume);
