@@ -366,6 +366,18 @@ class Crashes(unittest.TestCase):
             self.assertEqual(status()["trainingJobStatus"], "Completed", status())
             leat.s3().head_object(Bucket="bkt", Key=status()["modelPath"].removeprefix("s3://bkt/"))
 
+    def test_a_job_whose_pods_leat_stopped_does_not_blame_the_algorithm(self):
+        leat = Leat("--stop-pods")
+        with leat:
+            with_data(leat, rows=20000)
+            leat.apply(job("halted", num_round=100000))
+            status = lambda: leat.get("trainingjob", "halted").get("status", {})
+            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
+            leat.stop()
+            leat.start()
+            eventually(lambda: status().get("trainingJobStatus") == "Failed", "its end")
+            self.assertTrue(status()["additional"].startswith("InternalServerError: host algo-1 was stopped"), status())
+
     def test_a_job_finishes_although_leat_was_killed(self):
         leat = Leat()
         with leat:
