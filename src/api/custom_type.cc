@@ -105,9 +105,7 @@ void ConversionToV1Beta1(json::Value& spec) {
 
 }  // namespace
 
-Result<Type> TypeOfDefinition(const json::Value& crd) {
-  const json::Value& spec = crd["spec"];
-  const json::Value& names = spec["names"];
+Type NamesOf(const json::Value& spec, const json::Value& names) {
   Type type;
   type.custom = true;
   type.group = spec["group"].Str();
@@ -119,6 +117,13 @@ Result<Type> TypeOfDefinition(const json::Value& crd) {
   if (type.singular.empty()) type.singular = Lower(type.kind);
   type.short_names = Strings(names["shortNames"]);
   type.categories = Strings(names["categories"]);
+  return type;
+}
+
+Result<Type> TypeOfDefinition(const json::Value& crd) {
+  const json::Value& spec = crd["spec"];
+  const json::Value& accepted = crd["status"]["acceptedNames"];
+  Type type = NamesOf(spec, accepted["kind"].AsString().empty() ? spec["names"] : accepted);
   type.namespaced = spec["scope"].AsString() != "Cluster";
   for (const json::Value& version : spec["versions"].Items()) {
     Result<SchemaPtr> schema = SchemaOfVersion(crd, version);

@@ -7,6 +7,7 @@
 
 #include "api/builtin.h"
 #include "api/custom_type.h"
+#include "base/strings.h"
 
 namespace leat::api {
 namespace {
@@ -24,23 +25,22 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The names by which people call a resource: all of a group must differ.
-std::vector<std::string> ResourceNames(const Type& type) {
-  std::vector<std::string> names = type.short_names;
-  names.push_back(type.plural);
-  names.push_back(type.singular);
-  return names;
-}
-
-// The first name that both use, or "".
-std::string SharedName(const Type& a, const Type& b) {
-  const std::vector<std::string> taken = ResourceNames(b);
-  for (const std::string& name : ResourceNames(a))
-    if (Contains(taken, name)) return name;
-  const std::vector<std::string> kinds = {b.kind, b.list_kind};
-  if (Contains(kinds, a.kind)) return a.kind;
-  if (Contains(kinds, a.list_kind)) return a.list_kind;
-  return {};
+// Within a group the names by which people call a resource must differ, and the kinds.
+std::optional<NameConflict> SharedName(const Type& wanted, const Type& other) {
+  std::vector<std::string> resources = other.short_names;
+  resources.push_back(other.plural);
+  resources.push_back(other.singular);
+  const std::vector<std::string> kinds = {other.kind, other.list_kind};
+  const auto conflict = [&](const char* role, const std::string& name) {
+    return NameConflict{role, name, other.StorageName()};
+  };
+  if (Contains(resources, wanted.plural)) return conflict("Plural", wanted.plural);
+  if (Contains(resources, wanted.singular)) return conflict("Singular", wanted.singular);
+  if (Contains(kinds, wanted.kind)) return conflict("Kind", wanted.kind);
+  if (Contains(kinds, wanted.list_kind)) return conflict("ListKind", wanted.list_kind);
+  for (const std::string& name : wanted.short_names)
+    if (Contains(resources, name)) return conflict("ShortNames", name);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -56,6 +56,10 @@ const TypeVersion& Type::StorageVersion() const {
     if (one.storage) return one;
   LEAT_CHECK(!versions.empty(), "a type without versions");
   return versions.front();
+}
+
+std::string NameConflict::ToString() const {
+  return fmt::format("\"{}\" is already in use by {}", name, other);
 }
 
 TypeTable::TypeTable()
@@ -79,6 +83,11 @@ TypePtr TypeTable::FindResource(std::string_view group, std::string_view plural)
   return nullptr;
 }
 
+TypePtr TypeTable::FindStorage(std::string_view storage_name) const {
+  const auto parts = Cut(storage_name, ".");
+  return parts ? FindResource(parts->second, parts->first) : FindResource("", storage_name);
+}
+
 TypePtr TypeTable::FindKind(std::string_view group, std::string_view kind) const {
   MutexLock lock(mu_);
   for (const TypePtr& row : rows_)
@@ -99,19 +108,28 @@ Status TypeTable::AddCustom(const json::Value& crd) {
   if (!made) return made.error();
   const auto row = std::make_shared<const Type>(std::move(*made));
   MutexLock lock(mu_);
-  for (const TypePtr& other : rows_) {
-    if (other->group != row->group) continue;
-    const bool same = other->plural == row->plural;
-    if (same && other->custom) continue;
-    if (const std::string name = SharedName(*row, *other); !name.empty())
-      return Error{Code::kConflict, fmt::format("\"{}\" of {} is already in use by {}", name,
-                                                row->StorageName(), other->StorageName())};
-  }
+  if (const auto conflict = FindConflictOf(*row))
+    return Error{Code::kConflict, row->StorageName() + ": " + conflict->ToString()};
   std::erase_if(rows_, [&](const TypePtr& other) {
     return other->group == row->group && other->plural == row->plural;
   });
   rows_.insert(std::upper_bound(rows_.begin(), rows_.end(), row, RowBefore), row);
   return {};
+}
+
+std::optional<NameConflict> TypeTable::FindConflict(const json::Value& crd) const {
+  const Type wanted = NamesOf(crd["spec"], crd["spec"]["names"]);
+  MutexLock lock(mu_);
+  return FindConflictOf(wanted);
+}
+
+std::optional<NameConflict> TypeTable::FindConflictOf(const Type& wanted) const {
+  for (const TypePtr& other : rows_) {
+    if (other->group != wanted.group) continue;
+    if (other->custom && other->plural == wanted.plural) continue;
+    if (auto conflict = SharedName(wanted, *other)) return conflict;
+  }
+  return std::nullopt;
 }
 
 void TypeTable::RemoveCustom(std::string_view group, std::string_view plural) {

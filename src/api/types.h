@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,15 @@ struct Type {
 };
 using TypePtr = std::shared_ptr<const Type>;
 
+// A name of a definition that a type of the same group has already.
+struct NameConflict {
+  std::string role;  // Plural, Singular, Kind, ListKind or ShortNames
+  std::string name;
+  std::string other;  // the storage name of who has it
+  // "\"th\" is already in use by things.example.com"
+  std::string ToString() const;
+};
+
 // Thread-safe. Lookups return snapshots that stay valid when a CRD changes.
 class TypeTable {
  public:
@@ -76,12 +86,20 @@ class TypeTable {
   // Sorted by group and plural.
   std::vector<TypePtr> All() const;
 
-  // Adds or replaces the rows of an (admitted, v1-shaped) CustomResourceDefinition. kConflict when
-  // its names collide with another row: the message names both.
+  // By Type::StorageName().
+  TypePtr FindStorage(std::string_view storage_name) const;
+
+  // Adds or replaces the row of an (admitted, v1-shaped) CustomResourceDefinition, under its
+  // accepted names where its status has them. kConflict when these collide with another row.
   Status AddCustom(const json::Value& crd);
+  // The first of the names that a definition's spec asks for and does not get. A row of the same
+  // custom type is no obstacle: it is the definition's own.
+  std::optional<NameConflict> FindConflict(const json::Value& crd) const;
   void RemoveCustom(std::string_view group, std::string_view plural);
 
  private:
+  std::optional<NameConflict> FindConflictOf(const Type& wanted) const REQUIRES(mu_);
+
   mutable Mutex mu_;
   std::vector<TypePtr> rows_ GUARDED_BY(mu_);
 };

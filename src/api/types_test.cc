@@ -117,7 +117,14 @@ TEST(TypeTable, CollidingNamesAreRefusedAndBothNamed) {
   ASSERT_FALSE(same_kind.has_value());
   EXPECT_EQ(same_kind.error().code, Code::kConflict);
   EXPECT_EQ(same_kind.error().message,
-            "\"th\" of others.example.com is already in use by things.example.com");
+            "others.example.com: \"thing\" is already in use by things.example.com");
+  json::Value short_name = Definition("others", "Other");
+  const auto conflict = table.FindConflict(short_name);
+  ASSERT_TRUE(conflict);
+  EXPECT_EQ(conflict->role, "ShortNames");
+  EXPECT_EQ(conflict->ToString(), "\"th\" is already in use by things.example.com");
+  EXPECT_FALSE(table.AddCustom(short_name).has_value());
+  EXPECT_FALSE(table.FindConflict(Definition("things", "Thing")));
   json::Value pods = Definition("pods", "Pod");
   pods.Mut("spec").Set("group", "");
   EXPECT_FALSE(table.AddCustom(pods).has_value());

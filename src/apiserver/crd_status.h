@@ -9,7 +9,8 @@ namespace leat::apiserver {
 
 // Sets acceptedNames, storedVersions and the conditions NamesAccepted and Established of a
 // v1-shaped definition: at once and not by a controller, because the type table is in the same
-// process. Names that another type has leave both conditions False with the reason.
+// process. Names that another type has leave both conditions False with the reason; a definition
+// that is established stays so, under the names that were accepted before.
 void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd);
 
 // True if its type is served.
