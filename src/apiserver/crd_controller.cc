@@ -7,6 +7,14 @@
 #include "base/log.h"
 
 namespace leat::apiserver {
+namespace {
+
+// A definition is named like its storage type.
+store::Key DefinitionOf(const std::string& storage_name) {
+  return {std::string(kCrdStorageName), "", storage_name};
+}
+
+}  // namespace
 
 CrdController::CrdController(Verbs& verbs, api::TypeTable& types)
     : verbs_(verbs),
@@ -37,7 +45,11 @@ void CrdController::Serve(const store::Entry& definition) {
 }
 
 void CrdController::OnWritten(const store::Entry& entry) {
-  if (entry.key.type != kCrdStorageName) return;
+  if (entry.key.type != kCrdStorageName) {
+    // Written by someone who saw the definition before it was deleted.
+    if (LacksDefinition(entry.key.type)) worker_.Add(DefinitionOf(entry.key.type));
+    return;
+  }
   Serve(entry);
   if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
 }
@@ -53,15 +65,37 @@ void CrdController::OnRemoved(const store::Entry& last) {
                         last.value["spec"]["names"]["plural"].AsString());
     return;
   }
-  // A custom object: its definition, named like its storage type, may be waiting for it.
-  const store::Key crd{std::string(kCrdStorageName), "", last.key.type};
+  // A custom object: its definition may be waiting for it.
+  const store::Key crd = DefinitionOf(last.key.type);
   auto definition = verbs_.store().Get(crd);
   if (definition && api::IsBeingDeleted((*definition)->value)) worker_.Add(crd);
 }
 
+bool CrdController::LacksDefinition(const std::string& storage_name) const {
+  const api::TypePtr type = types_.FindStorage(storage_name);
+  if (type != nullptr && !type->custom) return false;
+  auto definition = verbs_.store().Get(DefinitionOf(storage_name));
+  return !definition || api::IsBeingDeleted((*definition)->value);
+}
+
+// Past finalizers: nobody can take them off an object that is not served.
+Status CrdController::RemoveLeftovers(const std::string& storage_name) {
+  // Listed before the look at the definition: what is found cannot belong to a newer one.
+  const auto left = verbs_.store().List({.type = storage_name}).entries;
+  if (!LacksDefinition(storage_name)) return {};
+  for (const store::EntryPtr& entry : left) {
+    auto removed = verbs_.Remove(*entry);
+    if (removed) continue;
+    const Code code = removed.error().code;
+    if (code != Code::kNotFound && code != Code::kConflict) return removed;
+  }
+  return {};
+}
+
 Status CrdController::Reconcile(const store::Key& key) {
   auto crd = verbs_.store().Get(key);
-  if (!crd || !api::IsBeingDeleted((*crd)->value)) return {};
+  if (!crd) return RemoveLeftovers(key.name);
+  if (!api::IsBeingDeleted((*crd)->value)) return {};
   const json::Value& spec = (*crd)->value["spec"];
   const api::TypePtr type =
       types_.FindResource(spec["group"].AsString(), spec["names"]["plural"].AsString());

@@ -26,7 +26,10 @@ class CrdController : public WriteObserver {
 
  private:
   void Serve(const store::Entry& definition) EXCLUDES(mu_);
+  // Is this the storage name of a custom type that no longer has a definition, or one that ends?
+  bool LacksDefinition(const std::string& storage_name) const;
   Status Reconcile(const store::Key& key);
+  Status RemoveLeftovers(const std::string& storage_name);
 
   Verbs& verbs_;
   api::TypeTable& types_;

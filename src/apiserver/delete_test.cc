@@ -1,4 +1,4 @@
-// Deletion: grace, finalizers, owners, namespaces, custom types, expiry.
+// Deletion: grace, finalizers, owners, namespaces, expiry.
 #include "api/meta.h"
 #include "apiserver/testing/api_fixture.h"
 
@@ -276,43 +276,6 @@ TEST_F(DeleteTest, StandardNamespacesStay) {
   EXPECT_EQ(refused.error().message,
             "namespaces \"default\" is forbidden: this namespace may not be deleted");
   EXPECT_TRUE(Exists(kNamespaces, {"", "kube-node-lease"}));
-}
-
-TEST_F(DeleteTest, CustomTypeIsServedAtOnceAndTakesItsObjectsAlong) {
-  const json::Value crd = Make(kCustomResourceDefinitions, WidgetDefinition());
-  const auto& conditions = crd["status"]["conditions"];
-  EXPECT_EQ(api::FindCondition(conditions, "Established")["status"].AsString(), "True");
-  EXPECT_EQ(api::FindCondition(conditions, "NamesAccepted")["status"].AsString(), "True");
-  EXPECT_EQ(crd["status"]["storedVersions"][0].AsString(), "v1");
-  Make(kWidgets, Widget("w", 1));
-  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
-  AwaitGone(kCustomResourceDefinitions, {"", "widgets.example.com"});
-  auto gone = client().Get(kWidgets, {"default", "w"});
-  ASSERT_FALSE(gone);
-  EXPECT_EQ(gone.error().code, Code::kNotFound);
-  // A new definition starts empty.
-  Make(kCustomResourceDefinitions, WidgetDefinition());
-  EXPECT_TRUE(client().List(kWidgets)->items.empty());
-}
-
-TEST_F(DeleteTest, CustomTypesAreServedAgainAfterARestart) {
-  Make(kCustomResourceDefinitions, WidgetDefinition());
-  Make(kWidgets, Widget("w", 3));
-  Restart();
-  auto widget = client().Get(kWidgets, {"default", "w"});
-  ASSERT_TRUE(widget) << widget.error().message;
-  EXPECT_EQ((*widget)["spec"]["size"].AsInt(), 3);
-}
-
-TEST_F(DeleteTest, DefinitionsWithTakenNamesAreNotEstablished) {
-  Make(kCustomResourceDefinitions, WidgetDefinition());
-  json::Value other = WidgetDefinition();
-  other.Mut("metadata").Set("name", "gadgets.example.com");
-  other.Mut("spec").Mut("names").Set("plural", "gadgets").Set("singular", "gadget");
-  const json::Value crd = Make(kCustomResourceDefinitions, other);
-  const json::Value& accepted = api::FindCondition(crd["status"]["conditions"], "NamesAccepted");
-  EXPECT_EQ(accepted["status"].AsString(), "False");
-  EXPECT_NE(accepted["message"].AsString().find("\"Widget\" is already in use"), std::string::npos);
 }
 
 TEST_F(DeleteTest, EventsExpireAnHourAfterTheirLastWrite) {

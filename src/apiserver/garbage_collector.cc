@@ -33,11 +33,6 @@ api::TypePtr TypeOf(const api::TypeTable& types, const json::Value& reference) {
   return types.FindKind(group, reference["kind"].AsString());
 }
 
-api::TypePtr TypeOfKey(const api::TypeTable& types, const store::Key& key) {
-  const auto cut = Cut(key.type, ".");
-  return cut ? types.FindResource(cut->second, cut->first) : types.FindResource("", key.type);
-}
-
 // Without the references that `gone` is true for; the member goes with the last one.
 template <class Gone>
 json::Value WithoutOwners(const json::Value& object, Gone gone) {
@@ -170,7 +165,7 @@ std::vector<store::Key> GarbageCollector::DependentsOf(const std::string& uid) {
 }
 
 Status GarbageCollector::Collect(const store::Key& key) {
-  const api::TypePtr type = TypeOfKey(verbs_.types(), key);
+  const api::TypePtr type = verbs_.types().FindStorage(key.type);
   auto entry = verbs_.store().Get(key);
   if (type == nullptr || !entry) return {};
   const json::Value& object = (*entry)->value;
@@ -205,7 +200,7 @@ Status GarbageCollector::OrphanDependents(const api::Type& type, const store::En
     return reference["uid"].AsString() == uid;
   };
   for (const store::Key& key : DependentsOf(uid)) {
-    const api::TypePtr dependent = TypeOfKey(verbs_.types(), key);
+    const api::TypePtr dependent = verbs_.types().FindStorage(key.type);
     if (dependent == nullptr) continue;
     auto changed = verbs_.Change(
         *dependent, key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
@@ -246,7 +241,7 @@ Status GarbageCollector::DeleteDependents(const api::Type& type, const store::En
 }
 
 Status GarbageCollector::DeleteObject(const store::Entry& entry, Propagation propagation) {
-  const api::TypePtr type = TypeOfKey(verbs_.types(), entry.key);
+  const api::TypePtr type = verbs_.types().FindStorage(entry.key.type);
   if (type == nullptr) return {};
   Target target{type, &type->StorageVersion(), entry.key.ns, entry.key.name, ""};
   Call call;

@@ -11,6 +11,9 @@ namespace {
 constexpr size_t kMaxGeneratedBase = 58;  // 63 less the suffix
 constexpr int kNameAttempts = 8;
 
+// The type went while the request was on its way.
+Error NotServed() { return {Code::kNotFound, "the server could not find the requested resource"}; }
+
 std::string GeneratedName(std::string_view base) {
   return std::string(base.substr(0, kMaxGeneratedBase)) + NameSuffix();
 }
@@ -45,7 +48,8 @@ Status Verbs::CheckNamespace(const Target& target, Call& call) const {
 Status Verbs::CheckTypeOpen(const Target& target, Call& call) const {
   if (!target.type->custom) return {};
   auto crd = store_.Get({std::string(kCrdStorageName), "", target.StorageName()});
-  if (!crd || !(*crd)->value["metadata"].Has("deletionTimestamp")) return {};
+  if (!crd) return NotServed();
+  if (!(*crd)->value["metadata"].Has("deletionTimestamp")) return {};
   return Refuse(call, 405, "MethodNotAllowed",
                 {Code::kForbidden,
                  "create not allowed while custom resource definition is "
