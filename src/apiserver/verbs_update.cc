@@ -23,6 +23,16 @@ void KeepOwnedMetadata(const json::Value& old_metadata, json::Value& metadata) {
   }
 }
 
+// As upstream: a replacement of a custom object says of what it is one. Built-in kinds may be
+// replaced as they are.
+Status CheckNamesRevision(const Target& target, const json::Value& object, Call& call) {
+  const std::string_view revision = object["metadata"]["resourceVersion"].AsString();
+  if (!target.type->custom || (!revision.empty() && revision != "0")) return {};
+  return RefuseInvalid(call, *target.type, target.name,
+                       {{"FieldValueInvalid", "metadata.resourceVersion",
+                         "Invalid value: 0x0: must be specified for an update"}});
+}
+
 Error UidConflict(const Target& target, std::string_view wanted, std::string_view actual) {
   return {Code::kConflict,
           "Operation cannot be fulfilled on " + target.StorageName() + " \"" + target.name +
@@ -77,6 +87,7 @@ Result<store::EntryPtr> Verbs::Update(const Target& request, json::Value object,
   target.ns = target.type->namespaced ? object["metadata"]["namespace"].Str() : "";
   return Write(target, call,
                [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
+                 if (auto ok = CheckNamesRevision(target, object, call); !ok) return ok.error();
                  auto next = Replacement(target, current, object, call);
                  if (!next) return next.error();
                  return std::optional(std::move(*next));

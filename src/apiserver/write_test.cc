@@ -134,6 +134,25 @@ TEST_F(WriteTest, UpdateWithoutRevisionReplacesWhatIsThere) {
   EXPECT_EQ((*written)["data"]["key"].AsString(), "2");
 }
 
+TEST_F(WriteTest, UpdateOfACustomObjectMustNameARevision) {
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  EXPECT_EQ(client().Update(kWidgets, Widget("w", 2)).error().code, Code::kNotFound);
+  ASSERT_TRUE(client().Create(kWidgets, Widget("w", 1)));
+  for (const char* revision : {"", "0"}) {
+    json::Value next = Widget("w", 2);
+    next.Mut("metadata").Set("resourceVersion", revision);
+    for (const auto& refused :
+         {client().Update(kWidgets, next), client().UpdateStatus(kWidgets, next)}) {
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().message,
+                "Widget.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: "
+                "0x0: must be specified for an update");
+    }
+  }
+  EXPECT_TRUE(client().Patch(kWidgets, {"default", "w"}, api::PatchType::kMerge,
+                             *json::Parse(R"({"spec":{"size":2}})")));
+}
+
 TEST_F(WriteTest, WritingTheSameAgainIsNoWrite) {
   auto first = client().Create(kConfigMaps, ConfigMap("a", "1"));
   ASSERT_TRUE(first);
