@@ -77,10 +77,13 @@ void CheckPod(const json::Value& pod, const json::Value* old, FieldErrors& error
   CheckNamesIn(spec, errors);
   CheckDns(spec, errors);
   CheckRange("spec.activeDeadlineSeconds", spec["activeDeadlineSeconds"], 1, kMaxInt32, errors);
-  if (!old && spec["terminationGracePeriodSeconds"].AsInt() < 0)
-    errors.push_back(InvalidValue("spec.terminationGracePeriodSeconds",
-                                  spec["terminationGracePeriodSeconds"],
-                                  "must be greater than or equal to 0"));
+  if (const json::Value& grace = spec["terminationGracePeriodSeconds"]; !old) {
+    constexpr const char* kPath = "spec.terminationGracePeriodSeconds";
+    if (grace.AsInt() < 0)
+      errors.push_back(InvalidValue(kPath, grace, "must be greater than or equal to 0"));
+    if (grace.AsInt() > kMaxInt32)
+      errors.push_back(InvalidValue(kPath, grace, "must be less than or equal to 2147483647"));
+  }
   if (old && spec != (*old)["spec"]) CheckPodUpdate(spec, (*old)["spec"], errors);
 }
 

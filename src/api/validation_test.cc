@@ -310,6 +310,9 @@ TEST(PodRules, SayWhatIsWrongWithVolumesAndPlacement) {
       {"topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, whenUnsatisfiable: "
        "DoNotSchedule}]",
        "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero"},
+      {"terminationGracePeriodSeconds: 9223372036854775807",
+       "spec.terminationGracePeriodSeconds: Invalid value: 9223372036854775807: must be less than "
+       "or equal to 2147483647"},
       {"terminationGracePeriodSeconds: -1",
        "spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0"},
       {"activeDeadlineSeconds: 0",

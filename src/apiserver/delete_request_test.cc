@@ -38,5 +38,15 @@ TEST_F(DeleteRequestTest, ACollectionIsDeletedInOneNamespaceOnly) {
   EXPECT_EQ(Send("DELETE", "/api/v1/nodes").status, 200);
 }
 
+TEST_F(DeleteRequestTest, AnAbsurdGracePeriodIsALongOne) {
+  ASSERT_TRUE(client().Create(api::gvr::kPods, Pod("web")));
+  ASSERT_TRUE(client().BindPod({"default", "web"}, "node-a"));
+  const HttpAnswer marked = Send("DELETE", "/api/v1/namespaces/default/pods/web",
+                                 R"({"gracePeriodSeconds":9223372036854775807})");
+  EXPECT_EQ(marked.json["metadata"]["deletionGracePeriodSeconds"].AsInt(), 2147483647);
+  EXPECT_EQ(marked.json["metadata"]["deletionTimestamp"].AsString(),
+            FormatTime(clock_.Now() + std::chrono::seconds(2147483647)));
+}
+
 }  // namespace
 }  // namespace leat::apiserver

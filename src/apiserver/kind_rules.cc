@@ -1,6 +1,7 @@
 #include "apiserver/kind_rules.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "api/meta.h"
 #include "api/quantity.h"
@@ -127,7 +128,8 @@ int64_t DeletionGrace(const api::Type& type, const json::Value& object,
   if (phase == "Succeeded" || phase == "Failed") return 0;
   const int64_t grace =
       requested.value_or(object["spec"]["terminationGracePeriodSeconds"].AsInt(30));
-  return std::max<int64_t>(grace, 0);
+  // Longer than a lifetime is for ever, and must not run over when it is added to a time.
+  return std::clamp<int64_t>(grace, 0, std::numeric_limits<int32_t>::max());
 }
 
 void MarkTerminating(const api::Type& type, WallTime now, json::Value& object) {

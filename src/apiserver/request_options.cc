@@ -1,5 +1,8 @@
 #include "apiserver/request_options.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "base/ids.h"
 #include "base/strings.h"
 
@@ -186,7 +189,8 @@ Result<api::PodLogOptions> ReadLogOptions(const net::Query& query, WallTime now)
   options.limit_bytes = *limit;
   auto seconds = Number(query, "sinceSeconds");
   if (!seconds) return seconds.error();
-  if (*seconds) options.since = now - std::chrono::seconds(**seconds);
+  constexpr int64_t kLongest = std::numeric_limits<int32_t>::max();  // before any log
+  if (*seconds) options.since = now - std::chrono::seconds(std::min(**seconds, kLongest));
   if (query.Has("sinceTime")) {
     auto time = ParseTime(query.Get("sinceTime"));
     if (!time) return BadOption("sinceTime", query.Get("sinceTime"), "an RFC 3339 time");
