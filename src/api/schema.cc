@@ -4,11 +4,37 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+
 namespace leat::api {
 namespace {
 
+// What an error text can use of the unknown members of one object: each may have a very long path,
+// and there may be very many.
+constexpr size_t kShownPaths = 100;
+constexpr size_t kShownPathBytes = 1024;
+
+constexpr std::string_view kLineBreaks = "\r\n";
+
 bool IsEmbeddedMeta(const Schema& schema, std::string_view key) {
   return schema.embedded_object && (key == "apiVersion" || key == "kind" || key == "metadata");
+}
+
+// Go's decoder, and with it upstream, takes base64 as `base64` and PEM print it.
+std::string WithoutLineBreaks(std::string_view text) {
+  std::string kept(text);
+  std::erase_if(kept, [](char c) { return kLineBreaks.find(c) != std::string_view::npos; });
+  return kept;
+}
+
+// In one pass, because there may be very many. `keys` are sorted.
+void EraseMembers(const std::vector<std::string>& keys, json::Value& object) {
+  if (keys.empty()) return;
+  json::ObjectMembers members = object.TakeMembers();
+  std::erase_if(members, [&](const json::Member& member) {
+    return std::binary_search(keys.begin(), keys.end(), member.key);
+  });
+  object = json::Value(std::move(members));
 }
 
 // Absent, or what a built-in type takes for absent.
@@ -33,7 +59,7 @@ class Path {
     return before;
   }
   void Pop(size_t to) { text_.resize(to); }
-  const std::string& text() const { return text_; }
+  std::string Shown() const { return text_.substr(0, Utf8Floor(text_, kShownPathBytes)); }
 
  private:
   std::string text_;
@@ -52,11 +78,11 @@ void PruneMembers(const Schema& schema, json::Value& value, Path& path,
       PruneAt(*field->schema, *value.Find(member.key), path, removed);
     } else if (!schema.preserve_unknown && !IsEmbeddedMeta(schema, member.key)) {
       unknown.push_back(member.key);
-      removed.push_back(path.text());
+      if (removed.size() < kShownPaths) removed.push_back(path.Shown());
     }
     path.Pop(before);
   }
-  for (const std::string& key : unknown) value.Erase(key);
+  EraseMembers(unknown, value);
 }
 
 void PruneAt(const Schema& schema, json::Value& value, Path& path,
@@ -111,9 +137,12 @@ void ApplyDefaults(const Schema& schema, json::Value& value) {
       else
         ApplyDefaults(*schema.items, *value.Find(member.key));
     }
-    for (const std::string& key : nulls) value.Erase(key);
+    EraseMembers(nulls, value);
   } else if (schema.type == SchemaType::kArray && value.IsArray()) {
     for (json::Value& item : value.MutItems()) ApplyDefaults(*schema.items, item);
+  } else if (schema.type == SchemaType::kBytes && value.IsString()) {
+    if (value.AsString().find_first_of(kLineBreaks) != std::string_view::npos)
+      value = WithoutLineBreaks(value.AsString());
   }
 }
 

@@ -107,10 +107,10 @@ struct FieldError {
 };
 
 // Fills in defaults where a member is absent (or null and not nullable); other nulls of members
-// that are not nullable go, as JSON clients mean them.
+// that are not nullable go, as JSON clients mean them; base64 loses its line breaks.
 void ApplyDefaults(const Schema& schema, json::Value& value);
-// Removes members that the schema does not know; returns their paths ("spec.foo"), for
-// fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.
+// Removes members that the schema does not know; returns their paths ("spec.foo"), the first 100
+// and the first KiB of each, for fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.
 std::vector<std::string> Prune(const Schema& schema, json::Value& value);
 // Types, required members and value validations, in document order. `root_path` starts the paths.
 std::vector<FieldError> ValidateSchema(const Schema& schema, const json::Value& value,

@@ -104,6 +104,28 @@ spec:
 )"));
 }
 
+TEST(Schema, PruningTellsAHundredPathsOfAtMostAKibibyte) {
+  const SchemaPtr schema = Compile("{type: object, properties: {a: {type: string}}}");
+  json::Value value = json::Object({{"a", "kept"}, {std::string(100'000, 'b'), 1}});
+  for (int i = 0; i < 20'000; ++i) value.Set("c" + std::to_string(100'000 + i), i);
+  const std::vector<std::string> removed = Prune(*schema, value);
+  EXPECT_EQ(removed.size(), 100u);
+  EXPECT_EQ(removed[0], std::string(1024, 'b'));
+  EXPECT_EQ(value, Y("{a: kept}"));
+}
+
+TEST(Schema, Base64LosesItsLineBreaks) {
+  const TypePtr secret = TypeTable().FindKind("", "Secret");
+  const Schema& schema = *secret->StorageVersion().schema;
+  json::Value value = json::Object({{"data", json::Object({{"a", "aHVu\r\ndGVy\nMg==\n"}})}});
+  ApplyDefaults(schema, value);
+  EXPECT_EQ(value["data"]["a"].AsString(), "aHVudGVyMg==");
+  EXPECT_TRUE(ValidateSchema(*schema.Find("data")->schema, value["data"]).empty());
+  const SchemaPtr custom = Compile("{type: object, properties: {b: {type: string, format: byte}}}");
+  EXPECT_TRUE(ValidateSchema(*custom, json::Object({{"b", "aHVu\ndGVyMg=="}})).empty());
+  EXPECT_FALSE(ValidateSchema(*custom, json::Object({{"b", "aHVu dGVyMg=="}})).empty());
+}
+
 TEST(Schema, PruningKeepsAllWhereUnknownFieldsArePreserved) {
   const SchemaPtr schema = Compile("{properties: {spec: {properties: {a: {type: string}}}}}",
                                    {.preserve_unknown_fields = true});

@@ -105,6 +105,13 @@ size_t Utf8Length(std::string_view text) {
   }));
 }
 
+// Line breaks do not count, as in Go.
+bool IsBase64(std::string_view text) {
+  std::string kept(text);
+  std::erase_if(kept, [](char c) { return c == '\r' || c == '\n'; });
+  return Base64Decode(kept).has_value();
+}
+
 bool HasAddressForm(int family, std::string_view text) {
   unsigned char buffer[16];
   return inet_pton(family, std::string(text).c_str(), buffer) == 1;
@@ -133,7 +140,7 @@ bool HasUuidForm(std::string_view text) {
 bool HasFormat(std::string_view format, std::string_view text) {
   if (format == "date-time" || format == "datetime") return ParseTime(text).has_value();
   if (format == "date") return ParseTime(std::string(text) + "T00:00:00Z").has_value();
-  if (format == "byte") return Base64Decode(text).has_value();
+  if (format == "byte") return IsBase64(text);
   if (format == "ipv4") return HasAddressForm(AF_INET, text);
   if (format == "ipv6") return HasAddressForm(AF_INET6, text);
   if (format == "cidr") return HasCidrForm(text);
@@ -265,7 +272,7 @@ void Validator::CheckString(const Schema& schema, const json::Value& value) {
         Invalid(value, fmt::format("must be of type date-time: {}", Quoted(value)));
       return;
     case SchemaType::kBytes:
-      if (!Base64Decode(text)) Invalid(value, "must be base64 (RFC 4648)");
+      if (!IsBase64(text)) Invalid(value, "must be base64 (RFC 4648)");
       return;
     case SchemaType::kQuantity:
       if (const Result<int64_t> milli = ParseQuantityMilli(text); !milli)
