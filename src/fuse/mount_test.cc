@@ -101,6 +101,7 @@ TEST_F(MountTest, ASessionEndsWhenItsMountIsGone) {
   MemoryFilesystemState state;
   MemoryFilesystem filesystem({{.name = "file", .bytes = "bytes"}}, 0, state);
   Session session(std::move(*connection), filesystem, {.threads = 3});
+  session.Start();
   EXPECT_EQ(io::ReadFile(dir.path() + "/file").value(), "bytes");
   EXPECT_TRUE(Unmount(dir.path(), false));
   session.Wait({});
@@ -149,6 +150,7 @@ int MountAsNobody(const std::string& scratch, const std::string& mountpoint) {
   MemoryFilesystemState state;
   MemoryFilesystem filesystem({{.name = "file", .bytes = "bytes"}}, 0, state);
   Session session(std::move(*connection), filesystem, {});
+  session.Start();
   if (io::ReadFile(mountpoint + "/file").value_or("") != "bytes") return 4;
   if (MountAt(mountpoint)->source != "test://a,b") return 5;
   if (StateOf(mountpoint) != MountState::kAlive) return 6;

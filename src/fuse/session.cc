@@ -44,8 +44,10 @@ void UnblockWakeSignal() {
 }  // namespace
 
 struct Session::State {
-  State(Connection connection, Filesystem& filesystem)
-      : agreement(connection.agreement), dispatcher(filesystem, agreement.flags) {
+  State(Connection connection, Filesystem& filesystem, const SessionOptions& options)
+      : agreement(connection.agreement),
+        dispatcher(filesystem, agreement.flags),
+        threads_wanted(static_cast<size_t>(ThreadsFor(options))) {
     for (io::UniqueFd& fd : connection.devices)
       devices.push_back(std::make_shared<Device>(std::move(fd)));
   }
@@ -55,6 +57,7 @@ struct Session::State {
 
   const Agreement agreement;
   Dispatcher dispatcher;
+  const size_t threads_wanted;
   std::vector<std::shared_ptr<Device>> devices;
   std::atomic<bool> stopping = false;
   std::vector<std::thread> threads;
@@ -100,16 +103,18 @@ void Session::State::Stop() {
   for (std::thread& thread : threads) thread.join();
 }
 
-Session::Session(Connection connection, Filesystem& filesystem, const SessionOptions& options,
-                 bool resume)
-    : state_(std::make_unique<State>(std::move(connection), filesystem)) {
+Session::Session(Connection connection, Filesystem& filesystem, const SessionOptions& options)
+    : state_(std::make_unique<State>(std::move(connection), filesystem, options)) {
   LEAT_CHECK(!state_->devices.empty(), "a session without a device");
+}
+
+void Session::Start(bool resume) {
   CatchWakeSignal();
   if (resume && state_->agreement.resend) {
     const int error = state_->devices[0]->Notify(abi::Notice::kResend);
     if (error != 0) LogError("the kernel will not send requests again", {{"errno", error}});
   }
-  const size_t threads = std::max(state_->devices.size(), static_cast<size_t>(ThreadsFor(options)));
+  const size_t threads = std::max(state_->devices.size(), state_->threads_wanted);
   {
     MutexLock lock(state_->mu);
     state_->running = static_cast<int>(threads);

@@ -45,11 +45,12 @@ class Session {
   };
   static Result<Connection> Connect(io::UniqueFd device, const SessionOptions& options);
 
-  // Begins to serve; `filesystem` outlives the session. With `resume`, asks the kernel to send
-  // again what a predecessor had read and not answered.
-  Session(Connection connection, Filesystem& filesystem, const SessionOptions& options,
-          bool resume = false);
+  // `filesystem` outlives the session.
+  Session(Connection connection, Filesystem& filesystem, const SessionOptions& options);
   ~Session();
+  // Begins to serve; once. With `resume`, asks the kernel to send again what a predecessor had read
+  // and not answered.
+  void Start(bool resume = false);
 
   // Blocks until the mount is gone (unmounted, and its last file closed) or stop is requested.
   void Wait(const std::stop_token& stop);

@@ -113,7 +113,8 @@ void ServedMount::RunWorker(int socket, bool resume) {
   {
     Session session(
         {.devices = std::move(message.fds), .agreement = Must(Agreement::Parse(message.bytes))},
-        filesystem, options_, resume);
+        filesystem, options_);
+    session.Start(resume);
     while (true) {
       Must(io::SendMessage(socket, "ok"));
       const Result<io::Message> next = io::ReceiveMessage(socket);
