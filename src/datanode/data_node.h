@@ -66,8 +66,9 @@ class DataNode {
   Fetcher& fetcher();
 
  private:
+  DataNode();
   struct State;
-  const std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace leat::datanode

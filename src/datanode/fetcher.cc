@@ -58,6 +58,12 @@ struct Gather {
 
 }  // namespace
 
+ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
+                          std::string etag, uint64_t size) {
+  const auto id = blocks::ObjectId::Of(store->Name(), key, etag, size);
+  return {std::move(store), std::move(key), std::move(etag), size, id};
+}
+
 struct Fetcher::State {
   State(blocks::Cache& c, FetcherOptions o, Events e)
       : cache(c), options(o), events(std::move(e)), pool(BuffersOf(o)) {}
@@ -113,7 +119,9 @@ Fetcher::Fetcher(blocks::Cache& cache, FetcherOptions options, Events events)
   }
 }
 
-Fetcher::~Fetcher() {
+Fetcher::~Fetcher() { Stop(); }
+
+void Fetcher::Stop() {
   for (std::jthread& thread : state_->threads) thread.request_stop();
   state_->threads.clear();
   std::vector<std::shared_ptr<Wait>> left;

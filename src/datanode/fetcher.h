@@ -29,6 +29,9 @@ struct ObjectVersion {
   blocks::ObjectId id;
 };
 
+ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
+                          std::string etag, uint64_t size);
+
 struct FetcherOptions {
   uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
   int connections = 16;            // GETs side by side; at most half as many as there are buffers
@@ -57,7 +60,10 @@ class Fetcher {
   };
 
   Fetcher(blocks::Cache& cache, FetcherOptions options, Events events);
-  ~Fetcher();  // cancels what is under way; every waiter gets kCancelled
+  ~Fetcher();  // stops
+  // Cancels what is under way; every waiter gets kCancelled, from this thread. Nothing may be asked
+  // of it afterwards.
+  void Stop();
 
   // The same ActiveObject for the same id while anybody holds it. Tells the cache of the access.
   std::shared_ptr<ActiveObject> Activate(const ObjectVersion& version);

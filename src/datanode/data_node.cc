@@ -1,0 +1,316 @@
+#include "datanode/data_node.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "datanode/live_mount.h"
+#include "fuse/mount.h"
+#include "hash/hash.h"
+#include "io/file.h"
+
+namespace leat::datanode {
+namespace {
+
+int64_t SecondsOf(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+struct DataNode::State {
+  State(DataNodeOptions o, Keeper& k, Clock& c) : options(std::move(o)), keeper(k), clock(c) {}
+
+  LiveMount::Surroundings Around() { return {*cache, *fetcher, keeper, clock}; }
+  std::vector<std::shared_ptr<LiveMount>> All() const {
+    MutexLock lock(mu);
+    std::vector<std::shared_ptr<LiveMount>> all;
+    for (const auto& [mountpoint, mounted] : mounts) {
+      if (mounted) all.push_back(mounted);
+    }
+    return all;
+  }
+  std::string DirectoryOf(const MountSpec& spec) const;
+  Result<std::string> PinnedManifest(const std::string& directory) const;
+  void TakeOver();
+  Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
+               const std::unordered_map<fuse::NodeId, int32_t>& backings);
+  void Ended(const std::string& mountpoint);
+  void Reap(const std::stop_token& stop);
+
+  const DataNodeOptions options;
+  Keeper& keeper;
+  Clock& clock;
+  std::unique_ptr<blocks::Cache> cache;
+  std::unique_ptr<Fetcher> fetcher;  // ends after the mounts, and is stopped before
+
+  mutable Mutex mu;
+  CondVar changed;
+  // By mountpoint; null while it is being mounted.
+  std::map<std::string, std::shared_ptr<LiveMount>> mounts GUARDED_BY(mu);
+  std::vector<std::string> ended GUARDED_BY(mu);
+  std::jthread reaper;
+};
+
+DataNode::DataNode() = default;
+
+Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keeper& keeper,
+                                                  Clock& clock) {
+  std::unique_ptr<DataNode> node(new DataNode());
+  node->state_ = std::make_unique<State>(std::move(options), keeper, clock);
+  State& state = *node->state_;
+  auto cache = blocks::Cache::Open(state.options.directories, clock);
+  if (!cache) return cache.error();
+  state.cache = std::move(*cache);
+  state.fetcher = std::make_unique<Fetcher>(
+      *state.cache, FetcherOptions{.memory = state.options.memory},
+      Fetcher::Events{.on_complete =
+                          [&state](const ObjectVersion& version) {
+                            for (const auto& mounted : state.All()) mounted->OnComplete(version);
+                          },
+                      .on_changed =
+                          [&state](const ObjectVersion& version, const Error&) {
+                            for (const auto& mounted : state.All()) mounted->OnChanged(version);
+                          }});
+  state.TakeOver();
+  state.reaper = std::jthread([&state](const std::stop_token& stop) { state.Reap(stop); });
+  return node;
+}
+
+DataNode::~DataNode() {
+  if (!state_) return;
+  if (state_->reaper.joinable()) {
+    state_->reaper.request_stop();
+    state_->reaper.join();
+  }
+  // First the sessions' threads, so that nothing new is asked; then the fetches, whose answers go
+  // nowhere; then the mounts, which hold objects of the fetcher.
+  std::map<std::string, std::shared_ptr<LiveMount>> mounts;
+  {
+    MutexLock lock(state_->mu);
+    mounts.swap(state_->mounts);
+  }
+  for (auto& [mountpoint, mounted] : mounts) {
+    if (mounted) mounted->StopServing();
+  }
+  if (state_->fetcher) state_->fetcher->Stop();
+  mounts.clear();
+}
+
+std::string DataNode::State::DirectoryOf(const MountSpec& spec) const {
+  const std::string digest =
+      hash::Digest(hash::Algorithm::kSha256, spec.source + "\n" + spec.mountpoint);
+  return options.directories[0].path + "/mounts/" + HexEncode(digest.substr(0, 8));
+}
+
+Result<std::string> DataNode::State::PinnedManifest(const std::string& directory) const {
+  auto names = io::ListDir(directory);
+  if (!names) return names.error();
+  for (auto name = names->rbegin(); name != names->rend(); ++name) {
+    if (name->starts_with("manifest-") && Manifest::Open(directory + "/" + *name)) return *name;
+  }
+  return Error{Code::kNotFound, directory + ": no manifest was kept"};
+}
+
+Status DataNode::Mount(const MountSpec& spec,
+                       const std::function<void(const ListingProgress&)>& progress,
+                       const std::stop_token& stop) {
+  {
+    MutexLock lock(state_->mu);
+    if (!state_->mounts.try_emplace(spec.mountpoint).second) {
+      return Error{Code::kAlreadyExists,
+                   spec.mountpoint + ": is mounted already; unmount it first with leat umount"};
+    }
+  }
+  const auto give_up = [&](const Error& error) {
+    MutexLock lock(state_->mu);
+    state_->mounts.erase(spec.mountpoint);
+    return error;
+  };
+  const WallTime now = state_->clock.Now();
+  MountRecord record{.spec = spec,
+                     .directory = state_->DirectoryOf(spec),
+                     .manifests = {},
+                     .mounted_at = SecondsOf(now),
+                     .agreement = {}};
+  if (auto made = io::MakeDirs(record.directory, 0700); !made) return give_up(made.error());
+  const auto pinned = spec.version_pin ? state_->PinnedManifest(record.directory)
+                                       : Result<std::string>(Error{Code::kNotFound, ""});
+  if (pinned) {
+    record.manifests = {*pinned};
+  } else {
+    auto store = OpenStore(spec);
+    if (!store) return give_up(store.error());
+    const std::string file =
+        fmt::format("manifest-{}", std::chrono::nanoseconds(now.time_since_epoch()).count());
+    if (auto listed = ListSource(**store, record.directory + "/" + file, nullptr, SecondsOf(now),
+                                 progress, stop);
+        !listed) {
+      return give_up(listed.error());
+    }
+    // What earlier mounts of this left is of no use any more: their ids are others.
+    const auto names = io::ListDir(record.directory);
+    for (const std::string& name : names ? *names : std::vector<std::string>()) {
+      if (name != file) (void)io::Remove(record.directory + "/" + name);
+    }
+    record.manifests = {file};
+  }
+  auto device = fuse::Mount(
+      {.source = spec.source, .mountpoint = spec.mountpoint, .allow_other = spec.allow_other});
+  if (!device) return give_up(device.error());
+  auto connection = fuse::Session::Connect(std::move(*device), {.passthrough = spec.passthrough});
+  Status served = connection ? Status() : Status(connection.error());
+  if (connection) {
+    record.agreement = connection->agreement;
+    served = state_->Serve(std::move(record), std::move(connection->devices), false, {});
+  }
+  if (!served) {
+    (void)fuse::Unmount(spec.mountpoint, true);
+    return give_up(served.error());
+  }
+  return {};
+}
+
+Status DataNode::State::Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
+                              const std::unordered_map<fuse::NodeId, int32_t>& backings) {
+  const std::string mountpoint = record.spec.mountpoint;
+  auto mounted = LiveMount::Serve(std::move(record), std::move(devices), resume, backings, Around(),
+                                  [this, mountpoint] { Ended(mountpoint); });
+  if (!mounted) return mounted.error();
+  MutexLock lock(mu);
+  mounts[mountpoint] = std::move(*mounted);
+  return {};
+}
+
+void DataNode::State::TakeOver() {
+  std::vector<Kept> kept = keeper.TakeKept();
+  for (Kept& one : kept) {
+    if (!one.name.starts_with("mount:")) continue;
+    const std::string mountpoint = one.name.substr(6);
+    const std::string prefix = "backing:" + mountpoint + ":";
+    std::unordered_map<fuse::NodeId, int32_t> backings;
+    std::vector<io::UniqueFd> devices;
+    for (Kept& other : kept) {
+      if (other.name == "devices:" + mountpoint) devices = std::move(other.fds);
+      if (!other.name.starts_with(prefix)) continue;
+      const auto node = ParseInt(std::string_view(other.name).substr(prefix.size()));
+      const auto id = ParseInt(other.text);
+      if (node && id) backings[static_cast<fuse::NodeId>(*node)] = static_cast<int32_t>(*id);
+    }
+    auto record = MountRecord::Parse(one.text);
+    const Status served =
+        record && !devices.empty()
+            ? Serve(std::move(*record), std::move(devices), true, backings)
+            : Status(record ? Error{Code::kNotFound, "its descriptors are gone"} : record.error());
+    if (served) {
+      LogInfo("a mount goes on", {{"mountpoint", mountpoint}});
+    } else {
+      LogError("a mount cannot go on and is detached",
+               {{"mountpoint", mountpoint}, {"error", served.error()}});
+      (void)fuse::Unmount(mountpoint, true);
+      Ended(mountpoint);
+    }
+  }
+}
+
+void DataNode::State::Ended(const std::string& mountpoint) {
+  {
+    MutexLock lock(mu);
+    ended.push_back(mountpoint);
+  }
+  changed.NotifyAll();
+}
+
+void DataNode::State::Reap(const std::stop_token& stop) {
+  while (true) {
+    std::shared_ptr<LiveMount> mounted;  // ends outside the lock
+    std::string mountpoint;
+    {
+      MutexLock lock(mu);
+      changed.Wait(mu, stop, [&]() REQUIRES(mu) { return !ended.empty(); });
+      if (stop.stop_requested()) return;
+      mountpoint = ended.back();
+      ended.pop_back();
+      if (auto found = mounts.find(mountpoint); found != mounts.end()) {
+        mounted = std::move(found->second);
+        mounts.erase(found);
+      }
+    }
+    mounted.reset();
+    (void)keeper.Forget("mount:" + mountpoint);
+    (void)keeper.Forget("devices:" + mountpoint);
+    LogInfo("a mount has ended", {{"mountpoint", mountpoint}});
+    changed.NotifyAll();
+  }
+}
+
+Status DataNode::Unmount(const std::string& mountpoint, bool lazy) {
+  {
+    MutexLock lock(state_->mu);
+    if (!state_->mounts.contains(mountpoint)) {
+      return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
+    }
+  }
+  return fuse::Unmount(mountpoint, lazy);
+}
+
+std::vector<MountStats> DataNode::Mounts() const {
+  std::vector<MountStats> all;
+  for (const auto& mounted : state_->All()) all.push_back(mounted->Stats());
+  return all;
+}
+
+bool DataNode::empty() const {
+  MutexLock lock(state_->mu);
+  return state_->mounts.empty();
+}
+
+void DataNode::Drain(const std::stop_token& stop) {
+  for (const auto& mounted : state_->All()) {
+    (void)fuse::Unmount(mounted->spec().mountpoint, true);
+  }
+  MutexLock lock(state_->mu);
+  state_->changed.Wait(state_->mu, stop,
+                       [&]() REQUIRES(state_->mu) { return state_->mounts.empty(); });
+}
+
+Result<Dataset> DataNode::Mounted(const std::string& mountpoint) const {
+  MutexLock lock(state_->mu);
+  auto found = state_->mounts.find(mountpoint);
+  if (found == state_->mounts.end() || !found->second) {
+    return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
+  }
+  return Dataset{found->second->store(), found->second->tree().manifest()};
+}
+
+Result<Dataset> DataNode::List(const MountSpec& spec,
+                               const std::function<void(const ListingProgress&)>& progress,
+                               const std::stop_token& stop) {
+  const std::string directory = state_->DirectoryOf(
+      {.source = spec.source, .mountpoint = "", .store = {}, .ttl = {}, .environment = {}});
+  if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
+  auto store = OpenStore(spec);
+  if (!store) return store.error();
+  const std::string path = directory + "/listing";
+  const auto listed =
+      ListSource(**store, path, nullptr, SecondsOf(state_->clock.Now()), progress, stop);
+  if (!listed) return listed.error();
+  auto manifest = Manifest::Open(path);
+  if (!manifest) return manifest.error();
+  return Dataset{std::move(*store), std::move(*manifest)};
+}
+
+ObjectVersion DataNode::VersionOf(const Dataset& dataset, uint32_t index) {
+  const ManifestEntry entry = dataset.manifest->At(index);
+  return MakeVersion(dataset.store, dataset.manifest->PathOf(index), std::string(entry.etag),
+                     entry.size);
+}
+
+blocks::Cache& DataNode::cache() { return *state_->cache; }
+Fetcher& DataNode::fetcher() { return *state_->fetcher; }
+
+}  // namespace leat::datanode

@@ -1,0 +1,132 @@
+// A mount's answers to the kernel: names from a Tree, bytes from a Fetcher, complete files by
+// passthrough. What is promised stands in docs/semantics/mount.md.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "blocks/cache.h"
+#include "datanode/access_pattern.h"
+#include "datanode/fetcher.h"
+#include "datanode/keeper.h"
+#include "datanode/tree.h"
+#include "fuse/filesystem.h"
+#include "fuse/session.h"
+
+namespace leat::datanode {
+
+struct FilesystemOptions {
+  std::string name;  // of the mount at the keeper: its mountpoint
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t file_mode = 0444;
+  uint32_t dir_mode = 0555;
+  bool version_pin = false;
+  std::chrono::nanoseconds ttl = fuse::kForever;  // of names and attributes
+  int64_t mounted_at = 0;                         // seconds since the epoch
+};
+
+struct FilesystemStats {
+  uint64_t reads = 0;  // that reached the worker
+  uint64_t read_bytes = 0;
+  uint64_t opens = 0;
+  uint64_t passthrough_opens = 0;
+};
+
+// Thread-safe.
+class DatasetFilesystem : public fuse::Filesystem {
+ public:
+  struct Surroundings {
+    std::shared_ptr<objectstore::ObjectStore> store;
+    Tree& tree;
+    Fetcher& fetcher;
+    blocks::Cache& cache;
+    Keeper& keeper;
+    std::function<std::string()> stats_text;  // of .stats
+    std::function<void()> on_look;            // somebody looks at names: time to list again?
+  };
+  DatasetFilesystem(FilesystemOptions options, Surroundings around);
+  ~DatasetFilesystem() override;
+
+  // Before the session serves; `session` outlives the answers. `backings`: what a predecessor left
+  // under "backing:<name>:<node>", by node.
+  void Begin(fuse::Session& session, const std::unordered_map<fuse::NodeId, int32_t>& backings);
+
+  ObjectVersion VersionOf(const TreeEntry& entry) const;
+  // The object is complete now: the kernel shall look its name up again.
+  void OnComplete(const ObjectVersion& version);
+  // The object at the store is another one now: files that need it from there get ESTALE.
+  void OnChanged(const ObjectVersion& version);
+  void Invalidate(const std::vector<Change>& changes);
+  FilesystemStats Stats() const;
+
+  void Lookup(const fuse::Caller&, fuse::NodeId parent, std::string_view name,
+              fuse::Reply reply) override;
+  void Forget(fuse::NodeId node, uint64_t count) override;
+  void GetAttributes(fuse::NodeId node, fuse::Reply reply) override;
+  void ReadLink(fuse::NodeId node, fuse::Reply reply) override;
+  void Open(const fuse::Caller&, fuse::NodeId node, int flags, fuse::Reply reply) override;
+  void Read(const fuse::Caller&, fuse::NodeId node, uint64_t handle, uint64_t offset, uint32_t size,
+            int flags, fuse::Reply reply) override;
+  void Release(fuse::NodeId node, uint64_t handle) override;
+  void ReadDirectory(fuse::NodeId node, uint64_t offset, fuse::DirectoryReply reply) override;
+  void Seek(fuse::NodeId node, uint64_t offset, int whence, fuse::Reply reply) override;
+  void StatFs(fuse::Reply reply) override;
+  void GetXattr(fuse::NodeId node, std::string_view name, uint32_t size,
+                fuse::Reply reply) override;
+  void ListXattr(fuse::NodeId node, uint32_t size, fuse::Reply reply) override;
+  void Interrupt(uint64_t unique) override;
+
+ private:
+  struct OpenFile;
+  struct PendingRead;
+  // What passthrough needs to know of a node: until the last close the kernel must be given the
+  // same backing id, also after the object was evicted.
+  struct Backing {
+    int32_t id = 0;
+    int opens = 0;
+    bool inherited = false;  // a predecessor opened it: how often is not known; ends with Forget
+    std::shared_ptr<ActiveObject> object;
+  };
+
+  fuse::Entry EntryOf(const TreeEntry& entry) const;
+  fuse::Attributes AttributesOf(const TreeEntry& entry) const;
+  bool CompleteInCache(const TreeEntry& entry) const;
+  // The file behind a handle; made anew for one that a predecessor gave out.
+  std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
+  std::optional<int32_t> BackingOf(fuse::NodeId node, const std::shared_ptr<ActiveObject>& object)
+      REQUIRES(open_mu_);
+  void EndBacking(fuse::NodeId node) REQUIRES(open_mu_);
+  std::string BackingName(fuse::NodeId node) const;
+  void ReadStats(uint64_t handle, uint64_t offset, uint32_t size, fuse::Reply& reply);
+
+  const FilesystemOptions options_;
+  const Surroundings around_;
+  fuse::Session* session_ = nullptr;  // set by Begin
+  bool passthrough_ = false;
+
+  Mutex files_mu_;
+  std::unordered_map<uint64_t, std::shared_ptr<OpenFile>> files_ GUARDED_BY(files_mu_);
+  std::unordered_map<uint64_t, std::string> stats_texts_ GUARDED_BY(files_mu_);  // by handle
+  std::unordered_map<uint64_t, std::shared_ptr<PendingRead>> pending_ GUARDED_BY(files_mu_);
+  std::set<uint64_t> changed_ GUARDED_BY(files_mu_);  // ids that no longer are at the store
+  std::atomic<uint64_t> next_handle_;
+
+  // Held while an open is answered: the kernel must not see a direct open of a node after a
+  // passthrough one that was decided later.
+  Mutex open_mu_;
+  std::unordered_map<fuse::NodeId, Backing> backings_ GUARDED_BY(open_mu_);
+
+  std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
+};
+
+}  // namespace leat::datanode

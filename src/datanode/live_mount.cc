@@ -1,0 +1,241 @@
+#include "datanode/live_mount.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "fuse/mount.h"
+#include "io/file.h"
+#include "json/value.h"
+
+namespace leat::datanode {
+namespace {
+
+constexpr size_t kManifestsKept = 17;
+constexpr int kReadAheadKiB = 4096;
+
+int64_t SecondsOf(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<objectstore::ObjectStore>> OpenStore(const MountSpec& spec) {
+  objectstore::StoreOptions options = spec.store;
+  options.environment = spec.environment;
+  auto store = objectstore::OpenObjectStore(spec.source, options);
+  if (!store) return store.error();
+  return std::shared_ptr<objectstore::ObjectStore>(std::move(*store));
+}
+
+std::string MountRecord::ToText() const {
+  json::Value files = json::Array();
+  for (const std::string& name : manifests) files.Push(name);
+  return json::Print(json::Object({{"spec", spec.ToJson()},
+                                   {"directory", directory},
+                                   {"manifests", files},
+                                   {"mountedAt", mounted_at},
+                                   {"agreement", agreement.ToString()}}));
+}
+
+Result<MountRecord> MountRecord::Parse(std::string_view text) {
+  const auto value = json::Parse(text);
+  if (!value) return value.error();
+  auto spec = MountSpec::FromJson((*value)["spec"]);
+  if (!spec) return spec.error();
+  auto agreement = fuse::Agreement::Parse((*value)["agreement"].AsString());
+  if (!agreement) return agreement.error();
+  MountRecord record{.spec = std::move(*spec),
+                     .directory = (*value)["directory"].Str(),
+                     .manifests = {},
+                     .mounted_at = (*value)["mountedAt"].AsInt(),
+                     .agreement = *agreement};
+  for (const json::Value& name : (*value)["manifests"].Items()) {
+    record.manifests.push_back(name.Str());
+  }
+  return record;
+}
+
+Result<std::unique_ptr<LiveMount>> LiveMount::Serve(
+    MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
+    const std::unordered_map<fuse::NodeId, int32_t>& backings, Surroundings around,
+    std::function<void()> on_end) {
+  std::unique_ptr<LiveMount> mounted(new LiveMount(std::move(record), around));
+  const MountSpec& spec = mounted->spec();
+  auto store = OpenStore(spec);
+  if (!store) return store.error();
+  mounted->store_ = std::move(*store);
+  if (auto opened = mounted->OpenTree(); !opened) return opened.error();
+
+  std::vector<int> fds;
+  for (const io::UniqueFd& device : devices) fds.push_back(device.get());
+  if (auto kept = around.keeper.Keep("devices:" + spec.mountpoint, "", fds); !kept) {
+    return kept.error();
+  }
+  if (auto kept = mounted->KeepRecord(); !kept) return kept.error();
+
+  LiveMount* self = mounted.get();
+  mounted->filesystem_ = std::make_unique<DatasetFilesystem>(
+      FilesystemOptions{.name = spec.mountpoint,
+                        .uid = spec.uid,
+                        .gid = spec.gid,
+                        .file_mode = spec.file_mode,
+                        .dir_mode = spec.dir_mode,
+                        .version_pin = spec.version_pin,
+                        .ttl = spec.ttl ? std::chrono::nanoseconds(*spec.ttl) : fuse::kForever,
+                        .mounted_at = mounted->record_.mounted_at},
+      DatasetFilesystem::Surroundings{.store = mounted->store_,
+                                      .tree = *mounted->tree_,
+                                      .fetcher = around.fetcher,
+                                      .cache = around.cache,
+                                      .keeper = around.keeper,
+                                      .stats_text =
+                                          [self] {
+                                            std::string text;
+                                            for (const auto& [key, value] : self->Stats().values) {
+                                              text += key + " " + value + "\n";
+                                            }
+                                            return text;
+                                          },
+                                      .on_look = [self] { self->LookedAt(); }});
+  mounted->session_ = std::make_unique<fuse::Session>(
+      fuse::Session::Connection{.devices = std::move(devices),
+                                .agreement = mounted->record_.agreement},
+      *mounted->filesystem_, fuse::SessionOptions{.passthrough = spec.passthrough});
+  mounted->filesystem_->Begin(*mounted->session_, backings);
+  mounted->session_->Start(resume);
+  mounted->watcher_ = std::jthread([self, on_end](const std::stop_token& stop) {
+    self->session_->Wait(stop);
+    if (!stop.stop_requested()) on_end();
+  });
+  if (!resume && ::geteuid() == 0) {
+    if (auto set = fuse::SetReadAhead(spec.mountpoint, kReadAheadKiB); !set) {
+      LogWarning("the mount keeps the kernel's own read-ahead", {{"error", set.error()}});
+    }
+  }
+  return mounted;
+}
+
+LiveMount::~LiveMount() { StopServing(); }
+
+void LiveMount::StopServing() {
+  if (watcher_.joinable()) {
+    watcher_.request_stop();
+    watcher_.join();
+  }
+  session_.reset();
+}
+
+Status LiveMount::OpenTree() {
+  for (const std::string& file : record_.manifests) {
+    auto manifest = Manifest::Open(PathOf(file));
+    if (!manifest) return manifest.error();
+    listed_at_ = (*manifest)->listed_at();
+    if (tree_) {
+      (void)tree_->Replace(std::move(*manifest));
+    } else {
+      tree_ = std::make_unique<Tree>(std::move(*manifest));
+    }
+  }
+  if (!tree_) return Error{Code::kCorrupt, record_.directory + ": there is no manifest"};
+  return tree_->ReadAmendments(PathOf("amendments"));
+}
+
+Status LiveMount::KeepRecord() {
+  return around_.keeper.Keep("mount:" + spec().mountpoint, record_.ToText());
+}
+
+void LiveMount::LookedAt() {
+  if (!spec().ttl || listing_again_) return;
+  if (SecondsOf(around_.clock.Now()) - listed_at_ < spec().ttl->count()) return;
+  if (listing_again_.exchange(true)) return;
+  if (!tasks_.Post([this](const std::stop_token& stop) {
+        ListAgain(stop);
+        listing_again_ = false;
+      })) {
+    listing_again_ = false;
+  }
+}
+
+void LiveMount::ListAgain(const std::stop_token& stop) {
+  const WallTime now = around_.clock.Now();
+  const std::string file =
+      fmt::format("manifest-{}", std::chrono::nanoseconds(now.time_since_epoch()).count());
+  const auto listed = ListSource(
+      *store_, PathOf(file), tree_->manifest(), SecondsOf(now), [](const ListingProgress&) {},
+      stop);
+  auto manifest = listed ? Manifest::Open(PathOf(file)) : listed.error();
+  // Until the next attempt, a TTL from now, what was there goes on being shown.
+  listed_at_ = SecondsOf(around_.clock.Now());
+  if (!manifest) {
+    LogWarning("the source could not be listed again; what was listed before goes on being shown",
+               {{"mount", spec().mountpoint}, {"error", manifest.error()}});
+    return;
+  }
+  record_.manifests.push_back(file);
+  while (record_.manifests.size() > kManifestsKept) {
+    ::unlink(PathOf(record_.manifests.front()).c_str());
+    record_.manifests.erase(record_.manifests.begin());
+  }
+  if (auto kept = KeepRecord(); !kept) {
+    LogWarning("the new listing is not known to the supervisor", {{"error", kept.error()}});
+  }
+  filesystem_->Invalidate(tree_->Replace(std::move(*manifest)));
+}
+
+void LiveMount::OnChanged(const ObjectVersion& version) {
+  if (version.store != store_) return;
+  filesystem_->OnChanged(version);
+  if (spec().version_pin) return;
+  (void)tasks_.Post([this, version](const std::stop_token& stop) {
+    const auto entry = tree_->FindPath(version.key);
+    if (!entry || entry->etag != version.etag) return;  // known already
+    const auto info = store_->Head(version.key, stop);
+    if (!info && info.error().code != Code::kNotFound) return;  // the next read asks again
+    const auto change =
+        tree_->Amend(entry->id, info ? std::optional(*info) : std::nullopt, PathOf("amendments"));
+    if (!change) return;
+    LogInfo("an object is another one now",
+            {{"key", version.key}, {"size", info ? std::to_string(info->size) : "gone"}});
+    filesystem_->Invalidate({*change});
+  });
+}
+
+MountStats LiveMount::Stats() const {
+  const auto manifest = tree_->manifest();
+  const FilesystemStats files = filesystem_->Stats();
+  const FetcherStats fetches = around_.fetcher.Stats();
+  const blocks::CacheStats cache = around_.cache.Stats();
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(around_.clock.Monotonic() - started_);
+  MountStats stats{.source = spec().source, .mountpoint = spec().mountpoint, .values = {}};
+  const auto add = [&](std::string key, uint64_t value) {
+    stats.values.emplace_back(std::move(key), std::to_string(value));
+  };
+  add("worker_pid", static_cast<uint64_t>(::getpid()));
+  add("supervisor_pid", static_cast<uint64_t>(::getppid()));
+  add("uptime_s", static_cast<uint64_t>(uptime.count()));
+  add("passthrough", session_->passthrough() ? 1 : 0);
+  add("objects", manifest->files());
+  add("object_bytes", manifest->bytes());
+  add("skipped_keys", manifest->skipped_count());
+  add("cached_bytes", cache.used);
+  add("cache_limit", cache.limit);
+  add("fuse_reads", files.reads);
+  add("fuse_read_bytes", files.read_bytes);
+  add("opens", files.opens);
+  add("passthrough_opens", files.passthrough_opens);
+  add("hit_bytes", fetches.hit_bytes);
+  add("fill_bytes", fetches.fill_bytes);
+  add("through_bytes", fetches.through_bytes);
+  add("stall_ms", fetches.stall_ms);
+  add("evictions", cache.evictions);
+  add("refused", cache.refused);
+  add("corrupt_chunks", cache.corrupt_chunks);
+  add("store_errors", fetches.store_errors);
+  return stats;
+}
+
+}  // namespace leat::datanode

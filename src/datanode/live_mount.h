@@ -1,0 +1,86 @@
+// One mount that this worker serves. Internal to the data node.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "datanode/data_node.h"
+#include "datanode/dataset_filesystem.h"
+#include "datanode/task_thread.h"
+#include "datanode/tree.h"
+#include "fuse/session.h"
+
+namespace leat::datanode {
+
+// What must be known to go on with a mount in another process.
+struct MountRecord {
+  MountSpec spec;
+  std::string directory;               // of its manifests and amendments
+  std::vector<std::string> manifests;  // file names, oldest first, at most 17
+  int64_t mounted_at = 0;              // seconds since the epoch
+  fuse::Agreement agreement;
+  std::string ToText() const;
+  static Result<MountRecord> Parse(std::string_view text);
+};
+
+class LiveMount {
+ public:
+  struct Surroundings {
+    blocks::Cache& cache;
+    Fetcher& fetcher;
+    Keeper& keeper;
+    Clock& clock;
+  };
+
+  // Opens the tree, serves, and hands what a successor needs to the keeper. `devices` are the
+  // mount's; `resume`: a predecessor served them. `on_end` is called from a thread of its own once
+  // the mount is gone.
+  static Result<std::unique_ptr<LiveMount>> Serve(
+      MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
+      const std::unordered_map<fuse::NodeId, int32_t>& backings, Surroundings around,
+      std::function<void()> on_end);
+  ~LiveMount();
+  // Ends the session's threads: nothing more is asked or answered.
+  void StopServing();
+
+  const MountSpec& spec() const { return record_.spec; }
+  DatasetFilesystem& filesystem() { return *filesystem_; }
+  const Tree& tree() const { return *tree_; }
+  const std::shared_ptr<objectstore::ObjectStore>& store() const { return store_; }
+  bool passthrough() const { return session_->passthrough(); }
+  MountStats Stats() const;
+
+  // From fetch threads.
+  void OnComplete(const ObjectVersion& version) { filesystem_->OnComplete(version); }
+  void OnChanged(const ObjectVersion& version);
+
+ private:
+  LiveMount(MountRecord record, Surroundings around)
+      : record_(std::move(record)), around_(around), started_(around.clock.Monotonic()) {}
+  Status OpenTree();
+  Status KeepRecord();
+  void LookedAt();
+  void ListAgain(const std::stop_token& stop);
+  std::string PathOf(const std::string& file) const { return record_.directory + "/" + file; }
+
+  MountRecord record_;  // manifests: changed by the task thread only
+  const Surroundings around_;
+  const MonoTime started_;
+  std::shared_ptr<objectstore::ObjectStore> store_;
+  std::unique_ptr<Tree> tree_;
+  std::unique_ptr<DatasetFilesystem> filesystem_;
+  std::unique_ptr<fuse::Session> session_;
+  std::atomic<int64_t> listed_at_ = 0;  // seconds since the epoch
+  std::atomic<bool> listing_again_ = false;
+  TaskThread tasks_;      // listing again, objects found changed
+  std::jthread watcher_;  // waits for the end of the mount
+};
+
+}  // namespace leat::datanode
