@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 
 namespace leat::cli {
@@ -14,8 +15,10 @@ int Fail(const Error& error) {
 
 int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  CLI::App app{"Leat: machine learning the Kubernetes way, on one machine or any cluster.", "leat"};
-  app.set_version_flag("--version", "leat " LEAT_VERSION);
+  CLI::App app{"Leat: machine learning the Kubernetes way, on one machine.", "leat"};
+  app.set_version_flag("--version", "leat " LEAT_VERSION, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.footer("`leat help COMMAND` tells of one command.");
   app.require_subcommand(1);
   std::string log_level = "info";
   app.add_option("--log-level", log_level, "debug, info, warning or error")->capture_default_str();
@@ -23,11 +26,7 @@ int Main(int argc, char** argv) {
   AddUp(app, run);
   AddCopy(app, run);
   AddPodPrograms(app, run);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& wrong) {
-    return app.exit(wrong) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseCommandLine(app, Arguments(app, argc, argv))) return *status;
   const auto level = ParseLogLevel(log_level);
   if (!level) return Fail(level.error());
   SetLogLevel(*level);
