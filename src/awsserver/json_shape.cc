@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/characters.h"
 #include "base/strings.h"
 
 namespace leat::awsserver {
@@ -47,10 +48,6 @@ std::string Failed(std::string_view value, std::string_view path, std::string_vi
 }
 
 std::string Quoted(const json::Value& value) { return "'" + Show(value) + "'"; }
-
-int64_t Characters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
 
 std::string AtMost(const Shape& shape) {
   const bool number = shape.kind == ShapeKind::kInteger || shape.kind == ShapeKind::kLong;
@@ -170,7 +167,8 @@ std::string WrongType(const Shape& shape, const json::Value& value, const std::s
 }
 
 int64_t Measure(const Shape& shape, const json::Value& value) {
-  if (shape.kind == ShapeKind::kString) return Characters(value.AsString());
+  if (shape.kind == ShapeKind::kString)
+    return static_cast<int64_t>(CountCharacters(value.AsString()));
   return value.IsNumber() ? value.AsInt() : static_cast<int64_t>(value.size());
 }
 

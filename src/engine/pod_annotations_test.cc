@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/characters.h"
-
 namespace leat::engine {
 namespace {
 
@@ -17,12 +15,6 @@ TEST(PodAnnotations, AreReadAsTheDownwardApiWritesThem) {
   EXPECT_EQ(annotations.at("note"), "a \"b\" = c\nd");
   EXPECT_EQ(annotations.size(), 3u);
   EXPECT_TRUE(ParseAnnotations("").empty());
-}
-
-TEST(Characters, AreCountedNotBytes) {
-  EXPECT_EQ(CountCharacters("aé€"), 3u);
-  EXPECT_EQ(FirstCharacters("aé€", 2), "aé");
-  EXPECT_EQ(FirstCharacters("ab", 5), "ab");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/characters.h"
+#include "base/characters.h"
 
 namespace leat::engine {
 namespace {

@@ -7,11 +7,11 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "base/characters.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "engine/algorithm_process.h"
-#include "engine/characters.h"
 #include "engine/checkpoint_sync.h"
 #include "engine/objects.h"
 #include "engine/pod_annotations.h"

@@ -1,8 +1,8 @@
-#include "engine/characters.h"
+#include "base/characters.h"
 
 #include <algorithm>
 
-namespace leat::engine {
+namespace leat {
 namespace {
 
 bool StartsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
@@ -20,4 +20,4 @@ std::string_view FirstCharacters(std::string_view text, size_t n) {
   return text.substr(0, at);
 }
 
-}  // namespace leat::engine
+}  // namespace leat
