@@ -15,10 +15,13 @@
 
 namespace leat::apiserver {
 
-// Credentials that the server accepts. Both ways give the user "admin" of group system:masters.
+// Credentials that the server accepts. Who is of group system:masters may do all; any other known
+// user may read discovery only.
 struct Access {
-  std::string bearer_token;   // required in `Authorization: Bearer`
-  std::string client_ca_pem;  // client certificates are verified against it
+  std::string bearer_token;  // in `Authorization: Bearer`: "admin" of system:masters; "" for none
+  // For the net::Server, which verifies client certificates; here they arrive verified: the common
+  // name is the user, the organizations are the groups.
+  std::string client_ca_pem;
 };
 
 struct Options {

@@ -11,6 +11,12 @@ Error Refuse(Call& call, int http_status, std::string_view reason, Error error,
   return error;
 }
 
+Error MethodNotAllowed(Call& call) {
+  return Refuse(
+      call, 405, "MethodNotAllowed",
+      {Code::kUnimplemented, "the server does not allow this method on the requested resource"});
+}
+
 Error RefuseInvalid(Call& call, const api::Type& type, std::string_view name,
                     const std::vector<api::FieldError>& errors) {
   call.status = api::InvalidStatus(type.group, type.kind, name, errors);

@@ -31,6 +31,8 @@ struct Call {
 // Notes the Status that goes with the error, with this HTTP code and reason, and returns the error.
 Error Refuse(Call& call, int http_status, std::string_view reason, Error error,
              json::Value details = {});
+// 405.
+Error MethodNotAllowed(Call& call);
 // 422 with a cause for each field error.
 Error RefuseInvalid(Call& call, const api::Type& type, std::string_view name,
                     const std::vector<api::FieldError>& errors);

@@ -137,9 +137,7 @@ Result<Reply> HttpFace::Answer(net::ServerRequest& request, RequestInfo& info,
 Result<Reply> HttpFace::Path(const net::ServerRequest& request, const RequestInfo& info,
                              Call& call) {
   if (info.verb != Verb::kGet) {
-    return Refuse(
-        call, 405, "MethodNotAllowed",
-        {Code::kUnimplemented, "the server does not allow this method on the requested resource"});
+    return MethodNotAllowed(call);
   }
   const std::string& path = info.path;
   if (path == "/version") return JsonReply(VersionInfo());

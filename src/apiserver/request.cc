@@ -15,8 +15,6 @@ std::vector<std::string> Segments(std::string_view path) {
   return segments;
 }
 
-bool IsTrue(std::string_view value) { return value == "true" || value == "1"; }
-
 Result<Verb> VerbOf(std::string_view method, bool named, const net::Query& query) {
   if (method == "GET" || method == "HEAD") {
     if (named) return Verb::kGet;
@@ -49,6 +47,8 @@ bool ReadResource(const std::vector<std::string>& segments, size_t rest, Request
 }
 
 }  // namespace
+
+bool IsTrue(std::string_view value) { return value == "true" || value == "1"; }
 
 std::string_view VerbName(Verb verb) {
   switch (verb) {

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "apiserver/request.h"
 #include "base/ids.h"
 #include "base/strings.h"
 
 namespace leat::apiserver {
 namespace {
-
-bool IsTrue(std::string_view value) { return value == "true" || value == "1"; }
 
 constexpr size_t kShownBytes = 100;  // of a wrong value, in an error text
 

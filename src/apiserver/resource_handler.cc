@@ -8,12 +8,6 @@
 namespace leat::apiserver {
 namespace {
 
-Error MethodNotAllowed(Call& call) {
-  return Refuse(
-      call, 405, "MethodNotAllowed",
-      {Code::kUnimplemented, "the server does not allow this method on the requested resource"});
-}
-
 // A bare 404 would read as if the pod were missing.
 std::optional<Error> NotSupportedYet(std::string_view pod_subresource) {
   struct Missing {

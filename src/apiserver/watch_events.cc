@@ -1,19 +1,6 @@
 #include "apiserver/watch_events.h"
 
 namespace leat::apiserver {
-namespace {
-
-store::EntryPtr AtRevision(const store::Entry& entry, store::Revision revision) {
-  auto moved = std::make_shared<store::Entry>();
-  moved->key = entry.key;
-  moved->revision = revision;
-  moved->value = entry.value;
-  moved->value.Mut("metadata").Set("resourceVersion", std::to_string(revision));
-  return moved;
-}
-
-}  // namespace
-
 std::optional<WatchedChange> Seen(const Selection& selection, const store::Change& change) {
   using api::WatchEventType;
   const bool all = selection.empty();
@@ -34,7 +21,7 @@ std::optional<WatchedChange> Seen(const Selection& selection, const store::Chang
     return WatchedChange{was ? WatchEventType::kModified : WatchEventType::kAdded, change.entry};
   if (!was) return std::nullopt;
   return WatchedChange{WatchEventType::kDeleted,
-                       AtRevision(*change.previous, change.entry->revision)};
+                       store::Restamped(*change.previous, change.entry->revision)};
 }
 
 std::string_view EventName(api::WatchEventType type) {

@@ -14,6 +14,15 @@ const std::string& Entry::Json() const {
   return json_;
 }
 
+EntryPtr Restamped(const Entry& entry, Revision revision) {
+  auto copy = std::make_shared<Entry>();
+  copy->key = entry.key;
+  copy->revision = revision;
+  copy->value = entry.value;
+  copy->value.Mut("metadata").Set("resourceVersion", std::to_string(revision));
+  return copy;
+}
+
 Result<std::unique_ptr<Store>> Store::Open(Options options, Clock& clock) {
   auto store = DurableStore::Open(std::move(options), clock);
   if (!store) return store.error();

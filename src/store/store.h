@@ -45,6 +45,8 @@ struct Entry {
   mutable std::string json_;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
+// A copy that carries another revision: what a deletion shows as the last value.
+EntryPtr Restamped(const Entry& entry, Revision revision);
 
 enum class ChangeType { kAdded, kModified, kDeleted };
 struct Change {

@@ -147,15 +147,6 @@ Result<Change> ReadChange(const db::Statement& row, const Key& key, EntryPtr& af
 
 }  // namespace
 
-EntryPtr Restamped(const Entry& entry, Revision revision) {
-  auto copy = std::make_shared<Entry>();
-  copy->key = entry.key;
-  copy->revision = revision;
-  copy->value = entry.value;
-  copy->value.Mut("metadata").Set("resourceVersion", std::to_string(revision));
-  return copy;
-}
-
 std::vector<std::string> Migrations() {
   return {
       "CREATE TABLE objects(type TEXT, ns TEXT, name TEXT, revision INTEGER NOT NULL,"

@@ -17,9 +17,6 @@ namespace leat::store {
 
 std::vector<std::string> Migrations();
 
-// A copy that carries another revision: what a deletion shows as the last value.
-EntryPtr Restamped(const Entry& entry, Revision revision);
-
 // The numbers that live beside the objects.
 struct Ledger {
   Revision reserved = 1;       // no revision above it was ever given to anyone
