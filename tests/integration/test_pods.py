@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
 import time
 import unittest
@@ -257,7 +259,7 @@ class Pods(unittest.TestCase):
 
 
 @needs_root
-class WithoutRunc(unittest.TestCase):
+class Mishaps(unittest.TestCase):
     def test_pods_start_once_runc_is_installed(self):
         with tempfile.TemporaryDirectory() as programs:
             os.symlink(shutil.which("conmon"), programs + "/conmon")
@@ -272,6 +274,24 @@ class WithoutRunc(unittest.TestCase):
                 described = leat.kubectl("describe", "node").stdout
                 self.assertNotIn("0001", described)
                 self.assertIn("runc://1", described)
+
+    def test_a_start_that_a_crash_cut_short_is_repeated(self):
+        with Leat() as leat:
+            leat.apply(pod("halfway", sh("echo up; exec sleep 1000")))
+            log = lambda: leat.kubectl("logs", "halfway", check=False).stdout
+            eventually(lambda: log() == "up\n", "its start")
+            leat.kill()
+            bundle = next((leat.dir / "node/runtime/sandboxes").glob("*/c_0"))
+            os.kill(int((bundle / "conmon.pid").read_text()), signal.SIGKILL)
+            subprocess.run(["runc", "--root", leat.dir / "node/runtime/runc", "delete", "--force",
+                            f"{bundle.parent.name}_c_0"], check=True)
+            for left in ("started", "conmon.pid", "pid"):
+                (bundle / left).unlink()  # what remains is what there is between the first file and conmon
+            leat.start()
+            eventually(lambda: log() == "up\nup\n", "its second start")
+            state = leat.get("pod", "halfway")["status"]["containerStatuses"][0]
+            self.assertEqual((list(state["state"]), state["restartCount"]), (["running"], 0))
+            leat.kubectl("delete", "pod", "halfway", "--timeout=30s")
 
 
 if __name__ == "__main__":
