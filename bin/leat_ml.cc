@@ -1,8 +1,4 @@
-// leat-ml: the binary that links machine-learning libraries.
-//
-//   leat-ml train [--root /opt/ml]                       a SageMaker training container's
-//   entrypoint leat-ml predict --model M --data CSV --out FILE leat-ml evaluate --model M --data
-//   CSV --labels IDX
+// leat-ml: the binary that links machine-learning libraries; what it does, kUsage tells.
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,6 +11,7 @@
 #include "algorithms/predict.h"
 #include "algorithms/xgboost_train.h"
 #include "base/clock.h"
+#include "base/nearest_word.h"
 
 namespace {
 
@@ -28,14 +25,34 @@ constexpr std::string_view kUsage =
     "       leat-ml predict --model FILE --data CSV --out FILE\n"
     "       leat-ml evaluate --model FILE --data CSV --labels IDX-FILE\n"
     "\n"
-    "train     runs one XGBoost training job by the SageMaker container contract, in DIR\n"
-    "          (default /opt/ml): input/config/*.json and input/data/<channel>/ in,\n"
-    "          model/xgboost-model out, the reason of a failure in output/failure\n"
+    "train     runs one XGBoost training job by the SageMaker container contract\n"
     "predict   writes one prediction a line\n"
     "evaluate  prints how many predictions equal the labels\n"
     "\n"
-    "The model is a file, a directory with xgboost-model in it, or SageMaker's model.tar.gz.\n"
-    "CSV files have no header and, for predict and evaluate, no label.\n";
+    "`leat-ml COMMAND --help` tells more.\n";
+
+constexpr char kTrainHelp[] =
+    "usage: leat-ml train [--root DIR]\n"
+    "\n"
+    "Runs one XGBoost training job by the SageMaker container contract, in DIR (default /opt/ml):\n"
+    "input/config/*.json and input/data/<channel>/ in, model/xgboost-model out, the reason of a\n"
+    "failure in output/failure.\n";
+constexpr char kPredictHelp[] =
+    "usage: leat-ml predict --model FILE --data CSV --out FILE\n"
+    "\n"
+    "Writes one prediction a line to the --out file.\n"
+    "\n"
+    "--model  a model file, a directory with xgboost-model in it, or SageMaker's model.tar.gz\n"
+    "--data   a CSV file without header and label, or a directory of them\n";
+constexpr char kEvaluateHelp[] =
+    "usage: leat-ml evaluate --model FILE --data CSV --labels IDX-FILE\n"
+    "\n"
+    "Prints how many predictions equal the labels.\n"
+    "\n"
+    "--model   a model file, a directory with xgboost-model in it, or SageMaker's model.tar.gz\n"
+    "--data    a CSV file without header and label, or a directory of them\n"
+    "--labels  an IDX file of unsigned bytes, gzipped or not, with as many labels as there are "
+    "rows\n";
 
 constexpr int kUsageError = 2;
 constexpr int kKilledByTerm = 128 + SIGTERM;
@@ -48,6 +65,11 @@ void OnTerminate(int) {
   termination.requested = true;
 }
 
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& known) {
+  const std::string nearest = leat::NearestWord(word, known);
+  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
+}
+
 // --name value or --name=value; each name must be in `names`.
 Result<Flags> ParseFlags(const std::vector<std::string_view>& args,
                          const std::vector<std::string>& names) {
@@ -58,7 +80,7 @@ Result<Flags> ParseFlags(const std::vector<std::string_view>& args,
     const std::string name(arg.substr(0, equals));
     bool known = false;
     for (const std::string& each : names) known = known || name == each;
-    if (!known) return Error{Code::kInvalid, "unknown argument " + std::string(arg)};
+    if (!known) return Error{Code::kInvalid, "unknown flag " + name + DidYouMean(name, names)};
     if (equals == std::string_view::npos && i + 1 == args.size())
       return Error{Code::kInvalid, name + " needs a value"};
     flags[name] = equals == std::string_view::npos ? args[++i] : arg.substr(equals + 1);
@@ -97,38 +119,59 @@ int Evaluate(const Flags& flags) {
 }
 
 struct Command {
-  std::string_view name;
+  std::string name;
+  const char* help;
   std::vector<std::string> flags;
   bool all_required;
   int (*run)(const Flags&);
 };
 
+const std::vector<Command>& Commands() {
+  static const std::vector<Command> kCommands = {
+      {"train", kTrainHelp, {"--root"}, false, Train},
+      {"predict", kPredictHelp, {"--model", "--data", "--out"}, true, Predict},
+      {"evaluate", kEvaluateHelp, {"--model", "--data", "--labels"}, true, Evaluate},
+  };
+  return kCommands;
+}
+
+int Print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return 0;
+}
+
+bool IsHelp(std::string_view word) { return word == "--help" || word == "-h"; }
+
+int RunCommand(const Command& command, const std::vector<std::string_view>& args) {
+  for (const std::string_view arg : args)
+    if (IsHelp(arg)) return Print(command.help);
+  const auto flags = ParseFlags(args, command.flags);
+  if (!flags) return Fail(flags.error(), kUsageError);
+  for (const std::string& flag : command.flags)
+    if (command.all_required && !flags->contains(flag))
+      return Fail({Code::kInvalid, command.name + " needs " + flag}, kUsageError);
+  return command.run(*flags);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<Command> commands = {
-      {"train", {"--root"}, false, Train},
-      {"predict", {"--model", "--data", "--out"}, true, Predict},
-      {"evaluate", {"--model", "--data", "--labels"}, true, Evaluate},
-  };
-  const std::string_view name = argc > 1 ? argv[1] : "";
-  if (name == "--help" || name == "-h" || name == "help") {
-    std::printf("%.*s", static_cast<int>(kUsage.size()), kUsage.data());
-    return 0;
+  std::vector<std::string_view> args(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (args.empty()) {
+    std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
+    return kUsageError;
   }
-  if (name == "--version") {
-    std::printf("leat-ml %s\n", LEAT_VERSION);
-    return 0;
+  if (args[0] == "--version" || args[0] == "version")
+    return Print(std::string("leat-ml ") + LEAT_VERSION + "\n");
+  if (args.size() == 2 && args[0] == "help") args = {args[1], "--help"};
+  if (IsHelp(args[0]) || args[0] == "help") return Print(kUsage);
+  std::vector<std::string> names;
+  for (const Command& command : Commands()) {
+    if (command.name == args[0]) return RunCommand(command, {args.begin() + 1, args.end()});
+    names.push_back(command.name);
   }
-  for (const Command& command : commands) {
-    if (command.name != name) continue;
-    const auto flags = ParseFlags({argv + 2, argv + argc}, command.flags);
-    if (!flags) return Fail(flags.error(), kUsageError);
-    for (const std::string& flag : command.flags)
-      if (command.all_required && !flags->contains(flag))
-        return Fail({Code::kInvalid, std::string(name) + " needs " + flag}, kUsageError);
-    return command.run(*flags);
-  }
-  std::fprintf(stderr, "%.*s", static_cast<int>(kUsage.size()), kUsage.data());
-  return kUsageError;
+  const std::string name(args[0]);
+  return Fail({Code::kInvalid, "\"" + name + "\" is not a command" + DidYouMean(name, names) +
+                                   "\nleat-ml: `leat-ml --help` tells what there is"},
+              kUsageError);
 }

@@ -2,8 +2,10 @@
 
 #include <xgboost/c_api.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "algorithms/ubjson.h"
@@ -108,6 +110,21 @@ RowBlock Join(Dataset data) {
   return all;
 }
 
+// XGBoost believes the lengths in the old binary format, and asks for that much memory. So all
+// else is kept from it: 136 bytes of parameters (4 before them in the oldest files) are followed by
+// the name of an objective.
+bool LooksLikeBinaryModel(std::string_view bytes) {
+  constexpr size_t kParameters = 136, kLongestName = 64;
+  if (bytes.starts_with("binf")) bytes.remove_prefix(4);
+  uint64_t size = 0;
+  if (bytes.size() < kParameters + sizeof size) return false;
+  std::memcpy(&size, bytes.data() + kParameters, sizeof size);
+  const std::string_view rest = bytes.substr(kParameters + sizeof size);
+  if (size == 0 || size > kLongestName || size > rest.size()) return false;
+  const std::string_view name = rest.substr(0, size);
+  return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isgraph(c); });
+}
+
 }  // namespace
 
 void Matrix::Free::operator()(void* handle) const { XGDMatrixFree(handle); }
@@ -170,11 +187,15 @@ Result<Booster> Booster::Load(const std::string& bytes) {
                       std::isalpha(static_cast<unsigned char>(bytes[1])) != 0;
   if (bytes.empty() || (ubjson && !IsWholeUbjson(bytes)))
     return Error{Code::kCorrupt, "the model is incomplete"};
+  const Error no_model{Code::kCorrupt,
+                       "this is not an XGBoost model, or one that XGBoost 1.7 "
+                       "cannot read"};
+  if (bytes[0] != '{' && !LooksLikeBinaryModel(bytes)) return no_model;
   BoosterHandle made = nullptr;
   if (XGBoosterCreate(nullptr, 0, &made) != 0) return LastError(Code::kInternal, "make a booster");
   Booster booster(made);
   if (XGBoosterLoadModelFromBuffer(made, bytes.data(), bytes.size()) != 0)
-    return LastError(Code::kCorrupt, "XGBoost does not read the model");
+    return no_model;  // XGBoost's own words are of its parser's insides
   return booster;
 }
 

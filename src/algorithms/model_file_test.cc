@@ -51,6 +51,16 @@ TEST_F(ModelFileTest, WhatIsNoModelIsNamed) {
   const auto garbage = LoadModelFile(Write("garbage", "this is not a model"));
   ASSERT_FALSE(garbage);
   EXPECT_NE(garbage.error().message.find("/garbage"), std::string::npos);
+  for (const std::string& text :
+       {std::string("# a text of some length\n") + std::string(4096, 'x'),
+        std::string("{\"a\": 1}"), std::string(4096, '\xff'), std::string(4096, '\0')}) {
+    const auto loaded = LoadModelFile(Write("text", text));
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+    EXPECT_TRUE(loaded.error().message.ends_with(
+        "/text: this is not an XGBoost model, or one that XGBoost 1.7 cannot read"))
+        << loaded.error().message;
+  }
   const std::string model = WriteModel();
   auto bytes = io::ReadFile(model);
   const auto cut = LoadModelFile(Write("cut", bytes->substr(0, bytes->size() / 2)));
