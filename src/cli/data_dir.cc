@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/ids.h"
 #include "base/strings.h"
@@ -75,7 +76,11 @@ std::string DataDir::Default() {
   return std::string(home != nullptr ? home : "/tmp") + "/.leat";
 }
 
-Result<DataDir> DataDir::Take(const std::string& path) {
+Result<DataDir> DataDir::Take(const std::string& given) {
+  // Absolute: users paste it elsewhere, and containers are started elsewhere.
+  std::error_code failed;
+  const std::string path = std::filesystem::absolute(given, failed).lexically_normal().string();
+  const bool is_new = !io::Exists(path);
   const auto within = [&](const Error& error) {
     return Error{error.code, fmt::format("cannot use the data directory {}: {}; give another with "
                                          "--data-dir",
@@ -95,7 +100,12 @@ Result<DataDir> DataDir::Take(const std::string& path) {
   }
   if (!lock) return within(lock.error());
   if (auto noted = lock->SetNote(std::to_string(getpid())); !noted) return within(noted.error());
-  return DataDir(path, std::move(*lock));
+  return DataDir(path, is_new, std::move(*lock));
+}
+
+Status DataDir::DiscardIfNew() {
+  if (!is_new_) return {};
+  return io::RemoveTree(path_);
 }
 
 Result<Identity> DataDir::LoadIdentity() {

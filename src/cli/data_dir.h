@@ -44,7 +44,10 @@ class DataDir {
   // it: the message names its process.
   static Result<DataDir> Take(const std::string& path);
 
-  const std::string& path() const { return path_; }
+  // Removes it with all that is in it if Take made it; for when nothing came of the start.
+  Status DiscardIfNew();
+
+  const std::string& path() const { return path_; }  // absolute
   std::string File(const std::string& name) const { return path_ + "/" + name; }
 
   // Reads the identity, or makes and keeps one.
@@ -62,8 +65,10 @@ class DataDir {
                        const std::string& ca_file);
 
  private:
-  DataDir(std::string path, io::FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  DataDir(std::string path, bool is_new, io::FileLock lock)
+      : path_(std::move(path)), is_new_(is_new), lock_(std::move(lock)) {}
   std::string path_;
+  bool is_new_;
   io::FileLock lock_;
 };
 

@@ -9,9 +9,10 @@
 #include <cstdio>
 #include <cstring>
 
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "objectstore/s3_environment.h"
+#include "cli/s3_access.h"
 
 namespace leat::cli {
 namespace {
@@ -146,10 +147,11 @@ Status Upload(UploadFlags flags) {
       test->bytes.size() % kPixels != 0)
     return Error{Code::kCorrupt, flags.dataset + " does not hold 28 x 28 images with labels"};
 
-  if (auto credentials = aws::FindCredentials(); !credentials) return credentials.error();
-  objectstore::S3Client s3(objectstore::S3OptionsFromEnvironment());
-  if (auto made = s3.CreateBucket(flags.bucket); !made && made.error().code != Code::kAlreadyExists)
-    return made;
+  const auto access = FindS3Access();
+  if (!access) return access.error();
+  objectstore::S3Client s3(*access);
+  const Status made = FirstCall(*access, [&] { return s3.CreateBucket(flags.bucket); });
+  if (!made && made.error().code != Code::kAlreadyExists) return made;
   if (auto done = UploadPart(s3, flags, "train", {*images, &*labels, 0, kTrain}, true); !done)
     return done;
   if (auto done =
@@ -169,11 +171,7 @@ int MnistUploadMain(int argc, char** argv) {
   app.add_option("--s3-bucket", flags.bucket, "Bucket to upload to")->required();
   app.add_option("--s3-prefix", flags.prefix, "Prefix of the keys, e.g. xgboost-mnist")->required();
   app.add_option("--dataset", flags.dataset, "Directory of the IDX files")->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& wrong) {
-    return app.exit(wrong) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseCommandLine(app, Arguments(app, argc, argv))) return *status;
   const Status done = Upload(flags);
   return done ? 0 : Fail(done.error());
 }

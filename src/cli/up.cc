@@ -49,6 +49,32 @@ std::jthread ShutdownDeadline() {
   });
 }
 
+// In single quotes where a shell would need them.
+std::string Quoted(const std::string& path) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%";
+  if (path.find_first_not_of(kPlain) == std::string::npos) return path;
+  std::string quoted = "'";
+  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+// The first line is for programs, the others are for pasting into a second terminal.
+void TellReady(const EmbeddedCluster& cluster, const DataDir& data_dir) {
+  const std::string kubeconfig = data_dir.File("kubeconfig");
+  const std::string credentials = data_dir.File("aws/credentials");
+  std::fputs(
+      fmt::format("ready api={} aws={} kubeconfig={} credentials={}\n"
+                  "export KUBECONFIG={}\n"
+                  "export AWS_SHARED_CREDENTIALS_FILE={}\n"
+                  "export AWS_CONFIG_FILE={}\n",
+                  cluster.api_url(), cluster.aws_url(), kubeconfig, credentials, Quoted(kubeconfig),
+                  Quoted(credentials), Quoted(data_dir.File("aws/config")))
+          .c_str(),
+      stdout);
+  std::fflush(stdout);
+}
+
 int Up(const UpFlags& flags) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread starts; taken by sigwait
@@ -65,13 +91,12 @@ int Up(const UpFlags& flags) {
                                          .aws_tls = flags.aws_tls,
                                          .node_name = flags.node_name},
                                         *data_dir, clock);
-  if (!cluster) return Fail(cluster.error());
-  std::fputs(fmt::format("ready api={} aws={} kubeconfig={} credentials={}\n",
-                         (*cluster)->api_url(), (*cluster)->aws_url(), data_dir->File("kubeconfig"),
-                         data_dir->File("aws/credentials"))
-                 .c_str(),
-             stdout);
-  std::fflush(stdout);
+  if (!cluster) {
+    if (auto discarded = data_dir->DiscardIfNew(); !discarded)
+      LogWarning("cannot remove the new data directory", {{"error", discarded.error()}});
+    return Fail(cluster.error());
+  }
+  TellReady(**cluster, *data_dir);
 
   AwaitStopSignal();
   LogInfo(flags.stop_pods ? "stopping pods, then everything; a second signal ends at once"
@@ -100,7 +125,9 @@ void AddUp(CLI::App& app, Run& run) {
       ->capture_default_str();
   up->add_flag("--aws-tls", flags->aws_tls, "Serve the AWS-compatible endpoint over TLS");
   up->add_option("--node-name", flags->node_name, "Name of this node (the host name)");
-  up->add_flag("--stop-pods", flags->stop_pods, "On SIGTERM, stop the pods first");
+  up->add_flag("--stop-pods", flags->stop_pods,
+               "At the end (Ctrl-C or SIGTERM) stop the pods first, each with its grace period; "
+               "without it they go on and the next start finds them");
   up->callback([flags, &run] { run = [flags] { return Up(*flags); }; });
 }
 
