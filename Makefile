@@ -12,8 +12,8 @@ build:
 	@tools/bootstrap build run
 	@tools/build release
 
-bench:
-	@tools/bootstrap build test
+bench: build
+	@tools/bootstrap bench
 	@tools/build bench
 	@bench/run
 
