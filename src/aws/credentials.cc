@@ -1,7 +1,6 @@
 #include "aws/credentials.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include "aws/ca_bundle.h"
 #include "base/log.h"
@@ -11,38 +10,39 @@
 namespace leat::aws {
 namespace {
 
-std::string Env(const std::string& name) {
-  const char* value = ::getenv(name.c_str());
-  return value != nullptr ? value : "";
+// "" when it is not set.
+std::string Get(const Environment& environment, std::string_view name) {
+  return environment(name).value_or("");
 }
 
-std::string HomeFile(const std::string& name) {
-  const std::string home = Env("HOME");
+std::string HomeFile(const Environment& environment, const std::string& name) {
+  const std::string home = Get(environment, "HOME");
   return home.empty() ? "" : home + "/.aws/" + name;
 }
 
-std::string CredentialsFile() {
-  const std::string path = Env("AWS_SHARED_CREDENTIALS_FILE");
-  return path.empty() ? HomeFile("credentials") : path;
+std::string CredentialsFile(const Environment& environment) {
+  const std::string path = Get(environment, "AWS_SHARED_CREDENTIALS_FILE");
+  return path.empty() ? HomeFile(environment, "credentials") : path;
 }
 
-std::string ConfigFile() {
-  const std::string path = Env("AWS_CONFIG_FILE");
-  return path.empty() ? HomeFile("config") : path;
+std::string ConfigFile(const Environment& environment) {
+  const std::string path = Get(environment, "AWS_CONFIG_FILE");
+  return path.empty() ? HomeFile(environment, "config") : path;
 }
 
-std::string ProfileName() {
-  const std::string name = Env("AWS_PROFILE");
+std::string ProfileName(const Environment& environment) {
+  const std::string name = Get(environment, "AWS_PROFILE");
   return name.empty() ? "default" : name;
 }
 
 // A setting of the profile in an AWS ini file; "" when the file, the section or the key is absent.
 // The config file writes sections of other profiles as "[profile name]".
-std::string ProfileSetting(const std::string& path, const std::string& key) {
+std::string ProfileSetting(const Environment& environment, const std::string& path,
+                           const std::string& key) {
   if (path.empty()) return "";
   const auto text = io::ReadFile(path, 1 << 20);
   if (!text) return "";
-  const std::string profile = ProfileName();
+  const std::string profile = ProfileName(environment);
   bool inside = false;
   for (const std::string_view raw : Split(*text, '\n')) {
     const std::string_view line = Trim(raw);
@@ -62,20 +62,21 @@ std::string ProfileSetting(const std::string& path, const std::string& key) {
   return "";
 }
 
-std::string EndpointFromEnvironment(const std::string& service) {
+std::string EndpointFromVariables(const Environment& environment, const std::string& service) {
   std::string name = Lower(service);
   for (char& c : name) c = c == '-' ? '_' : static_cast<char>(::toupper(c));
-  std::string endpoint = Env("AWS_ENDPOINT_URL_" + name);
+  std::string endpoint = Get(environment, "AWS_ENDPOINT_URL_" + name);
   // AWS names this variable after its service id, "CloudWatch Logs".
-  if (endpoint.empty() && service == "logs") endpoint = Env("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
-  return endpoint.empty() ? Env("AWS_ENDPOINT_URL") : endpoint;
+  if (endpoint.empty() && service == "logs")
+    endpoint = Get(environment, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
+  return endpoint.empty() ? Get(environment, "AWS_ENDPOINT_URL") : endpoint;
 }
 
 }  // namespace
 
-std::string FindCaBundle() {
-  std::string path = Env("AWS_CA_BUNDLE");
-  if (path.empty()) path = ProfileSetting(ConfigFile(), "ca_bundle");
+std::string FindCaBundle(const Environment& environment) {
+  std::string path = Get(environment, "AWS_CA_BUNDLE");
+  if (path.empty()) path = ProfileSetting(environment, ConfigFile(environment), "ca_bundle");
   if (path.empty()) return "";
   auto pem = io::ReadFile(path);
   if (pem) return std::move(*pem);
@@ -86,23 +87,40 @@ std::string FindCaBundle() {
   return "";
 }
 
-Result<Credentials> FindCredentials() {
-  Credentials found{Env("AWS_ACCESS_KEY_ID"), Env("AWS_SECRET_ACCESS_KEY"),
-                    Env("AWS_SESSION_TOKEN")};
+Result<Credentials> CredentialsFromVariables(const Environment& environment) {
+  Credentials found{Get(environment, "AWS_ACCESS_KEY_ID"),
+                    Get(environment, "AWS_SECRET_ACCESS_KEY"),
+                    Get(environment, "AWS_SESSION_TOKEN")};
   if (!found.access_key_id.empty() && !found.secret_access_key.empty()) return found;
-  const std::string path = CredentialsFile();
-  found = {ProfileSetting(path, "aws_access_key_id"), ProfileSetting(path, "aws_secret_access_key"),
-           ProfileSetting(path, "aws_session_token")};
-  if (!found.access_key_id.empty() && !found.secret_access_key.empty()) return found;
-  return Error{Code::kNotFound,
-               fmt::format("no AWS credentials: neither AWS_ACCESS_KEY_ID and "
-                           "AWS_SECRET_ACCESS_KEY are set, nor has {} a profile \"{}\" with them",
-                           path.empty() ? "~/.aws/credentials" : path, ProfileName())};
+  return Error{Code::kNotFound, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set"};
 }
 
-std::string FindEndpoint(const std::string& service, const std::string& region) {
-  if (std::string set = EndpointFromEnvironment(service); !set.empty()) return set;
-  if (std::string set = ProfileSetting(ConfigFile(), "endpoint_url"); !set.empty()) return set;
+Result<Credentials> CredentialsFromFile(const Environment& environment) {
+  const std::string path = CredentialsFile(environment);
+  Credentials found{ProfileSetting(environment, path, "aws_access_key_id"),
+                    ProfileSetting(environment, path, "aws_secret_access_key"),
+                    ProfileSetting(environment, path, "aws_session_token")};
+  if (!found.access_key_id.empty() && !found.secret_access_key.empty()) return found;
+  return Error{Code::kNotFound,
+               fmt::format("{} has no profile \"{}\" with keys",
+                           path.empty() ? "~/.aws/credentials" : path, ProfileName(environment))};
+}
+
+Result<Credentials> FindCredentials(const Environment& environment) {
+  auto found = CredentialsFromVariables(environment);
+  if (found) return found;
+  auto in_file = CredentialsFromFile(environment);
+  if (in_file) return in_file;
+  return Error{Code::kNotFound, fmt::format("no AWS credentials: {}, and {}", found.error().message,
+                                            in_file.error().message)};
+}
+
+std::string FindEndpoint(const std::string& service, const std::string& region,
+                         const Environment& environment) {
+  if (std::string set = EndpointFromVariables(environment, service); !set.empty()) return set;
+  if (std::string set = ProfileSetting(environment, ConfigFile(environment), "endpoint_url");
+      !set.empty())
+    return set;
   const char* domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   if (service == "sagemaker") return fmt::format("https://api.sagemaker.{}.{}", region, domain);
   if (service == "sagemaker-runtime") {
@@ -111,11 +129,11 @@ std::string FindEndpoint(const std::string& service, const std::string& region) 
   return fmt::format("https://{}.{}.{}", service, region, domain);
 }
 
-std::string FindRegion() {
+std::string FindRegion(const Environment& environment) {
   for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
-    if (std::string set = Env(name); !set.empty()) return set;
+    if (std::string set = Get(environment, name); !set.empty()) return set;
   }
-  std::string set = ProfileSetting(ConfigFile(), "region");
+  std::string set = ProfileSetting(environment, ConfigFile(environment), "region");
   return set.empty() ? "us-east-1" : set;
 }
 

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -60,7 +62,12 @@ struct StoreOptions {
   std::string endpoint;  // for s3:// and gs://; empty = from the environment, else the provider's
   bool virtual_host = false;  // bucket.host instead of host/bucket; oss:// always does
   bool anonymous = false;     // send unsigned requests
+  // Where credentials, regions and endpoints are looked for (AWS_*, GOOGLE_*, OSS_*, HOME): of whom
+  // the source is opened for. nullopt: this process's own environment.
+  std::optional<std::vector<std::pair<std::string, std::string>>> environment;
   std::chrono::seconds retry_for{60};
+  // A connection without progress for this long is given up and tried again.
+  std::chrono::milliseconds stall_timeout{20'000};
   std::function<void(const std::string& message)> on_retry;
 };
 

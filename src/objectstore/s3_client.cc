@@ -2,37 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "aws/amz_time.h"
 #include "aws/checksum.h"
 #include "aws/xml.h"
-#include "base/clock.h"
 #include "base/strings.h"
+#include "objectstore/s3_listing.h"
 #include "objectstore/s3_session.h"
 
 namespace leat::objectstore {
-namespace {
-
-std::string Unquoted(std::string_view etag) {
-  std::string text(etag);
-  std::erase(text, '"');
-  return text;
-}
-
-int64_t UnixSeconds(WallTime time) { return std::chrono::system_clock::to_time_t(time); }
-
-ObjectInfo ReadListed(const aws::XmlNode& node) {
-  ObjectInfo info;
-  info.key = PercentDecode(node.ChildText("Key"));
-  const auto size = ParseInt(node.ChildText("Size"));
-  info.size = size ? static_cast<uint64_t>(*size) : 0;
-  info.etag = Unquoted(node.ChildText("ETag"));
-  const auto modified = ParseTime(node.ChildText("LastModified"));
-  info.last_modified = modified ? UnixSeconds(*modified) : 0;
-  return info;
-}
-
-}  // namespace
-
 Result<S3Url> S3Url::Parse(std::string_view text) {
   constexpr std::string_view kScheme = "s3://";
   if (!text.starts_with(kScheme)) {
@@ -71,34 +47,21 @@ Status S3Client::HeadBucket(const std::string& bucket, const std::stop_token& st
 Status S3Client::List(const std::string& bucket, const std::string& prefix,
                       const std::function<bool(const ObjectInfo&)>& each,
                       const std::stop_token& stop) {
-  std::string token;
-  while (true) {
-    S3Call call{.method = "GET", .bucket = bucket};
-    call.query = "list-type=2&encoding-type=url&prefix=" + PercentEncode(prefix);
-    if (!token.empty()) call.query += "&continuation-token=" + PercentEncode(token);
-    const auto reply = session_->Call(call, stop);
-    if (!reply) return reply.error();
-    const auto root = aws::ParseXml(reply->body);
-    if (!root) return root.error().Within("list s3://" + bucket + "/" + prefix);
-    for (const aws::XmlNode& node : root->children) {
-      if (node.name == "Contents" && !each(ReadListed(node))) return {};
-    }
-    token = root->ChildText("NextContinuationToken");
-    if (root->ChildText("IsTruncated") != "true" || token.empty()) return {};
-  }
+  return ListPages(
+      *session_, {.bucket = bucket, .prefix = prefix},
+      [&](S3Page page) -> Result<bool> {
+        for (const ObjectInfo& info : page.objects) {
+          if (!each(info)) return false;
+        }
+        return true;
+      },
+      stop);
 }
 
 Result<ObjectInfo> S3Client::Head(const S3Url& url, const std::stop_token& stop) {
   const auto reply = session_->Call({.method = "HEAD", .bucket = url.bucket, .key = url.key}, stop);
   if (!reply) return reply.error();
-  ObjectInfo info;
-  info.key = url.key;
-  const auto size = ParseInt(reply->headers.Get("Content-Length"));
-  info.size = size ? static_cast<uint64_t>(*size) : 0;
-  info.etag = Unquoted(reply->headers.Get("ETag"));
-  const auto modified = aws::ParseHttpDate(reply->headers.Get("Last-Modified"));
-  info.last_modified = modified ? UnixSeconds(*modified) : 0;
-  return info;
+  return ReadHead(url.key, reply->headers);
 }
 
 Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std::string& if_match,
@@ -108,7 +71,7 @@ Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std
   const auto buffer = std::make_unique<char[]>(kBufferSize);
   const uint64_t end = size == 0 ? 0 : offset + size;
   std::string etag = if_match;
-  Patience patience(session_->options());
+  Patience patience(session_->retry());
   while (true) {
     S3Call call{.method = "GET", .bucket = url.bucket, .key = url.key};
     if (offset > 0 || end > 0) {
@@ -125,7 +88,7 @@ Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std
       return Error{Code::kUnimplemented, call.ToString() + ": the store does not serve ranges"};
     }
     // What is read after a broken connection must be of the same object.
-    if (etag.empty()) etag = Unquoted((*response)->headers.Get("ETag"));
+    if (etag.empty()) etag = UnquotedEtag((*response)->headers.Get("ETag"));
     while (true) {
       const auto got = (*response)->Read({buffer.get(), kBufferSize});
       if (!got) {

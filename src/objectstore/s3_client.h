@@ -13,7 +13,7 @@
 
 #include "aws/credentials.h"
 #include "base/result.h"
-#include "net/client.h"
+#include "objectstore/object_store.h"
 
 namespace leat::objectstore {
 
@@ -25,29 +25,28 @@ struct S3Url {
   std::string ToString() const { return "s3://" + bucket + "/" + key; }
 };
 
-struct ObjectInfo {
-  std::string key;
-  uint64_t size = 0;
-  std::string etag;           // without quotes
-  int64_t last_modified = 0;  // seconds since the epoch
-};
+class Signer;
 
 struct S3Options {
   std::string endpoint;  // "http://127.0.0.1:9000"
   std::string region = "us-east-1";
   aws::Credentials credentials;
+  std::shared_ptr<Signer> signer;  // instead of `credentials`
+  bool virtual_host = false;       // bucket.host instead of host/bucket
   // How long to go on trying while the store answers 5xx, slows down or cannot be reached, with
   // back-off from 0.2 s to 5 s.
   std::chrono::seconds retry_for{60};
+  std::chrono::milliseconds connect_timeout{10'000};  // of one attempt
+  std::chrono::milliseconds stall_timeout{60'000};    // without progress, of one attempt
   std::string ca_pem;  // trust anchors for https; empty = the system's
   // Called at each retry, from any of the client's threads, to tell the user: "GET s3://b/k:
   // connect to ...: Connection refused; trying again".
   std::function<void(const std::string& message)> on_retry;
 };
 
-// Thread-safe. Errors: kNotFound (NoSuchBucket, NoSuchKey), kForbidden, kInvalid, kConflict
-// (precondition), kExhausted (the store is full), kUnavailable (after the retries), kCancelled;
-// messages name the bucket and key.
+// Thread-safe. Errors: kNotFound (NoSuchBucket, NoSuchKey), kUnauthorized (the credentials are
+// missing, wrong or expired), kForbidden, kInvalid, kConflict (precondition), kExhausted (the store
+// is full), kUnavailable (after the retries), kCancelled; messages name the bucket and key.
 class S3Client {
  public:
   explicit S3Client(S3Options options);

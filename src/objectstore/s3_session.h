@@ -2,16 +2,18 @@
 // operations are made of.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "net/client.h"
+#include "objectstore/patience.h"
 #include "objectstore/s3_client.h"
+#include "objectstore/signer.h"
 
 namespace leat::objectstore {
 
@@ -35,35 +37,43 @@ struct S3Reply {
   std::string body;
 };
 
-// How long to go on after failures, from the first one without progress.
-class Patience {
- public:
-  explicit Patience(const S3Options& options) : options_(options) {}
-  // Waits before the next attempt; the error when it is not worth one, time is up, or stop.
-  Status AfterFailure(const Error& error, const std::stop_token& stop);
-  void Progressed() { since_.reset(); }
-
- private:
-  const S3Options& options_;
-  std::optional<std::chrono::steady_clock::time_point> since_;
-  std::chrono::milliseconds pause_{200};
-};
+// Where a call goes: path style, or the bucket in front of the host (over https only while the
+// bucket's name has no dots, which the certificate would not cover). kInvalid for a bad endpoint.
+Result<net::Url> S3RequestUrl(const S3Options& options, const std::string& endpoint,
+                              const S3Call& call);
+// "https://s3.us-east-1.amazonaws.com" in another region; other endpoints stay as they are.
+std::string EndpointInRegion(std::string endpoint, const std::string& from, const std::string& to);
 
 // Thread-safe.
 class S3Session {
  public:
   explicit S3Session(S3Options options);
   const S3Options& options() const { return options_; }
+  RetryOptions retry() const { return {options_.retry_for, options_.on_retry}; }
 
   // A success (2xx) with its whole body; retried. Errors as S3Client's.
   Result<S3Reply> Call(const S3Call& call, const std::stop_token& stop);
-  // One attempt, whose body the caller reads.
+  // One answer, whose body the caller reads. Sent again at once when the store names the bucket's
+  // region (from then on it is used) or calls the credentials expired, each once.
   Result<std::unique_ptr<net::ClientResponse>> Open(const S3Call& call,
                                                     const std::stop_token& stop);
 
  private:
+  struct Place {
+    std::string endpoint;
+    std::string region;
+  };
+  Place CurrentPlace();
+  // False when that is where it was tried.
+  bool MoveTo(const std::string& region, const Place& tried);
+  Result<std::unique_ptr<net::ClientResponse>> Send(const S3Call& call, const Place& place,
+                                                    const std::stop_token& stop);
+
   const S3Options options_;
+  const std::shared_ptr<Signer> signer_;
   const std::unique_ptr<net::Client> http_;
+  Mutex mu_;
+  Place place_ GUARDED_BY(mu_);
 };
 
 }  // namespace leat::objectstore

@@ -1,0 +1,17 @@
+// A directory as an ObjectStore: NFS, volumes, plain disks.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "objectstore/object_store.h"
+
+namespace leat::objectstore {
+
+// `path` is absolute; symbolic links in it are followed, below it none is. Names may hold any byte.
+// The entity tag is "size-mtime_ns-inode" in decimal; Get compares it before and after each piece
+// that it reads. Sockets, devices and FIFOs are left out. Errors as OpenObjectStore's.
+Result<std::unique_ptr<ObjectStore>> OpenFileObjectStore(const std::string& path);
+
+}  // namespace leat::objectstore

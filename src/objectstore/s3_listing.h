@@ -1,0 +1,40 @@
+// What S3 tells about objects: pages of a listing, and the heads of answers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "net/http.h"
+#include "objectstore/object_store.h"
+#include "objectstore/s3_session.h"
+
+namespace leat::objectstore {
+
+struct S3Page {
+  std::vector<ObjectInfo> objects;    // whole keys, in order
+  std::vector<std::string> prefixes;  // with a delimiter: what it groups
+};
+
+struct S3List {
+  std::string bucket;
+  std::string prefix;
+  std::string start_after;
+  std::string delimiter;  // "/" for one level
+  size_t max_keys = 0;    // of a page; 0: the store's own limit
+};
+
+// Page after page (ListObjectsV2) until there are no more or `each` says false or fails. kCorrupt
+// when the store does not list in key order: a listing that goes in circles would never end.
+Status ListPages(S3Session& session, const S3List& list,
+                 const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop);
+
+// Size, ETag and Last-Modified; kCorrupt without a Content-Length.
+Result<ObjectInfo> ReadHead(const std::string& key, const net::Headers& headers);
+std::string UnquotedEtag(std::string_view etag);
+
+}  // namespace leat::objectstore

@@ -1,0 +1,25 @@
+// A bucket, or what lies under a prefix of it, as an ObjectStore: S3, and what speaks like it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "objectstore/object_store.h"
+#include "objectstore/s3_client.h"
+
+namespace leat::objectstore {
+
+struct S3Source {
+  std::string scheme = "s3";
+  std::string bucket;
+  std::string prefix;  // "", or ends with '/'
+  // "gs://bucket/prefix"; kInvalid without a bucket.
+  static Result<S3Source> Parse(const std::string& url);
+  std::string ToString() const { return scheme + "://" + bucket + "/" + prefix; }
+};
+
+// Lists one key to see that the bucket is there: errors as ObjectStore's.
+Result<std::unique_ptr<ObjectStore>> OpenS3ObjectStore(S3Source source, S3Options options);
+
+}  // namespace leat::objectstore
