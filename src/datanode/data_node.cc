@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "datanode/control_client.h"
 #include "datanode/live_mount.h"
 #include "fuse/mount.h"
 #include "hash/hash.h"
@@ -25,7 +26,9 @@ int64_t SecondsOf(WallTime time) {
 struct DataNode::State {
   State(DataNodeOptions o, Keeper& k, Clock& c) : options(std::move(o)), keeper(k), clock(c) {}
 
-  LiveMount::Surroundings Around() { return {*cache, *fetcher, keeper, clock}; }
+  LiveMount::Surroundings Around() {
+    return {*cache, *fetcher, keeper, clock, ControlSocketOf(options.directories[0].path)};
+  }
   std::vector<std::shared_ptr<LiveMount>> All() const {
     MutexLock lock(mu);
     std::vector<std::shared_ptr<LiveMount>> all;

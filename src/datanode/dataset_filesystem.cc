@@ -406,6 +406,8 @@ void DatasetFilesystem::GetXattr(fuse::NodeId node, std::string_view name, uint3
   std::string value;
   if (name == "source") {
     value = around_.store->Name() + entry->key;
+  } else if (name == "control" && node == fuse::kRootNode) {
+    value = options_.control;
   } else if (entry->kind != Kind::kFile) {
     return reply.Error(ENODATA);
   } else if (name == "etag") {

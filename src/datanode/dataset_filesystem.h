@@ -25,7 +25,8 @@
 namespace leat::datanode {
 
 struct FilesystemOptions {
-  std::string name;  // of the mount at the keeper: its mountpoint
+  std::string name;     // of the mount at the keeper: its mountpoint
+  std::string control;  // the socket where this data node is asked: user.leat.control of the root
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t file_mode = 0444;

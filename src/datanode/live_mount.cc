@@ -79,6 +79,7 @@ Result<std::unique_ptr<LiveMount>> LiveMount::Serve(
   LiveMount* self = mounted.get();
   mounted->filesystem_ = std::make_unique<DatasetFilesystem>(
       FilesystemOptions{.name = spec.mountpoint,
+                        .control = around.control,
                         .uid = spec.uid,
                         .gid = spec.gid,
                         .file_mode = spec.file_mode,

@@ -37,6 +37,7 @@ class LiveMount {
     Fetcher& fetcher;
     Keeper& keeper;
     Clock& clock;
+    std::string control;  // path of the control socket
   };
 
   // Opens the tree, serves, and hands what a successor needs to the keeper. `devices` are the

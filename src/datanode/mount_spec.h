@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "json/value.h"
@@ -31,5 +34,8 @@ struct MountSpec {
   json::Value ToJson() const;
   static Result<MountSpec> FromJson(const json::Value& value);
 };
+
+// Opens the spec's source with its options and environment.
+Result<std::shared_ptr<objectstore::ObjectStore>> OpenStore(const MountSpec& spec);
 
 }  // namespace leat::datanode

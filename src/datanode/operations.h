@@ -1,0 +1,52 @@
+// What clients of the control socket may ask, carried out on a DataNode. Requests are {"op": ...}
+// and:
+//   mount    spec (MountSpec), options        progress {objects, bytes} while listing
+//   umount   mountpoint, lazy
+//   mounts   what is mounted                  stats    mountpoint: its figures
+//   ls       target, recursive                progress {entries: [...]}
+//   stat     target                           skipped  target; progress {skipped: [...]}
+//   load     target                           progress {done, total} in bytes
+//   evict, pin, unpin     target
+//   fsck     everything cached                progress {done, total} in bytes
+//   df       the directories of the cache     top      figures of everything, at this moment
+// `options` are those that the user gave: {directories: ["PATH,size=N"...], memory: bytes}. They
+// must be what this data node runs with. A target is {mountpoint, path} or {spec, path}; names that
+// are not UTF-8 are {"base64": ...}.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "datanode/control_server.h"
+#include "datanode/data_node.h"
+#include "json/value.h"
+
+namespace leat::datanode {
+
+// Thread-safe.
+class Operations {
+ public:
+  // `options` are those that `node` was started with.
+  Operations(DataNode& node, DataNodeOptions options) : node_(node), options_(std::move(options)) {}
+  // A ControlHandler.
+  Result<json::Value> Do(const json::Value& request, const Tell& tell, const std::stop_token& stop);
+
+ private:
+  Result<json::Value> Mount(const json::Value& request, const Tell& tell,
+                            const std::stop_token& stop);
+  Result<json::Value> Unmount(const json::Value& request);
+  Result<json::Value> Mounts() const;
+  Result<json::Value> Stats(const json::Value& request) const;
+  Result<json::Value> Fsck(const Tell& tell, const std::stop_token& stop);
+  Result<json::Value> Df() const;
+  Result<json::Value> Top() const;
+
+  DataNode& node_;
+  const DataNodeOptions options_;
+};
+
+// kConflict when one of the options that the user gave is not that of the running data node.
+Status CheckOptions(const json::Value& given, const DataNodeOptions& running);
+
+}  // namespace leat::datanode
