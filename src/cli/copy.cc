@@ -43,6 +43,9 @@ Status Download(S3Client& s3, const objectstore::S3Options& access, const S3Url&
   struct stat at {};
   if (stat(to.c_str(), &at) == 0 && S_ISDIR(at.st_mode))
     to += "/" + from.key.substr(from.key.rfind('/') + 1);
+  // A device like /dev/null would be replaced by the file.
+  if (stat(to.c_str(), &at) == 0 && !S_ISREG(at.st_mode))
+    return Error{Code::kInvalid, to + " is not a regular file"};
   Progress progress(fmt::format("Downloading {}", from.ToString()), info->size);
   const std::string aside = to + ".part";
   if (auto done = s3.Download(from, *info, aside, [&](uint64_t n) { progress.Add(n); }); !done) {

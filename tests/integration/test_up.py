@@ -69,6 +69,10 @@ class Refusals(unittest.TestCase):
                 status, err = run_up("--data-dir", scratch, flag, f"127.0.0.1:{port}", other, "127.0.0.1:0")
                 self.assertEqual(status, 1)
                 self.assert_one_line(err, f"127.0.0.1:{port}", "in use", flag)
+                self.assertTrue((pathlib.Path(scratch) / "leat.db").exists())  # it is the user's directory
+                status, err = run_up("--data-dir", scratch + "/new", flag, f"127.0.0.1:{port}", other, "127.0.0.1:0")
+                self.assertEqual(status, 1)
+                self.assertFalse((pathlib.Path(scratch) / "new").exists())
 
     def test_an_unusable_directory_is_named(self):
         with tempfile.NamedTemporaryFile() as file:
@@ -100,6 +104,23 @@ class Refusals(unittest.TestCase):
             self.assertEqual(path.read_bytes(), damage)
             subprocess.run(["rm", "-rf", str(leat.dir)], check=True)
             leat.log.close()
+
+
+class Ready(unittest.TestCase):
+    def test_what_it_prints_can_be_pasted_elsewhere(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            process = subprocess.Popen([str(BIN / "leat"), "up", "--data-dir", "it's data", "--listen", "127.0.0.1:0",
+                                        "--aws-listen", "127.0.0.1:0"], cwd=scratch, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, text=True)
+            try:
+                self.assertTrue(process.stdout.readline().startswith("ready api=https://127.0.0.1:"))
+                exports = "".join(process.stdout.readline() for _ in range(3))
+                use = 'kubectl get nodes -o name; cat "$AWS_SHARED_CREDENTIALS_FILE" "$AWS_CONFIG_FILE" | wc -l'
+                shown = subprocess.run(["sh", "-c", exports + use], capture_output=True, text=True, cwd="/")
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=20)
+        self.assertRegex(shown.stdout, r"\Anode/\S+\n6\n\Z", shown.stderr)
 
 
 class Files(unittest.TestCase):
