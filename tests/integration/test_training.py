@@ -385,18 +385,21 @@ class Crashes(unittest.TestCase):
             leat.apply(job("survivor", num_round=1000))
             status = lambda: leat.get("trainingjob", "survivor").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
-            follow = subprocess.Popen(["kubectl", "smlogs", "trainingjob/survivor", "-f", "--hide-log-stream-name"],
-                                      env=leat.environment(), stdout=subprocess.PIPE, text=True)
+            followed = leat.dir / "followed"
+            with open(followed, "w") as file:
+                follow = subprocess.Popen(["kubectl", "smlogs", "trainingjob/survivor", "-f", "--hide-log-stream-name"],
+                                          env=leat.environment(), stdout=file)
             self.addCleanup(follow.kill)
+            eventually(followed.read_text, "its first lines")
             leat.kill()
             leat.start()
             eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
             self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
-            followed = follow.communicate(timeout=60)[0]
+            self.assertEqual(follow.wait(60), 0)
             log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
             rounds = [line.split("] ")[-1] for line in log.splitlines() if "#011" in line]
             self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(1000)))
-            self.assertEqual(followed, log)
+            self.assertEqual(followed.read_text().splitlines(), log.splitlines())
 
 
 if __name__ == "__main__":
