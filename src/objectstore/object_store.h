@@ -74,8 +74,8 @@ struct StoreOptions {
 // Opens s3:// gs:// oss:// file:// http:// https://. Looks at the source once: kNotFound when the
 // bucket, directory or page is not there, kInvalid for another scheme (the message lists them).
 //   s3://bucket/prefix    credentials by aws::CredentialProvider
-//   gs://bucket/prefix    GOOGLE_APPLICATION_CREDENTIALS (service-account file), else HMAC keys by
-//                         the AWS chain, else anonymous
+//   gs://bucket/prefix    GOOGLE_APPLICATION_CREDENTIALS (service-account file), else HMAC keys in
+//                         AWS_ACCESS_KEY_ID or AWS's shared file, else anonymous
 //   oss://bucket/prefix   S3 with virtual hosts; OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, else
 //                         the AWS chain; the endpoint from OSS_ENDPOINT or --endpoint
 //   file:///dir           a directory, e.g. an NFS mount; kept open, never left through a link

@@ -13,6 +13,7 @@
 
 #include "aws/credentials.h"
 #include "base/result.h"
+#include "net/http.h"
 #include "objectstore/object_store.h"
 
 namespace leat::objectstore {
@@ -33,6 +34,7 @@ struct S3Options {
   aws::Credentials credentials;
   std::shared_ptr<Signer> signer;  // instead of `credentials`
   bool virtual_host = false;       // bucket.host instead of host/bucket
+  net::Headers headers;            // added to every request
   // How long to go on trying while the store answers 5xx, slows down or cannot be reached, with
   // back-off from 0.2 s to 5 s.
   std::chrono::seconds retry_for{60};

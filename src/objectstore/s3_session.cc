@@ -146,6 +146,7 @@ Result<std::unique_ptr<net::ClientResponse>> S3Session::Send(const S3Call& call,
   request.method = call.method;
   request.url = *url;
   request.headers = call.headers;
+  for (const auto& [name, value] : options_.headers.all()) request.headers.Set(name, value);
   request.body = call.body;
   request.timeout = options_.stall_timeout;
   if (call.make_source) {
