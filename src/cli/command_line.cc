@@ -27,17 +27,19 @@ std::vector<std::string> Flags(const CLI::App& app) {
   return names;
 }
 
-// The command that was chosen; the app itself when none was.
+// The innermost command that was chosen; the app itself when none was.
 const CLI::App& Chosen(const CLI::App& app) {
-  return app.get_subcommands().empty() ? app : *app.get_subcommands().front();
+  return app.get_subcommands().empty() ? app : Chosen(*app.get_subcommands().front());
 }
 
-// "`leat up --help`"
-std::string HelpOf(const CLI::App& app) {
-  const CLI::App& chosen = Chosen(app);
-  return fmt::format("`{}{} --help`", app.get_name(),
-                     &chosen == &app ? "" : " " + chosen.get_name());
+// "leat up"
+std::string PathOf(const CLI::App& app) {
+  const std::string& name = app.get_name();
+  return app.get_subcommands().empty() ? name : name + " " + PathOf(*app.get_subcommands().front());
 }
+
+// Whether a command below it was needed and not given.
+bool LacksCommand(const CLI::App& chosen) { return chosen.get_require_subcommand_min() > 0; }
 
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& known) {
   const std::string nearest = NearestWord(word, known);
@@ -55,8 +57,7 @@ std::string UnknownFlag(const CLI::App& app, const std::string& word) {
 
 // CLI11's words, but for those that only a programmer would use.
 std::string Told(const CLI::App& app, const CLI::ParseError& error) {
-  if (app.get_subcommands().empty() && app.get_require_subcommand_min() > 0)
-    return "no command is given";
+  if (LacksCommand(Chosen(app))) return "no command is given";
   const std::string text = error.what();
   if (text.find(" required ") != std::string::npos && text.ends_with(" missing"))
     return text.substr(0, text.find(':')) + " needs a value";
@@ -86,11 +87,10 @@ std::vector<std::string> UnknownWords(const CLI::App& app) {
   std::vector<std::string> flags, others;
   for (const std::string& word : words)
     (word.size() > 1 && word.front() == '-' ? flags : others).push_back(word);
-  const bool lacks_command = app.get_require_subcommand_min() > 0 && app.get_subcommands().empty();
   // What follows an unknown word may belong to it.
-  if (lacks_command && !others.empty())
-    return {
-        fmt::format("\"{}\" is not a command{}", others[0], DidYouMean(others[0], Commands(app)))};
+  if (LacksCommand(Chosen(app)) && !others.empty())
+    return {fmt::format("\"{}\" is not a command{}", others[0],
+                        DidYouMean(others[0], Commands(Chosen(app))))};
   std::vector<std::string> lines;
   for (const std::string& flag : flags) lines.push_back(UnknownFlag(app, flag));
   if (lines.empty())
@@ -108,7 +108,7 @@ std::optional<int> ParseCommandLine(CLI::App& app, const std::vector<std::string
     std::vector<std::string> lines = UnknownWords(app);
     if (lines.empty()) lines.push_back(Told(app, error));
     for (const std::string& line : lines) std::fprintf(stderr, "leat: %s\n", line.c_str());
-    std::fprintf(stderr, "leat: %s tells what there is\n", HelpOf(app).c_str());
+    std::fprintf(stderr, "leat: `%s --help` tells what there is\n", PathOf(app).c_str());
     return 2;
   }
 }

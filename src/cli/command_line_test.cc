@@ -20,6 +20,9 @@ class CommandLine : public testing::Test {
     up->add_flag("--aws-tls", flag_);
     CLI::App* copy = app_.add_subcommand("cp");
     copy->add_option("FROM", text_)->required();
+    CLI::App* data = app_.add_subcommand("data");
+    data->require_subcommand(1);
+    data->add_subcommand("warm")->add_flag("--all", flag_);
     app_.add_subcommand("stage")->group("");
   }
   // What is told on stderr.
@@ -49,6 +52,16 @@ TEST_F(CommandLine, AMistypedCommandIsNamedWithTheNearest) {
   EXPECT_EQ(Refusal({"pu", "--data-dir", "x"}),
             "leat: \"pu\" is not a command; did you mean \"up\"?\n"
             "leat: `leat --help` tells what there is\n");
+}
+
+TEST_F(CommandLine, CommandsBelowCommandsAreToldOfAlike) {
+  EXPECT_EQ(Refusal({"data", "wram"}),
+            "leat: \"wram\" is not a command; did you mean \"warm\"?\n"
+            "leat: `leat data --help` tells what there is\n");
+  EXPECT_TRUE(Refusal({"data"}).starts_with("leat: no command is given\n"));
+  EXPECT_EQ(Refusal({"data", "warm", "--al"}),
+            "leat: unknown flag --al; did you mean \"--all\"?\n"
+            "leat: `leat data warm --help` tells what there is\n");
 }
 
 TEST_F(CommandLine, AHiddenCommandIsNotSuggested) {

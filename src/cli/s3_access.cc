@@ -3,23 +3,41 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <memory>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "objectstore/s3_environment.h"
 
 namespace leat::cli {
 namespace {
 
-constexpr char kHowToChoose[] =
-    "for a Leat, set AWS_CONFIG_FILE=DIR/aws/config (DIR is its data directory) or "
-    "AWS_ENDPOINT_URL";
-
-// "https://s3.us-east-1.amazonaws.com, which is Amazon's since no setting names another"
-std::string Described(const std::string& endpoint) {
-  const bool default_one = endpoint.find(".amazonaws.com") != std::string::npos;
-  return endpoint + (default_one ? ", which is Amazon's since no setting names another" : "");
+// "https://s3.us-east-1.amazonaws.com, which is Amazon's since no setting names another: ..."
+std::string WithHint(const std::string& endpoint) {
+  constexpr std::string_view kChoose =
+      "AWS_CONFIG_FILE=DIR/aws/config (DIR is a Leat's data directory) or AWS_ENDPOINT_URL";
+  if (endpoint.find(".amazonaws.com") != std::string::npos)
+    return fmt::format("{}, which is Amazon's since no setting names another: for a Leat set {}",
+                       endpoint, kChoose);
+  return fmt::format("{}: check that it runs, or name another by {}", endpoint, kChoose);
 }
+
+// Tells a message on stderr unless it told the same one before. Thread-safe.
+class Teller {
+ public:
+  void Tell(const std::string& message) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    if (std::exchange(told_, message) != message)
+      std::fprintf(stderr, "leat: %s\n", message.c_str());
+  }
+
+ private:
+  Mutex mu_;
+  std::string told_ GUARDED_BY(mu_);
+};
 
 }  // namespace
 
@@ -31,8 +49,9 @@ Result<objectstore::S3Options> FindS3Access() {
                      "AWS_SHARED_CREDENTIALS_FILE to that"};
   objectstore::S3Options access = objectstore::S3OptionsFromEnvironment();
   access.retry_for = std::chrono::seconds(20);
-  access.on_retry = [](const std::string& message) {
-    std::fprintf(stderr, "leat: %s\n", message.c_str());
+  access.connect_timeout = std::chrono::seconds(5);
+  access.on_retry = [teller = std::make_shared<Teller>()](const std::string& message) {
+    teller->Tell(message);
   };
   return access;
 }
@@ -41,14 +60,13 @@ Status FirstCall(const objectstore::S3Options& access, const std::function<Statu
   const std::jthread patience([&](const std::stop_token& stop) {
     RealClock clock;
     if (clock.SleepFor(std::chrono::seconds(2), stop))
-      std::fprintf(stderr, "leat: waiting for %s; %s\n", Described(access.endpoint).c_str(),
-                   kHowToChoose);
+      std::fprintf(stderr, "leat: waiting for %s\n", WithHint(access.endpoint).c_str());
   });
   const Status done = call();
   if (done || (done.error().code != Code::kUnavailable && done.error().code != Code::kTimeout))
     return done;
-  return Error{done.error().code, fmt::format("{}; the endpoint was {}: {}", done.error().message,
-                                              Described(access.endpoint), kHowToChoose)};
+  return Error{done.error().code, fmt::format("{}; the endpoint is {}", done.error().message,
+                                              WithHint(access.endpoint))};
 }
 
 }  // namespace leat::cli

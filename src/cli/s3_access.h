@@ -9,8 +9,8 @@
 
 namespace leat::cli {
 
-// As the AWS environment and shared files say, with retries for 20 s, each told on stderr.
-// kNotFound when there is no key.
+// As the AWS environment and shared files say, with retries for 20 s, whose reasons are told on
+// stderr. kNotFound when there is no key.
 Result<objectstore::S3Options> FindS3Access();
 
 // Runs `call`, the first one to an endpoint: when it takes longer than two seconds, stderr says
