@@ -18,6 +18,10 @@ using Run = std::function<int()>;
 void AddUp(CLI::App& app, Run& run);
 void AddPodPrograms(CLI::App& app, Run& run);  // stage, upload, pause
 void AddCopy(CLI::App& app, Run& run);         // cp
+void AddMount(CLI::App& app, Run& run);
+void AddUnmount(CLI::App& app, Run& run);
+void AddData(CLI::App& app, Run& run);
+void AddDataProcesses(CLI::App& app, Run& run);  // data-supervisor, data-worker
 
 // Prints "leat: <message>" to stderr and returns the exit status for the error: 1, or 130 when it
 // was stopped.
