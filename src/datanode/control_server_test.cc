@@ -165,6 +165,7 @@ TEST_F(ControlServerTest, MoreThan64ClientsAreToldToComeAgain) {
   EXPECT_EQ(reply.error().code, Code::kExhausted);
   clients.pop_back();
   EXPECT_TRUE(blocked.Await(63));
+  server_.reset();  // before `blocked`, which its threads are in
 }
 
 TEST_F(ControlServerTest, AnotherUserIsTurnedAway) {

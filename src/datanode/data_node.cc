@@ -238,14 +238,17 @@ void DataNode::State::Reap(const std::stop_token& stop) {
       if (stop.stop_requested()) return;
       mountpoint = ended.back();
       ended.pop_back();
-      if (auto found = mounts.find(mountpoint); found != mounts.end()) {
+      // The name stays taken until the keeper has forgotten it.
+      if (auto found = mounts.find(mountpoint); found != mounts.end())
         mounted = std::move(found->second);
-        mounts.erase(found);
-      }
     }
     mounted.reset();
     (void)keeper.Forget("mount:" + mountpoint);
     (void)keeper.Forget("devices:" + mountpoint);
+    {
+      MutexLock lock(mu);
+      mounts.erase(mountpoint);
+    }
     LogInfo("a mount has ended", {{"mountpoint", mountpoint}});
     changed.NotifyAll();
   }
@@ -258,7 +261,14 @@ Status DataNode::Unmount(const std::string& mountpoint, bool lazy) {
       return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
     }
   }
-  return fuse::Unmount(mountpoint, lazy);
+  const Status done = fuse::Unmount(mountpoint, lazy);
+  if (!done || lazy) return done;
+  // So that the mountpoint can be used again at once. The kernel tells the session in no time.
+  MutexLock lock(state_->mu);
+  state_->changed.WaitFor(state_->mu, {}, std::chrono::seconds(10), [&]() REQUIRES(state_->mu) {
+    return !state_->mounts.contains(mountpoint);
+  });
+  return {};
 }
 
 std::vector<MountStats> DataNode::Mounts() const {
