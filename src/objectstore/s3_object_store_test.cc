@@ -1,0 +1,242 @@
+// What only stores that speak S3 have: signatures, regions, credentials that expire.
+#include "objectstore/s3_object_store.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <set>
+
+#include "base/strings.h"
+#include "hash/rsa.h"
+#include "hash/testing/rsa_key.h"
+#include "io/file.h"
+#include "json/value.h"
+#include "objectstore/s3_session.h"
+#include "objectstore/testing/fake_server.h"
+
+namespace leat::objectstore {
+namespace {
+
+using namespace std::chrono_literals;
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+std::string Refusal(const std::string& code, const std::string& more = "") {
+  return "<Error><Code>" + code + "</Code><Message>because</Message>" + more + "</Error>";
+}
+
+class S3StoreTest : public ::testing::Test {
+ protected:
+  S3StoreTest() {
+    server_.Put("k", "bytes");
+    options_.endpoint = server_.endpoint();
+    options_.retry_for = 0s;
+    options_.environment = Variables{{"AWS_ACCESS_KEY_ID", "AKIA"},
+                                     {"AWS_SECRET_ACCESS_KEY", "secret"},
+                                     {"AWS_EC2_METADATA_DISABLED", "true"}};
+  }
+  Result<std::unique_ptr<ObjectStore>> Open() {
+    return OpenObjectStore("s3://bucket/data", options_);
+  }
+  // The Authorization headers of the requests that opening makes.
+  std::vector<std::string> Authorizations(const std::string& url) {
+    std::vector<std::string> seen;
+    server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter&) {
+      seen.emplace_back(request.headers.Get("Authorization"));
+      return false;
+    });
+    const auto store = OpenObjectStore(url, options_);
+    EXPECT_TRUE(store) << store.error().message;
+    server_.SetIntercept(nullptr);
+    return seen;
+  }
+
+  FakeServer server_{FakeServer::Kind::kS3};
+  StoreOptions options_;
+};
+
+TEST_F(S3StoreTest, IsNamedWithoutCredentialsAndWithASlash) {
+  EXPECT_EQ((*Open())->Name(), "s3://bucket/data/");
+}
+
+TEST_F(S3StoreTest, SignsUnlessAnonymous) {
+  EXPECT_TRUE(
+      Authorizations("s3://bucket/data")[0].starts_with("AWS4-HMAC-SHA256 Credential=AKIA/"));
+  options_.anonymous = true;
+  EXPECT_EQ(Authorizations("s3://bucket/data")[0], "");
+}
+
+TEST_F(S3StoreTest, WithoutCredentialsItSaysWhereItLooked) {
+  options_.environment = Variables{{"AWS_EC2_METADATA_DISABLED", "true"}};
+  const auto store = Open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Code::kUnauthorized);
+  EXPECT_NE(store.error().message.find("AWS_ACCESS_KEY_ID"), std::string::npos);
+}
+
+TEST_F(S3StoreTest, ABucketThatIsNotThereIsNotFound) {
+  const auto store = OpenObjectStore("s3://none/data", options_);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Code::kNotFound);
+}
+
+TEST_F(S3StoreTest, RefusalsKeepTheirMeaning) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  for (const auto& [status, code, meaning] : std::vector<std::tuple<int, std::string, Code>>{
+           {403, "AccessDenied", Code::kForbidden},
+           {403, "SignatureDoesNotMatch", Code::kUnauthorized},
+           {403, "InvalidAccessKeyId", Code::kUnauthorized},
+           {400, "ExpiredToken", Code::kUnauthorized},
+           {412, "PreconditionFailed", Code::kConflict},
+           {404, "NoSuchKey", Code::kNotFound},
+           {503, "SlowDown", Code::kUnavailable}}) {
+    server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+      response.Send(status, Refusal(code));
+      return true;
+    });
+    const auto got =
+        (*store)->Get("k", "v1", 0, 5, [](std::string_view) -> Status { return {}; }, {});
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, meaning) << code;
+  }
+}
+
+TEST_F(S3StoreTest, ExpiredCredentialsAreFetchedAgainOnce) {
+  io::TempDir dir;
+  const std::string file = dir.path() + "/credentials";
+  const auto write_key = [&](const std::string& key) {
+    ASSERT_TRUE(
+        io::WriteFile(file, "[default]\naws_access_key_id=" + key + "\naws_secret_access_key=s\n"));
+  };
+  write_key("OLD");
+  options_.environment =
+      Variables{{"AWS_SHARED_CREDENTIALS_FILE", file}, {"AWS_EC2_METADATA_DISABLED", "true"}};
+  const auto store = Open();
+  ASSERT_TRUE(store) << store.error().message;
+  std::atomic<int> refused = 0;
+  server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter& response) {
+    if (request.headers.Get("Authorization").find("=NEW/") != std::string_view::npos) return false;
+    ++refused;
+    response.Send(400, Refusal("ExpiredToken"));
+    return true;
+  });
+  write_key("NEW");
+  EXPECT_TRUE((*store)->Head("k", {}));
+  EXPECT_EQ(refused, 1);
+  EXPECT_TRUE((*store)->Head("k", {}));
+  EXPECT_EQ(refused, 1);
+}
+
+TEST_F(S3StoreTest, FollowsTheBucketToItsRegion) {
+  std::atomic<int> misdirected = 0;
+  server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter& response) {
+    if (request.headers.Get("Authorization").find("/eu-west-1/") != std::string_view::npos) {
+      return false;
+    }
+    ++misdirected;
+    response.Send(400, Refusal("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"));
+    return true;
+  });
+  const auto store = Open();
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_TRUE((*store)->Head("k", {}));
+  EXPECT_EQ(misdirected, 1);
+}
+
+TEST_F(S3StoreTest, AListingOutOfOrderIsCorrupt) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  server_.SetIntercept([](net::ServerRequest&, net::ResponseWriter& response) {
+    response.Send(200,
+                  "<R><Contents><Key>data/b</Key><Size>1</Size></Contents><Contents>"
+                  "<Key>data/a</Key><Size>1</Size></Contents></R>");
+    return true;
+  });
+  const auto listed = (*store)->List("", "", [](const ObjectInfo&) { return true; }, {});
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().code, Code::kCorrupt);
+}
+
+TEST(S3RequestUrl, PutsTheBucketInThePathOrTheHost) {
+  const S3Call call{.method = "GET", .bucket = "b", .key = "a b/c"};
+  const auto path = S3RequestUrl({}, "http://h:9", call);
+  EXPECT_EQ(path->host + path->path, "h/b/a%20b/c");
+  const auto host = S3RequestUrl({.virtual_host = true}, "https://h", call);
+  EXPECT_EQ(host->host + host->path, "b.h/a%20b/c");
+  const auto list = S3RequestUrl({.virtual_host = true}, "https://h", {.bucket = "b"});
+  EXPECT_EQ(list->host + list->path, "b.h/");
+  const auto dotted = S3RequestUrl({.virtual_host = true}, "https://h", {.bucket = "b.c"});
+  EXPECT_EQ(dotted->host + dotted->path, "h/b.c");
+}
+
+TEST(EndpointInRegion, OnlyAmazonsOwnMove) {
+  EXPECT_EQ(EndpointInRegion("https://s3.us-east-1.amazonaws.com", "us-east-1", "eu-west-1"),
+            "https://s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(EndpointInRegion("http://127.0.0.1:9", "us-east-1", "eu-west-1"), "http://127.0.0.1:9");
+}
+
+TEST_F(S3StoreTest, GoogleTakesHmacKeysOrNone) {
+  EXPECT_TRUE(
+      Authorizations("gs://bucket/data")[0].starts_with("AWS4-HMAC-SHA256 Credential=AKIA/"));
+  options_.environment.emplace();
+  EXPECT_EQ(Authorizations("gs://bucket/data")[0], "");
+}
+
+TEST_F(S3StoreTest, GoogleServiceAccountsExchangeASignedTokenForAnAccessToken) {
+  std::atomic<int> exchanges = 0;
+  auto tokens = net::Server::Start({}, [&](net::ServerRequest& request, auto& response) {
+    ++exchanges;
+    const net::Query form = net::Query::Parse(*request.ReadAll(1 << 16));
+    EXPECT_EQ(form.Get("grant_type"), "urn:ietf:params:oauth:grant-type:jwt-bearer");
+    const auto parts = Split(form.Get("assertion"), '.');
+    if (parts.size() != 3) return response.Send(400, "{}");
+    const auto decode = [](std::string_view part) {
+      std::string text(part);
+      for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
+      while (text.size() % 4 != 0) text += '=';
+      return Base64Decode(text).value_or("");
+    };
+    const std::string text = std::string(parts[0]) + "." + std::string(parts[1]);
+    EXPECT_TRUE(*hash::VerifyRsaSha256(hash::kTestPublicKey, text, decode(parts[2])));
+    EXPECT_EQ((*json::Parse(decode(parts[1])))["iss"].AsString(), "who@example.com");
+    response.Send(200, "{\"access_token\": \"T\", \"expires_in\": 3600}");
+  });
+  ASSERT_TRUE(tokens);
+  io::TempDir dir;
+  const std::string file = dir.path() + "/key.json";
+  const json::Value account =
+      json::Object({{"type", "service_account"},
+                    {"client_email", "who@example.com"},
+                    {"private_key", hash::kTestPrivateKey},
+                    {"token_uri", fmt::format("http://127.0.0.1:{}/token", (*tokens)->port())}});
+  ASSERT_TRUE(io::WriteFile(file, json::Print(account)));
+  options_.environment = Variables{{"GOOGLE_APPLICATION_CREDENTIALS", file}};
+  EXPECT_EQ(Authorizations("gs://bucket/data"), (std::vector<std::string>{"Bearer T"}));
+  EXPECT_EQ(exchanges, 1);
+}
+
+TEST_F(S3StoreTest, AFileOfOtherGoogleCredentialsIsRefusedByName) {
+  io::TempDir dir;
+  const std::string file = dir.path() + "/key.json";
+  options_.environment = Variables{{"GOOGLE_APPLICATION_CREDENTIALS", file}};
+  for (const char* text : {"", "{}", "{\"type\": \"authorized_user\"}",
+                           "{\"type\": \"service_account\", \"private_key\": \"x\"}"}) {
+    ASSERT_TRUE(io::WriteFile(file, text));
+    const auto store = OpenObjectStore("gs://bucket/data", options_);
+    ASSERT_FALSE(store) << text;
+    EXPECT_EQ(store.error().code, Code::kInvalid);
+    EXPECT_NE(store.error().message.find(file), std::string::npos);
+  }
+}
+
+TEST_F(S3StoreTest, OssNeedsAnEndpoint) {
+  options_.endpoint.clear();
+  const auto store = OpenObjectStore("oss://bucket/data", options_);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Code::kInvalid);
+  EXPECT_NE(store.error().message.find("OSS_ENDPOINT"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace leat::objectstore
