@@ -196,8 +196,9 @@ std::optional<int32_t> DatasetFilesystem::BackingOf(fuse::NodeId node,
 
 void DatasetFilesystem::EndBacking(fuse::NodeId node) {
   auto found = backings_.find(node);
-  session_->CloseBacking(found->second.id);
+  // In this order: a successor that knew a closed id could not open the file any more.
   (void)around_.keeper.Forget(BackingName(node));
+  session_->CloseBacking(found->second.id);
   backings_.erase(found);
 }
 

@@ -104,7 +104,10 @@ Result<std::unique_ptr<LiveMount>> LiveMount::Serve(
   mounted->session_ = std::make_unique<fuse::Session>(
       fuse::Session::Connection{.devices = std::move(devices),
                                 .agreement = mounted->record_.agreement},
-      *mounted->filesystem_, fuse::SessionOptions{.passthrough = spec.passthrough});
+      *mounted->filesystem_,
+      fuse::SessionOptions{.passthrough = spec.passthrough,
+                           // So that somebody who only lists a directory is seen looking, too.
+                           .listings = spec.ttl ? fuse::Listings::kFresh : fuse::Listings::kKept});
   mounted->filesystem_->Begin(*mounted->session_, backings);
   mounted->session_->Start(resume);
   mounted->watcher_ = std::jthread([self, on_end](const std::stop_token& stop) {

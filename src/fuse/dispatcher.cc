@@ -44,8 +44,9 @@ void Dispatcher::Call(const Request& request, Reply reply) {
       return ListDirectory(request, std::move(reply));
     case Opcode::kOpenDir:
       // ENOSYS also stands for "keep listings cached", and ends the asking, for the whole mount.
-      if ((flags_ & abi::kNoOpenDirSupport) != 0) return reply.Error(ENOSYS);
-      return reply.OpenDirectory();
+      if (listings_ == Listings::kKept && (flags_ & abi::kNoOpenDirSupport) != 0)
+        return reply.Error(ENOSYS);
+      return reply.OpenDirectory(listings_);
     case Opcode::kReleaseDir:
     case Opcode::kDestroy:
       return reply.Ok();

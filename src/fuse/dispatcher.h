@@ -19,7 +19,8 @@ inline constexpr uint32_t kMaxRead = 1 << 20;
 class Dispatcher {
  public:
   // `flags`: what was agreed at INIT.
-  Dispatcher(Filesystem& filesystem, uint64_t flags) : filesystem_(filesystem), flags_(flags) {}
+  Dispatcher(Filesystem& filesystem, uint64_t flags, Listings listings = Listings::kKept)
+      : filesystem_(filesystem), flags_(flags), listings_(listings) {}
 
   // One request that came by `device`, answered there sooner or later. Malformed ones are answered
   // EINVAL where they can be, what writes EROFS, and what is unknown ENOSYS.
@@ -38,6 +39,7 @@ class Dispatcher {
 
   Filesystem& filesystem_;
   const uint64_t flags_;
+  const Listings listings_;
   // The last requests that were interrupted: an INTERRUPT may overtake its request, which another
   // thread has read and not yet handed on. The file system is then told again.
   std::array<std::atomic<uint64_t>, 64> interrupted_{};

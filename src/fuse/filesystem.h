@@ -44,6 +44,9 @@ enum class OpenMode {
   kPassthrough,  // the kernel reads the backing file itself
 };
 
+// Whether the kernel may keep a directory's listing until it is invalidated, or asks at each open.
+enum class Listings { kKept, kFresh };
+
 struct OpenAnswer {
   uint64_t handle = 0;
   OpenMode mode = OpenMode::kCached;
@@ -67,7 +70,7 @@ class Reply {
   void Entry(const fuse::Entry& entry);
   void Attributes(const fuse::Attributes& attributes, std::chrono::nanoseconds ttl);
   void Open(const OpenAnswer& answer);
-  void OpenDirectory();  // with a listing that the kernel keeps
+  void OpenDirectory(Listings listings);
   // Read, ReadLink, GetXattr and ListXattr with a size. Not copied but by the kernel, during the
   // call. Let the bytes be in memory, not in a mapped file: if this process is killed while the
   // kernel waits for one of their pages, the reader gets EIO.

@@ -109,9 +109,11 @@ void Reply::Open(const OpenAnswer& answer) {
   Send(0, {&part, 1});
 }
 
-void Reply::OpenDirectory() {
+void Reply::OpenDirectory(Listings listings) {
   const abi::OpenOut out{
-      .handle = 0, .open_flags = abi::kOpenCacheDir | abi::kOpenKeepCache, .backing_id = 0};
+      .handle = 0,
+      .open_flags = listings == Listings::kKept ? abi::kOpenCacheDir | abi::kOpenKeepCache : 0,
+      .backing_id = 0};
   const std::string_view part = BytesOf(out);
   Send(0, {&part, 1});
 }

@@ -46,7 +46,7 @@ void UnblockWakeSignal() {
 struct Session::State {
   State(Connection connection, Filesystem& filesystem, const SessionOptions& options)
       : agreement(connection.agreement),
-        dispatcher(filesystem, agreement.flags),
+        dispatcher(filesystem, agreement.flags, options.listings),
         threads_wanted(static_cast<size_t>(ThreadsFor(options))) {
     for (io::UniqueFd& fd : connection.devices)
       devices.push_back(std::make_shared<Device>(std::move(fd)));

@@ -29,6 +29,7 @@ struct SessionOptions {
   int threads = 0;          // 0 = as many as processors, 4 to 16
   bool passthrough = true;  // ask for it; off in tests of the path without
   uint32_t max_readahead = 4 << 20;
+  Listings listings = Listings::kKept;
 };
 
 // Thread-safe. Destruction stops the threads; the mount stays, unserved, while anybody holds its
