@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -66,6 +67,8 @@ Status Cache::Load(size_t index) {
   const std::string& path = directory.options.path;
   auto lock = io::FileLock::Take(path + "/lock");
   if (!lock) return lock.error();
+  auto noted = lock->SetNote("leat, process " + std::to_string(getpid()));
+  if (!noted) return noted.error();
   directory.lock = std::move(*lock);
   const uint64_t segment_size =
       std::clamp<uint64_t>(directory.options.limit / 16, 4 * kPackedBelow, kSegmentSize);

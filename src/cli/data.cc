@@ -144,7 +144,7 @@ std::string Outcome(std::string_view op, const json::Value& done) {
                        Bytes(done["checkedBytes"]), Plural(done["dropped"], "piece"));
   } else {
     text = fmt::format("{} {}ned, {}", Plural(done["files"], "file"), op, Bytes(done["bytes"]));
-    if (done["small"].AsInt() > 0) {
+    if (op == "pin" && done["small"].AsInt() > 0) {
       text += fmt::format("; {} below 256 KiB are packed together and cannot be pinned one by one",
                           Plural(done["small"], "file"));
     }

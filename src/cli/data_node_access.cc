@@ -45,7 +45,7 @@ Result<std::string> StartSupervisor(const std::vector<std::string>& directories,
   if (pipe2(ends, O_CLOEXEC) != 0) return io::ErrnoError(errno, "pipe");
   const io::UniqueFd reader(ends[0]);
   io::UniqueFd writer(ends[1]);
-  std::vector<std::string> argv = {"/proc/self/exe", "data-supervisor"};
+  std::vector<std::string> argv = {OwnProgram(), "data-supervisor"};
   for (const std::string& directory : directories) {
     argv.push_back("--cache-dir");
     argv.push_back(directory);
@@ -148,6 +148,12 @@ Result<std::string> StartedDataNode(const CacheFlags& flags) {
       return Error{Code::kUnavailable, "the data node cannot start: " + *said};
     clock.SleepFor(kPoll, {});
   }
+}
+
+std::string OwnProgram() {
+  std::error_code failed;
+  const std::string path = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed || access(path.c_str(), X_OK) != 0 ? "/proc/self/exe" : path;
 }
 
 Result<json::Value> Ask(const std::string& socket, const json::Value& request,

@@ -34,6 +34,9 @@ Result<json::Value> OptionsOf(const CacheFlags& flags);
 // returns once it listens. When it cannot start, the error is its own.
 Result<std::string> StartedDataNode(const CacheFlags& flags);
 
+// The path of this program, also after another was installed there; /proc/self/exe when nothing is.
+std::string OwnProgram();
+
 // Asks the data node at `socket`, and gives each progress message to `progress`.
 using OnProgress = std::function<void(const json::Value&)>;
 Result<json::Value> Ask(const std::string& socket, const json::Value& request,

@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <thread>
 
 #include "base/log.h"
@@ -31,13 +30,6 @@ Result<datanode::DataNodeOptions> NodeOptions(const CacheFlags& flags) {
   return options;
 }
 
-// The program as it is on disk, so that killing the worker after an upgrade starts the new one.
-std::string Program() {
-  std::error_code failed;
-  const std::string path = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return failed || access(path.c_str(), X_OK) != 0 ? "/proc/self/exe" : path;
-}
-
 // Tells who started us, and lets go of them.
 void Say(const std::string& word) {
   std::fprintf(stdout, "%s\n", word.c_str());
@@ -59,7 +51,8 @@ int Supervise(const CacheFlags& flags) {
     return 1;
   }
   const std::string directory = options->directories[0].path;
-  std::vector<std::string> worker = {Program(), "data-worker"};
+  // By its path, so that a worker that ends after an upgrade is followed by one of the new program.
+  std::vector<std::string> worker = {OwnProgram(), "data-worker"};
   for (const std::string& each : flags.directories) {
     worker.push_back("--cache-dir");
     worker.push_back(each);

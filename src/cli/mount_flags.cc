@@ -112,6 +112,10 @@ Result<PathInMount> FindInMount(const std::string& path) {
   if (real->size() > found.mountpoint.size())
     found.path = real->substr(found.mountpoint.size() + (found.mountpoint == "/" ? 0 : 1));
   found.control = ControlOf(found.mountpoint);
+  if (found.control.empty() && fuse::StateOf(found.mountpoint) == fuse::MountState::kDead)
+    return Error{Code::kUnavailable, "the mount on " + found.mountpoint +
+                                         " is dead: its processes were killed. `leat umount` "
+                                         "clears it, and `leat mount` mounts it anew"};
   return found;
 }
 

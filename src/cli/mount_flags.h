@@ -38,7 +38,7 @@ struct PathInMount {
   std::string path;     // below the mountpoint; "" is its root
   std::string control;  // the data node's socket; "" when the mount does not tell
 };
-// kNotFound: no such path, or it lies in no mount of Leat.
+// kNotFound: no such path, or it lies in no mount of Leat; kUnavailable: the mount is dead.
 Result<PathInMount> FindInMount(const std::string& path);
 
 }  // namespace leat::cli

@@ -125,8 +125,12 @@ Status DataNode::Mount(const MountSpec& spec,
   {
     MutexLock lock(state_->mu);
     if (!state_->mounts.try_emplace(spec.mountpoint).second) {
+      const bool shows = fuse::StateOf(spec.mountpoint) != fuse::MountState::kNone;
       return Error{Code::kAlreadyExists,
-                   spec.mountpoint + ": is mounted already; unmount it first with leat umount"};
+                   spec.mountpoint +
+                       (shows ? ": is mounted already; unmount it first with leat umount"
+                              : ": files of the mount that was here are still open after its lazy "
+                                "unmount; close them, or use another mountpoint")};
     }
   }
   const auto give_up = [&](const Error& error) {

@@ -21,6 +21,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLogCheck{10};
+constexpr std::chrono::seconds kLastWords{2};
 constexpr std::string_view kMountPrefix = "mount:";
 
 void RaiseDescriptorLimit() {
@@ -160,15 +161,14 @@ void Supervisor::Watch(const std::stop_token& stop) {
   if (!ready || !worker_) return;
   if ((fds[2].revents & POLLOUT) != 0) SendKept();
   if ((fds[2].revents & POLLIN) != 0) Receive();
-  if ((fds[2].revents & (POLLHUP | POLLERR)) != 0 && fds[1].revents == 0) {
-    // It has closed its end and lives on: it can be of no use any more.
-    while (ReceiveOne()) {
-    }
+  const bool closed = (fds[2].revents & (POLLHUP | POLLERR)) != 0;
+  if (!closed && fds[1].revents == 0) return;
+  // Who has closed its end is about to end; if it is not, it can be of no use any more.
+  Result<io::ExitStatus> exit = worker_->WaitFor(kLastWords);
+  if (!exit) {
     (void)worker_->Kill(SIGKILL);
-  } else if (fds[1].revents == 0) {
-    return;
+    exit = worker_->Wait();
   }
-  const Result<io::ExitStatus> exit = worker_->Wait();
   while (ReceiveOne()) {  // what it said before it died counts
   }
   worker_.reset();

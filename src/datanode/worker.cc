@@ -57,7 +57,13 @@ int RunWorker(WorkerOptions options, Clock& clock) {
   auto node = StartNode(options, *keeper, clock);
   if (!node) {
     LogError("the data node cannot start", {{"error", node.error()}});
-    TellWhyNot(options, node.error().Within("the data node cannot start"), *keeper, clock);
+    Error why = node.error().Within("the data node cannot start");
+    if (why.code == Code::kAlreadyExists) {
+      why.message +=
+          "; it may be a worker whose supervisor died, and which serves files that are still open: "
+          "close them, or end that process";
+    }
+    TellWhyNot(options, why, *keeper, clock);
     // With mounts to keep, the supervisor tries again.
     return 0;
   }
