@@ -8,11 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <limits>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "io/fd.h"
 #include "io/file.h"
@@ -78,6 +79,11 @@ class FileObjectStore : public TreeStore {
   Result<std::vector<std::string>> Names(const std::string& directory, size_t limit,
                                          const std::stop_token& stop) override {
     auto fd = Open(directory, O_RDONLY | O_DIRECTORY);
+    if (!fd && fd.error().code == Code::kForbidden && !directory.empty()) {
+      // A lost+found of root's must not keep its neighbours from being read.
+      LogWarning("a directory may not be read and shows as empty", {{"error", fd.error()}});
+      return std::vector<std::string>();
+    }
     if (!fd) return fd.error();
     const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(fd->get()));
     if (!dir) return io::ErrnoError(errno, "read " + name_ + directory);

@@ -11,7 +11,8 @@ namespace leat::objectstore {
 
 // `path` is absolute; symbolic links in it are followed, below it none is. Names may hold any byte.
 // The entity tag is "size-mtime_ns-inode" in decimal; Get compares it before and after each piece
-// that it reads. Sockets, devices and FIFOs are left out. Errors as OpenObjectStore's.
+// that it reads. Sockets, devices and FIFOs are left out; a directory that may not be read
+// shows as empty, with a warning. Errors as OpenObjectStore's.
 Result<std::unique_ptr<ObjectStore>> OpenFileObjectStore(const std::string& path);
 
 }  // namespace leat::objectstore

@@ -150,6 +150,7 @@ class HttpObjectStore : public TreeStore {
         if (!names) return names.error().Within(What("GET", directory));
         return WithoutShadowed(std::move(*names));
       }
+      if (!directory.empty() && LeavesOut(html.error())) return std::vector<std::string>();
       if (auto again = patience.AfterFailure(html.error(), stop); !again) return again.error();
     }
   }
@@ -257,7 +258,7 @@ class HttpObjectStore : public TreeStore {
     const bool unusable = error.code == Code::kForbidden || error.code == Code::kUnauthorized ||
                           error.code == Code::kInvalid || error.code == Code::kUnimplemented;
     if (unusable && warnings_++ < kMaxWarnings) {
-      LogWarning("a file is left out of the listing", {{"error", error}});
+      LogWarning("a file or directory is left out of the listing", {{"error", error}});
     }
     return unusable;
   }

@@ -44,6 +44,10 @@ class ProvidedKeySigner : public Signer {
   Status Sign(net::ClientRequest& request, const std::string& region,
               const std::stop_token& stop) override {
     const auto credentials = provider_->Get(stop);
+    if (!credentials && credentials.error().code == Code::kUnauthorized) {
+      return Error{Code::kUnauthorized,
+                   credentials.error().message + "; a public bucket is read with --anonymous"};
+    }
     if (!credentials) return credentials.error();
     SignWith(*credentials, request, region);
     return {};
