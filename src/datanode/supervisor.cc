@@ -70,10 +70,11 @@ void Supervisor::Run(const std::stop_token& stop) {
     if (!worker_ && steady_clock::now() >= next_start_) StartWorker();
     Watch(stop);
   }
-  if (worker_)
-    worker_->LetGo();
-  else
-    DetachMounts();
+  if (done_) return;
+  if (worker_ && worker_->WaitFor(std::chrono::nanoseconds(0))) worker_.reset();
+  // The worker, seeing its socket close, would do it too, if it does not die before.
+  DetachMounts();
+  if (worker_) worker_->LetGo();
 }
 
 void Supervisor::StartWorker() {

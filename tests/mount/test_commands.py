@@ -36,16 +36,12 @@ class MountTest(unittest.TestCase):
             started = [subprocess.Popen([BIN / "leat", "mount", mount.source, mount.path, "--cache-dir", cache],
                                         stdout=subprocess.DEVNULL) for mount in mounts]
             self.assertEqual([process.wait(60) for process in started], [0] * 6)
+            pairs = {(mount.stats()["worker_pid"], mount.stats()["supervisor_pid"]) for mount in mounts}
             for mount in mounts:
-                self.addCleanup(mount.path.rmdir)
-                self.addCleanup(mount.umount)
-            self.assertEqual(len({mount.stats()["worker_pid"] for mount in mounts}), 1)
-            for mount in mounts:
-                mount.pids = {mount.stats()["worker_pid"], mount.stats()["supervisor_pid"]}
-            pids = mounts[0].pids
-            self.doCleanups()
-            wait_until(lambda: not any(alive(pid) for pid in pids), what="the end of the pair")
-            self.source = self.enterContext(Source())
+                mount.umount()
+                mount.path.rmdir()
+            pair, = pairs
+            wait_until(lambda: not any(alive(pid) for pid in pair), what="the end of the pair")
 
     def test_options_that_differ_are_refused(self):
         with Mount(self.source.url, cache_flags=",size=1G") as mount:
@@ -85,6 +81,16 @@ class MountTest(unittest.TestCase):
             self.assertIn("is dead", told.stderr)
             self.assertIn("cleared a dead mount", mount.mount().stderr)
             self.assertEqual(sorted(os.listdir(mount.path)), ["big", "dir"])
+
+    def test_a_supervisor_that_is_told_to_end_leaves_no_dead_mount(self):
+        for worker_first in (False, True):
+            with Mount(self.source.url) as mount:
+                stats = mount.stats()
+                if worker_first:
+                    os.kill(stats["worker_pid"], signal.SIGKILL)
+                os.kill(stats["supervisor_pid"], signal.SIGTERM)
+                wait_until(lambda: not any(alive(pid) for pid in mount.pids), what="the end of the pair")
+                self.assertNotIn(str(mount.path), pathlib.Path("/proc/mounts").read_text())
 
     def test_in_the_foreground_it_ends_with_the_mount_and_the_mount_with_it(self):
         for end in ("signal", "umount"):
