@@ -1,10 +1,13 @@
 #include "datanode/fetcher.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <deque>
+#include <list>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -88,6 +91,7 @@ struct Fetcher::State {
   void Failed(const Job& job, uint64_t from, const Error& error);
   std::vector<std::shared_ptr<Wait>> TakeWaits(ActiveObject& object, uint64_t chunk) REQUIRES(mu);
   void Learn(SteadyTime began, SteadyTime first_byte, uint64_t bytes);
+  void Hedge(const std::stop_token& stop);
 
   blocks::Cache& cache;
   const FetcherOptions options;
@@ -102,12 +106,24 @@ struct Fetcher::State {
   std::unordered_map<blocks::ObjectId, std::weak_ptr<ActiveObject>> active GUARDED_BY(mu);
   std::unordered_multimap<uint64_t, std::shared_ptr<Wait>> waits GUARDED_BY(mu);
   uint64_t next_wait GUARDED_BY(mu) = 1;
+  // GETs that have not answered a byte yet: what a second one may be asked for.
+  struct Silent {
+    std::weak_ptr<ActiveObject> object;
+    uint64_t first = 0;
+    SteadyTime began;
+    bool hedged = false;
+  };
+  std::list<Silent> silent GUARDED_BY(mu);
+  CondVar began_silent;
+  std::array<double, 128> latencies GUARDED_BY(mu) = {};  // the last ones, in seconds
+  size_t next_latency GUARDED_BY(mu) = 0;
   double latency GUARDED_BY(mu) = 0.02;     // seconds to the first byte, lately
   double bandwidth GUARDED_BY(mu) = 100e6;  // bytes per second of all GETs together, lately
   double window_bytes GUARDED_BY(mu) = 0;
   SteadyTime window_began GUARDED_BY(mu);
 
-  std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0, errors = 0;
+  std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0;
+  std::atomic<uint64_t> errors = 0, hedges = 0;
   std::vector<std::jthread> threads;  // last: they end before what they use
 };
 
@@ -117,6 +133,7 @@ Fetcher::Fetcher(blocks::Cache& cache, FetcherOptions options, Events events)
   for (int n = 0; n < std::clamp(options.connections, 2, most); ++n) {
     state_->threads.emplace_back([this](const std::stop_token& stop) { state_->Work(stop); });
   }
+  state_->threads.emplace_back([this](const std::stop_token& stop) { state_->Hedge(stop); });
 }
 
 Fetcher::~Fetcher() { Stop(); }
@@ -321,11 +338,28 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   const uint64_t size = std::min(job.chunks * kChunkSize, version.size - offset);
   const auto began = std::chrono::steady_clock::now();
   SteadyTime first_byte = began;
+  std::list<Silent> here;  // our place in `silent`, until the first byte or the end
+  here.push_back({.object = job.object, .first = job.first, .began = began});
+  const auto place = here.begin();
+  {
+    MutexLock lock(mu);
+    silent.splice(silent.end(), here);
+    began_silent.NotifyOne();
+  }
+  bool is_silent = true;
+  const auto speak = [&] {
+    if (!std::exchange(is_silent, false)) return;
+    MutexLock lock(mu);
+    here.splice(here.end(), silent, place);
+  };
   uint64_t index = job.first;
   std::shared_ptr<Chunk> chunk;
   const Error too_long{Code::kCorrupt, version.key + ": the store gave more than was asked for"};
   const auto take = [&](std::string_view bytes) -> Status {
-    if (first_byte == began) first_byte = std::chrono::steady_clock::now();
+    if (is_silent) {
+      first_byte = std::chrono::steady_clock::now();
+      speak();
+    }
     while (!bytes.empty()) {
       if (index == job.first + job.chunks) return too_long;
       if (!chunk) chunk = pool.Take(stop);
@@ -345,6 +379,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   if (got && index != job.first + job.chunks) {
     got = Error{Code::kCorrupt, version.key + ": the store gave less than was asked for"};
   }
+  speak();
   if (got) {
     Learn(began, first_byte, size);
     return;
@@ -451,7 +486,9 @@ Status Fetcher::Load(const ObjectVersion& version, const std::function<void(uint
 void Fetcher::State::Learn(SteadyTime began, SteadyTime first_byte, uint64_t bytes) {
   const auto now = std::chrono::steady_clock::now();
   MutexLock lock(mu);
-  latency += (std::chrono::duration<double>(first_byte - began).count() - latency) / 8;
+  const double waited = std::chrono::duration<double>(first_byte - began).count();
+  latency += (waited - latency) / 8;
+  latencies[next_latency++ % latencies.size()] = waited;
   const double seconds = std::chrono::duration<double>(now - window_began).count();
   window_bytes += static_cast<double>(bytes);
   if (seconds < 0.25) return;
@@ -459,6 +496,37 @@ void Fetcher::State::Learn(SteadyTime began, SteadyTime first_byte, uint64_t byt
   if (seconds < 2) bandwidth += (window_bytes / seconds - bandwidth) / 4;
   window_bytes = 0;
   window_began = now;
+}
+
+void Fetcher::State::Hedge(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::vector<std::shared_ptr<ActiveObject>> held;  // let go outside the lock
+    std::chrono::nanoseconds patience;
+    {
+      MutexLock lock(mu);
+      began_silent.Wait(mu, stop, [&]() REQUIRES(mu) { return !silent.empty(); });
+      const double slowest = *std::max_element(latencies.begin(), latencies.end());
+      patience = std::max<std::chrono::nanoseconds>(
+          options.hedge_after, std::chrono::nanoseconds(static_cast<int64_t>(slowest * 1e9)));
+      const auto now = std::chrono::steady_clock::now();
+      for (Silent& one : silent) {
+        if (one.hedged || now - one.began < patience) continue;
+        one.hedged = true;
+        const auto& object = held.emplace_back(one.object.lock());
+        if (!object) continue;
+        const auto flight = object->flights.find(one.first);
+        if (flight == object->flights.end() || flight->second.waits.empty()) continue;
+        // Another thread takes it; what comes first answers, and the second finds nobody waiting.
+        flight->second.running = false;
+        demand.emplace_front(object, one.first);
+        ++hedges;
+        wanted.NotifyOne();
+      }
+    }
+    held.clear();
+    MutexLock lock(mu);
+    began_silent.WaitFor(mu, stop, patience / 4, [] { return false; });
+  }
 }
 
 uint64_t Fetcher::Ahead() const {
@@ -472,7 +540,8 @@ FetcherStats Fetcher::Stats() const {
           .fill_bytes = state_->fill_bytes,
           .through_bytes = state_->through_bytes,
           .stall_ms = state_->stall_ns / 1'000'000,
-          .store_errors = state_->errors};
+          .store_errors = state_->errors,
+          .hedges = state_->hedges};
 }
 
 }  // namespace leat::datanode

@@ -7,6 +7,7 @@
 // when they are all in use, fetches wait.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,6 +36,9 @@ ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::
 struct FetcherOptions {
   uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
   int connections = 16;            // GETs side by side; at most half as many as there are buffers
+  // A GET that somebody waits for and that has not begun to answer is asked a second time when it
+  // takes longer than all of the last 128 did, and than this.
+  std::chrono::milliseconds hedge_after{100};
 };
 
 struct FetcherStats {
@@ -43,6 +47,7 @@ struct FetcherStats {
   uint64_t through_bytes = 0;  // from the store, not cached
   uint64_t stall_ms = 0;       // that reads waited, added up
   uint64_t store_errors = 0;
+  uint64_t hedges = 0;  // second requests, for ones that were slow to begin
 };
 
 // An object in use: shared by its open files and its fetches. Holds the cache's handle, so that it

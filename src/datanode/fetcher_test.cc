@@ -39,8 +39,8 @@ class FakeStore : public objectstore::ObjectStore {
     std::string bytes;
     {
       MutexLock lock(mu_);
-      ++gets_;
-      open_.Wait(mu_, stop, [&] { return !held_; });
+      const int number = ++gets_;
+      open_.Wait(mu_, stop, [&] { return !held_ && number > held_first_; });
       if (stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
       if (error_) return *error_;
       if (etag != "v1") return Error{Code::kConflict, key + " has changed"};
@@ -57,6 +57,11 @@ class FakeStore : public objectstore::ObjectStore {
   void Hold(bool held) {
     MutexLock lock(mu_);
     held_ = held;
+    open_.NotifyAll();
+  }
+  void HoldFirst(int requests) {
+    MutexLock lock(mu_);
+    held_first_ = requests;
     open_.NotifyAll();
   }
   void Fail(std::optional<Error> error) {
@@ -78,6 +83,7 @@ class FakeStore : public objectstore::ObjectStore {
   Mutex mu_;
   CondVar open_;
   bool held_ = false;
+  int held_first_ = 0;
   std::optional<Error> error_;
   int gets_ = 0;
   uint64_t bytes_ = 0;
@@ -101,7 +107,11 @@ class FetcherTest : public testing::Test {
     cache_ = *blocks::Cache::Open({{.path = dir_.path(), .limit = limit}}, clock_);
     fetcher_ = std::make_unique<Fetcher>(
         *cache_, options,
-        Fetcher::Events{.on_complete = [this](const ObjectVersion&) { ++completed_; },
+        Fetcher::Events{.on_complete =
+                            [this](const ObjectVersion&) {
+                              ++completed_;
+                              completed_.notify_all();
+                            },
                         .on_changed = [this](const ObjectVersion&, const Error&) { ++changed_; }});
   }
   ObjectVersion Object(const std::string& key, size_t size, const std::string& etag = "v1") {
@@ -148,6 +158,7 @@ TEST_F(FetcherTest, ReadsAnyRangeAndFetchesEachChunkOnce) {
   }
   EXPECT_EQ(*Read(object, 0, version.size), contents_["a"]);
   EXPECT_EQ(store_->bytes(), version.size);
+  completed_.wait(0);  // told after the readers were answered
   EXPECT_EQ(completed_, 1);
   EXPECT_TRUE(Fetcher::IsComplete(*object));
   EXPECT_GE(Fetcher::File(*object), 0);
@@ -255,6 +266,16 @@ TEST_F(FetcherTest, CancelledReadIsAnsweredAtOnce) {
   EXPECT_EQ(promise.get_future().get(), Code::kCancelled);
   store_->Hold(false);
   EXPECT_EQ(*Read(object, 0, 10), Expected("a", 0, 10));
+}
+
+TEST_F(FetcherTest, SlowAnswerIsAskedForASecondTime) {
+  Open(256 << 20, {.hedge_after = std::chrono::milliseconds(20)});
+  auto object = fetcher_->Activate(Object("a", kChunkSize));
+  store_->HoldFirst(1);  // the first request hangs, the second does not
+  EXPECT_EQ(*Read(object, 0, 100), Expected("a", 0, 100));
+  EXPECT_EQ(store_->gets(), 2);
+  EXPECT_EQ(fetcher_->Stats().hedges, 1u);
+  store_->HoldFirst(0);
 }
 
 TEST_F(FetcherTest, EndAnswersThoseWhoWait) {

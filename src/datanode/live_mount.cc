@@ -239,6 +239,7 @@ MountStats LiveMount::Stats() const {
   add("refused", cache.refused);
   add("corrupt_chunks", cache.corrupt_chunks);
   add("store_errors", fetches.store_errors);
+  add("hedges", fetches.hedges);
   return stats;
 }
 
