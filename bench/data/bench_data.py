@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The data path: what a `leat mount` costs beside the native file system, its peers and a plain downloader.
+
+  bench_data.py [--short] [--files 1000000] [PART...]     parts: fio storms cold sets training small
+
+Figures go to build/bench/data.json (a part that is not measured keeps its last ones). A whole run, or --document,
+replaces docs/data-path-figures.md and its plot. Needs root, /dev/fuse and build/release (or LEAT_BIN).
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import cold
+import fio_shapes
+import report
+import small_files
+import storms
+import training_loop
+import working_sets
+from mounted import ROOT, Scratch
+
+PARTS = {"fio": fio_shapes.measure, "storms": storms.measure, "cold": cold.measure, "sets": working_sets.measure,
+         "training": training_loop.measure, "small": small_files.measure}
+
+
+def machine(note):
+    cpu = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), os.uname().machine)
+    filesystem = subprocess.run(["stat", "-f", "-c", "%T", ROOT / "build"], capture_output=True, text=True).stdout.strip()
+    return {"cpus": os.cpu_count(), "cpu": cpu, "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+            "kernel": os.uname().release.split("-")[0], "filesystem": filesystem, "note": note,
+            "date": datetime.date.today().isoformat()}
+
+
+def parse():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all without")
+    arguments.add_argument("--short", action="store_true", help="everything once, to see that it works")
+    arguments.add_argument("--files", type=int, help="small files (100000; 1000000 takes a minute)")
+    arguments.add_argument("--pairs", type=int, help="interleaved pairs (5)")
+    arguments.add_argument("--document", action="store_true", help="write docs/ also when only some parts were run")
+    arguments.add_argument("--note", default="", help="a sentence for the document's head")
+    options = arguments.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        arguments.error(f"no part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
+    options.files = options.files or (5_000 if options.short else 100_000)
+    options.pairs = options.pairs or (1 if options.short else 5)
+    options.seconds = 0.3 if options.short else 1
+    options.jobs = (1, 4) if options.short else (1, 8, 32)
+    options.say = lambda line: print(line, flush=True)
+    return options
+
+
+def main():
+    options = parse()
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        print("data: skipped: mounts with passthrough need root and /dev/fuse")
+        return
+    kept = ROOT / f"build/bench/data{'-short' if options.short else ''}.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    figures = json.loads(kept.read_text()) if kept.exists() else {"parts": {}}
+    figures["machine"] = machine(options.note)
+    for name in options.parts or PARTS:
+        load = os.getloadavg()[0]
+        with Scratch(name) as scratch:
+            figures["parts"][name] = {**PARTS[name](options, scratch), "load": None}
+        figures["parts"][name]["load"] = load, os.getloadavg()[0]
+        print(f"{name}: load average {load:.1f} before, {os.getloadavg()[0]:.1f} after", flush=True)
+        kept.write_text(json.dumps(figures, indent=1))
+    for name, title, write in report.PARTS:
+        part = figures["parts"].get(name)
+        if name in (options.parts or PARTS) and part:
+            print(f"\n{title}\n" + (part.get("skipped") or write(part)))
+    if options.document or not (options.short or options.parts):
+        # Another Python than this one may have the plotting library.
+        python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+        subprocess.run([python, pathlib.Path(__file__).with_name("report.py"), kept, ROOT / "docs/data-path-figures"],
+                       check=True)
+
+
+if __name__ == "__main__":
+    main()
