@@ -129,7 +129,8 @@ void LiveMount::StopServing() {
     watcher_.request_stop();
     watcher_.join();
   }
-  session_.reset();
+  // Not destroyed here: fetch threads may still tell the kernel what became complete.
+  if (session_) session_->Stop();
 }
 
 Status LiveMount::OpenTree() {

@@ -101,6 +101,7 @@ void Session::State::Stop() {
     for (std::thread& thread : threads) pthread_kill(thread.native_handle(), WakeSignal());
   }
   for (std::thread& thread : threads) thread.join();
+  threads.clear();
 }
 
 Session::Session(Connection connection, Filesystem& filesystem, const SessionOptions& options)
@@ -127,7 +128,9 @@ void Session::Start(bool resume) {
   }
 }
 
-Session::~Session() {
+Session::~Session() { Stop(); }
+
+void Session::Stop() {
   state_->Stop();
   if (!state_->agreement.resend) return;
   for (const std::shared_ptr<Device>& device : state_->devices) device->Mute();

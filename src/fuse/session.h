@@ -53,6 +53,9 @@ class Session {
   // and not answered.
   void Start(bool resume = false);
 
+  // Ends the threads: nothing more is asked. Where requests can be asked again, later answers go
+  // nowhere. What is below may still be called.
+  void Stop();
   // Blocks until the mount is gone (unmounted, and its last file closed) or stop is requested.
   void Wait(const std::stop_token& stop);
   bool passthrough() const;
