@@ -1,7 +1,8 @@
 """Warm reads by fio: a cached file of a mount beside the same file on the cache's own disk.
 
 Both are in the page cache, and fio is told not to drop it (--invalidate=0: it could for the native file only).
-Runs alternate, native and mount in turn; a row has the medians and the median of the pairs' ratios.
+Runs alternate, native and mount in turn; a row has the medians and the median of the pairs' ratios. The
+ratio of bytes for a second of processor time tells the cost also when the machine has other work.
 """
 import json
 import shutil
@@ -21,7 +22,7 @@ SHAPES = (  # name, fio's --rw, block size, engine, goal of the ratio
 
 
 def fio(path, rw, block, engine, jobs, seconds):
-    """Bytes per second."""
+    """(bytes a second, bytes for a second of processor time)."""
     done = subprocess.run(
         ["fio", "--name=read", f"--filename={path}", f"--rw={rw}", f"--bs={block}", f"--ioengine={engine}",
          f"--numjobs={jobs}", "--thread", "--invalidate=0", "--readonly", "--time_based", f"--runtime={seconds}",
@@ -29,7 +30,9 @@ def fio(path, rw, block, engine, jobs, seconds):
         capture_output=True, text=True, timeout=60 + seconds)
     if done.returncode != 0:
         raise RuntimeError(f"fio on {path}: {done.stderr[-1000:]}{done.stdout[-1000:]}")
-    return json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]["read"]["bw_bytes"]
+    job = json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]
+    busy = (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] / 1000
+    return job["read"]["bw_bytes"], job["read"]["io_bytes"] / max(busy, 1e-9)
 
 
 def warm(path):
@@ -59,12 +62,14 @@ def measure(options, scratch):
                     # Whoever is first is so in every second pair only.
                     for which in sorted(files, reverse=pair % 2 == 1):
                         rates[which].append(fio(files[which], rw, block, engine, jobs, options.seconds))
-                ratios = [m / n for m, n in zip(rates["mount"], rates["native"])]
+                pairs = list(zip(rates["mount"], rates["native"]))
+                ratios = [m[0] / n[0] for m, n in pairs]
                 rows.append({"shape": name, "jobs": jobs, "goal": goal, "ratio": statistics.median(ratios),
                              "least": min(ratios), "most": max(ratios),
-                             **{which: statistics.median(all) for which, all in rates.items()}})
-                options.say(f"fio {name}, {jobs} jobs: {rows[-1]['ratio']:.3f} of native "
-                            f"({rows[-1]['native'] / 1e9:.2f} GB/s)")
+                             "cpu": statistics.median(m[1] / n[1] for m, n in pairs),
+                             **{which: statistics.median(rate for rate, _ in all) for which, all in rates.items()}})
+                options.say(f"fio {name}, {jobs} jobs: {rows[-1]['ratio']:.3f} of native, per CPU second "
+                            f"{rows[-1]['cpu']:.3f} ({rows[-1]['native'] / 1e9:.2f} GB/s)")
         after = mount.stats()
     return {"rows": rows, "reads": after["fuse_reads"] - before["fuse_reads"],
             "passthrough": after["passthrough"], "pairs": options.pairs, "size": size}

@@ -2,11 +2,12 @@
 
 Python's own part is the same for all, about a microsecond a call.
 """
+import contextlib
 import os
 import statistics
 import time
 
-from mounted import LeatMount, PeerMount, Leat, peers, s3_environment, upload
+from mounted import Leat, LeatMount, peers, s3_environment, upload
 
 SIZE = 4096
 PER_DIRECTORY = 100
@@ -56,44 +57,34 @@ def over(function, paths):
     return action
 
 
-def storms(root, names, seconds, patience):
-    """Rates of one file system, after a first round that is not counted but told as cold."""
+def actions(root, names):
     paths = [f"{root}/{name}" for name in names]
-    actions = {"list": lambda: walk(str(root)), "stat": over(os.stat, paths), "open": over(open_close, paths),
-               "read": over(open_read, paths)}
-    cold = {}
-    for name, action in actions.items():
-        if name in ("list", "read"):
-            cold[name] = rate(action, 0)
-        else:
-            action()
-        if 1 / max(cold.get(name, 1e9), 1e-9) * len(paths) > patience:
-            break
-    return {**{name: rate(action, seconds) for name, action in actions.items()},
-            **{f"cold {name}": value for name, value in cold.items()}}
+    return {"list": lambda: walk(str(root)), "stat": over(os.stat, paths), "open": over(open_close, paths),
+            "read": over(open_read, paths)}
 
 
 def measure(options, scratch):
-    files = 300 if options.short else 3000
+    files = 300 if options.short else 2000
     make(scratch / "files", files)
     names = [f"d{at // PER_DIRECTORY:04}/f{at:06}" for at in range(files)]
-    with Leat() as leat:
+    with contextlib.ExitStack() as stack:
+        leat = stack.enter_context(Leat())
         upload(leat, "bench", scratch / "files")
         found, absent = peers(leat, "bench", scratch)
-        mounts = [LeatMount("s3://bench/", scratch, env=s3_environment(leat)), *found]
-        all_rates = {}
-        rounds = 1 if options.short else 3
-        for one in [None, *mounts]:
-            label = "native" if one is None else one.name if isinstance(one, PeerMount) else "leat"
-            options.say(f"storms: {label}")
-            if one is None:
-                runs = [storms(scratch / "files", names, options.seconds / 2, 60) for _ in range(rounds)]
-                for run in runs:
-                    run.update({key: None for key in list(run) if key.startswith("cold")})
-            else:
-                with one:
-                    runs = [storms(one.path, names, options.seconds / 2, 60) for _ in range(rounds)]
-            # Only the first round was cold.
-            all_rates[label] = {key: value if key.startswith("cold") else statistics.median(run[key] for run in runs)
-                                for key, value in runs[0].items()}
-    return {"files": files, "size": SIZE, "rates": all_rates, "absent": absent}
+        roots = {"native": scratch / "files",
+                 "leat": stack.enter_context(LeatMount("s3://bench/", scratch, env=s3_environment(leat))).path,
+                 **{peer.name: stack.enter_context(peer).path for peer in found}}
+        rates = {name: {} for name in roots}
+        for name, root in roots.items():
+            for action, run in actions(root, names).items():
+                rates[name][f"cold {action}"] = [rate(run, 0)]
+            options.say(f"storms: {name} is warm")
+        for _ in range(1 if options.short else 5):
+            for name, root in roots.items():
+                for action, run in actions(root, names).items():
+                    rates[name].setdefault(action, []).append(rate(run, options.seconds / 2))
+    medians = {name: {action: statistics.median(rates[name][action]) for action in
+                      ("stat", "open", "read", "list", "cold list", "cold read")} for name in rates}
+    for action in ("cold list", "cold read"):
+        medians["native"][action] = None  # its files were just written
+    return {"files": files, "size": SIZE, "rates": medians, "absent": absent}

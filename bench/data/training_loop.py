@@ -11,6 +11,7 @@ import random
 import statistics
 import time
 
+from fio_shapes import warm
 from mounted import Leat, LeatMount, s3_environment, upload, write_random
 
 LOADERS, AHEAD = 8, 2
@@ -80,52 +81,60 @@ def consume(paths, demand, seconds):
             process.kill()
 
 
-def pairs(paths, demand, seconds, count):
-    """The loss of each of `count` interleaved pairs, and the rates."""
-    rates = {"synthetic": [], "read": []}
-    for pair in range(count):
-        for which in sorted(rates, reverse=pair % 2 == 1):
-            rates[which].append(consume(paths if which == "read" else [], demand, seconds))
-    losses = [1 - read / synthetic for read, synthetic in zip(rates["read"], rates["synthetic"])]
-    return {"demand": demand, "loss": statistics.median(losses), "most": max(losses),
-            **{which: statistics.median(all) for which, all in rates.items()}}
+def losses(sources, demand, seconds, rounds):
+    """The loss of each source in interleaved rounds, and the rate of the synthetic data."""
+    sources = {"synthetic": [], **sources}
+    rates = {name: [] for name in sources}
+    for turn in range(rounds):
+        for name in sorted(sources, reverse=turn % 2 == 1):
+            rates[name].append(consume(sources[name], demand, seconds))
+    all_losses = {name: [1 - got / synthetic for got, synthetic in zip(rates[name], rates["synthetic"])]
+                  for name in sources if name != "synthetic"}
+    return {"demand": demand, "synthetic": statistics.median(rates["synthetic"]),
+            "loss": {name: statistics.median(each) for name, each in all_losses.items()},
+            "most": {name: max(each) for name, each in all_losses.items()}}
 
 
-def highest(paths, options, ceiling):
-    """The highest demand of a coarse ladder (steps of a quarter) whose loss stays under 1 %, with all steps."""
-    steps, demand, best = [], DEMAND, None
-    while demand < ceiling:
-        steps.append(pairs(paths, demand, options.seconds * 2, 1 if options.short else 3))
-        if steps[-1]["loss"] >= 0.01:
-            break
-        best = demand
+def ladder(sources, options):
+    """The losses at ever higher demands, steps of a quarter, until each source has lost 1 % or more."""
+    steps, demand, losing = [], DEMAND, set()
+    while len(losing) < len(sources) and demand < (1.2e9 if options.short else 40e9):
+        left = {name: paths for name, paths in sources.items() if name not in losing}
+        steps.append(losses(left, demand, options.seconds * 1.5, 1 if options.short else 3))
+        losing |= {name for name, loss in steps[-1]["loss"].items() if loss >= 0.01}
         demand *= 1.25
-    return best, steps
+    return steps
+
+
+def highest(steps, name):
+    """The highest demand that lost less than 1 %."""
+    return max((step["demand"] for step in steps if step["loss"].get(name, 1) < 0.01), default=0)
 
 
 def measure(options, scratch):
     names = [f"train-{at:05}" for at in range(2 if options.short else 6)]
     for name in names:
         write_random(scratch / "tfrecords" / name, FILE)
-    native = [str(scratch / "tfrecords" / name) for name in names]
     result = {"files": len(names), "file": FILE, "batch": BATCH, "loaders": LOADERS}
     with LeatMount(f"file://{scratch}/tfrecords", scratch) as mount:
-        mounted = [str(mount.path / name) for name in names]
         mount.leat("data", "load", mount.path)
-        for paths in (native, mounted):
-            for path in paths:
-                with open(path, "rb", buffering=0) as file:
-                    while file.read(1 << 20):
-                        pass
+        sources = {"native": [str(scratch / "tfrecords" / name) for name in names],
+                   "mount": [str(mount.path / name) for name in names]}
+        for path in sources["native"] + sources["mount"]:
+            warm(path)
         before = mount.stats()["fuse_reads"]
-        result["warm"] = pairs(mounted, DEMAND, options.seconds * 5, options.pairs)
-        options.say(f"training, warm: loss {result['warm']['loss']:.2%} at {DEMAND / 1e9:.2f} GB/s")
-        result["highest"], result["steps"] = highest(mounted, options, 1e9 if options.short else 40e9)
-        result["highest native"], result["native steps"] = highest(native, options, 1e9 if options.short else 40e9)
+        result["warm"] = losses(sources, DEMAND, options.seconds * 5, options.pairs)
+        options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: " + shown(result["warm"]["loss"]))
+        result["steps"] = ladder(sources, options)
+        for step in result["steps"]:
+            options.say(f"training, warm, {step['demand'] / 1e9:.2f} GB/s: " + shown(step["loss"]))
+        result["highest"] = {name: highest(result["steps"], name) for name in sources}
         result["reads"] = mount.stats()["fuse_reads"] - before
-        options.say(f"training: loss under 1 % up to {(result['highest'] or 0) / 1e9:.2f} GB/s, native "
-                    f"{(result['highest native'] or 0) / 1e9:.2f} GB/s")
     return {**result, "first epoch": first_epoch(scratch / "tfrecords", names, options, scratch)}
+
+
+def shown(loss):
+    return ", ".join(f"{name} loses {value:.2%}" for name, value in loss.items())
 
 
 def first_epoch(root, names, options, scratch):
@@ -135,11 +144,11 @@ def first_epoch(root, names, options, scratch):
         with LeatMount("s3://bench/", scratch, env=s3_environment(leat)) as mount:
             paths = [str(mount.path / name) for name in names]
             seconds = FILE * len(names) / DEMAND
-            losses = []
+            lost = []
             for _ in range(1 if options.short else 3):
                 mount.leat("data", "evict", mount.path)
                 cold = consume(paths, DEMAND, seconds)
-                losses.append(1 - cold / consume([], DEMAND, seconds))
+                lost.append(1 - cold / consume([], DEMAND, seconds))
             stall = mount.stats()["stall_ms"]
-    options.say(f"training, first epoch: loss {statistics.median(losses):.2%}")
-    return {"loss": statistics.median(losses), "stall_ms": stall}
+    options.say(f"training, first epoch: loss {statistics.median(lost):.2%}")
+    return {"loss": statistics.median(lost), "stall_ms": stall}
