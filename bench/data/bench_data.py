@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The data path: what a `leat mount` costs beside the native file system, its peers and a plain downloader.
 
-  bench_data.py [--short] [--files 1000000] [PART...]     parts: fio storms cold sets training small
+  bench_data.py [PART...] [--short] [--files 1000000]     parts: fio storms cold sets training small
 
 Figures go to build/bench/data.json (a part that is not measured keeps its last ones). A whole run, or --document,
 replaces docs/data-path-figures.md and its plot. Needs root, /dev/fuse and build/release (or LEAT_BIN).
@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -42,6 +43,7 @@ def parse():
     arguments.add_argument("--short", action="store_true", help="everything once, to see that it works")
     arguments.add_argument("--files", type=int, help="small files (100000; 1000000 takes a minute)")
     arguments.add_argument("--pairs", type=int, help="interleaved pairs (5)")
+    arguments.add_argument("--jobs", type=int, nargs="+", help="of fio (1 8 32)")
     arguments.add_argument("--document", action="store_true", help="write docs/ also when only some parts were run")
     arguments.add_argument("--note", default="", help="a sentence for the document's head")
     options = arguments.parse_args()
@@ -50,14 +52,15 @@ def parse():
         arguments.error(f"no part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     options.files = options.files or (5_000 if options.short else 100_000)
     options.pairs = options.pairs or (1 if options.short else 5)
-    options.seconds = 0.3 if options.short else 1
-    options.jobs = (1, 4) if options.short else (1, 8, 32)
+    options.seconds = 0.3 if options.short else 0.5
+    options.jobs = options.jobs or ((1, 4) if options.short else (1, 8, 32))
     options.say = lambda line: print(line, flush=True)
     return options
 
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unmounts, too
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
         print("data: skipped: mounts with passthrough need root and /dev/fuse")
         return

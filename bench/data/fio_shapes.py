@@ -9,7 +9,7 @@ import shutil
 import statistics
 import subprocess
 
-from mounted import LeatMount, write_random
+from mounted import LeatMount, warm_alike, write_random
 
 SHAPES = (  # name, fio's --rw, block size, engine, goal of the ratio
     ("sequential 1 MiB", "read", "1M", "psync", 0.95),
@@ -35,12 +35,6 @@ def fio(path, rw, block, engine, jobs, seconds):
     return job["read"]["bw_bytes"], job["read"]["io_bytes"] / max(busy, 1e-9)
 
 
-def warm(path):
-    with open(path, "rb", buffering=0) as file:
-        while file.read(1 << 20):
-            pass
-
-
 def measure(options, scratch):
     if not shutil.which("fio"):
         return {"skipped": "fio is not installed (tools/bootstrap bench)"}
@@ -49,11 +43,8 @@ def measure(options, scratch):
     rows = []
     with LeatMount(f"file://{scratch}/source", scratch) as mount:
         mount.leat("data", "load", mount.path)
-        # The same disk, the same bytes, written just now as the cache's copy was.
-        shutil.copy(scratch / "source/file", scratch / "native")
-        files = {"native": scratch / "native", "mount": mount.path / "file"}
-        for path in files.values():
-            warm(path)
+        files = {"native": scratch / "source/file", "mount": mount.path / "file"}
+        warm_alike((scratch / "source", mount.cache), files.values())
         before = mount.stats()
         for name, rw, block, engine, goal in SHAPES:
             for jobs in options.jobs:

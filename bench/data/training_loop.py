@@ -11,8 +11,7 @@ import random
 import statistics
 import time
 
-from fio_shapes import warm
-from mounted import Leat, LeatMount, s3_environment, upload, write_random
+from mounted import Leat, LeatMount, s3_environment, upload, warm_alike, write_random
 
 LOADERS, AHEAD = 8, 2
 READ = 256 << 10
@@ -96,13 +95,13 @@ def losses(sources, demand, seconds, rounds):
 
 
 def ladder(sources, options):
-    """The losses at ever higher demands, steps of a quarter, until each source has lost 1 % or more."""
+    """The losses at ever higher demands, steps of two fifths, until each source has lost 1 % or more."""
     steps, demand, losing = [], DEMAND, set()
     while len(losing) < len(sources) and demand < (1.2e9 if options.short else 40e9):
         left = {name: paths for name, paths in sources.items() if name not in losing}
-        steps.append(losses(left, demand, options.seconds * 1.5, 1 if options.short else 3))
+        steps.append(losses(left, demand, options.seconds * 3, 1 if options.short else 3))
         losing |= {name for name, loss in steps[-1]["loss"].items() if loss >= 0.01}
-        demand *= 1.25
+        demand *= 1.4
     return steps
 
 
@@ -120,8 +119,7 @@ def measure(options, scratch):
         mount.leat("data", "load", mount.path)
         sources = {"native": [str(scratch / "tfrecords" / name) for name in names],
                    "mount": [str(mount.path / name) for name in names]}
-        for path in sources["native"] + sources["mount"]:
-            warm(path)
+        warm_alike((scratch / "tfrecords", mount.cache), sources["native"] + sources["mount"])
         before = mount.stats()["fuse_reads"]
         result["warm"] = losses(sources, DEMAND, options.seconds * 5, options.pairs)
         options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: " + shown(result["warm"]["loss"]))
