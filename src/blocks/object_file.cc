@@ -253,6 +253,7 @@ Result<size_t> ObjectFile::Read(uint64_t offset, std::span<char> buffer) {
   }
   if (auto read = ReadExactly(data_.get(), buffer.first(end - offset), offset, base_ + ".data");
       !read) {
+    for (uint64_t chunk = offset / kChunkSize; chunk * kChunkSize < end; ++chunk) Drop(chunk);
     return read.error();
   }
   return end - offset;

@@ -60,7 +60,7 @@ class ObjectFile {
   // All present chunks; the number that were dropped.
   Result<uint64_t> VerifyAll(const std::stop_token& stop = {});
   // Reads up to the end of the present, verified chunks that cover `offset` on; 0 when the first of
-  // them is absent.
+  // them is absent. kInternal, kCorrupt when the disk cannot read them: they are absent then.
   Result<size_t> Read(uint64_t offset, std::span<char> buffer);
   // fsyncs bytes, then marks: a chunk that was there before stays there after power loss.
   Status Sync();

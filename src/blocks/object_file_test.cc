@@ -135,5 +135,15 @@ TEST_F(ObjectFileTest, EmptyObjectIsCompleteAtOnce) {
   EXPECT_EQ(*file->Read(0, buffer), 0u);
 }
 
+TEST_F(ObjectFileTest, ChunksThatTheDiskNoLongerReadsAreAbsent) {
+  auto file = Filled();
+  ASSERT_EQ(::truncate(Path(".data").c_str(), kChunkSize), 0);
+  std::string buffer(100, '?');
+  EXPECT_FALSE(file->Read(kChunkSize, buffer));
+  EXPECT_FALSE(file->Has(1));
+  EXPECT_FALSE(file->complete());
+  EXPECT_EQ(*file->Read(0, buffer), buffer.size());
+}
+
 }  // namespace
 }  // namespace leat::blocks

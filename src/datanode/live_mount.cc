@@ -64,7 +64,9 @@ Result<std::unique_ptr<LiveMount>> LiveMount::Serve(
     std::function<void()> on_end) {
   std::unique_ptr<LiveMount> mounted(new LiveMount(std::move(record), around));
   const MountSpec& spec = mounted->spec();
-  auto store = OpenStore(spec);
+  MountSpec unseen = spec;
+  unseen.store.look = false;  // what is cached is served also while the store cannot be reached
+  auto store = OpenStore(unseen);
   if (!store) return store.error();
   mounted->store_ = std::move(*store);
   if (auto opened = mounted->OpenTree(); !opened) return opened.error();
@@ -179,6 +181,11 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
                {{"mount", spec().mountpoint}, {"error", manifest.error()}});
     return;
   }
+  const std::vector<Change> changes = tree_->Replace(std::move(*manifest));
+  if (changes.empty()) {
+    (void)io::Remove(PathOf(file));
+    return;
+  }
   record_.manifests.push_back(file);
   while (record_.manifests.size() > kManifestsKept) {
     ::unlink(PathOf(record_.manifests.front()).c_str());
@@ -187,7 +194,7 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
   if (auto kept = KeepRecord(); !kept) {
     LogWarning("the new listing is not known to the supervisor", {{"error", kept.error()}});
   }
-  filesystem_->Invalidate(tree_->Replace(std::move(*manifest)));
+  filesystem_->Invalidate(changes);
 }
 
 void LiveMount::OnChanged(const ObjectVersion& version) {

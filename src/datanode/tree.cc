@@ -33,7 +33,7 @@ void Compare(const Manifest& before, uint32_t old_index, const Manifest& after, 
     const int order = !old_left ? 1 : !new_left ? -1 : a.name.compare(b.name);
     if (order != 0) {
       changes.push_back({old_directory.id, std::string(order < 0 ? a.name : b.name)});
-    } else if (a.id != b.id) {
+    } else if (a.id != b.id || (a.kind != Kind::kDirectory && a.mtime != b.mtime)) {
       changes.push_back({old_directory.id, std::string(a.name)});
     } else if (a.kind == Kind::kDirectory) {
       Compare(before, old_directory.first + n, after, new_directory.first + m, changes);
@@ -141,6 +141,7 @@ std::vector<Change> Tree::Replace(std::shared_ptr<const Manifest> manifest) {
   std::vector<Change> changes;
   MutexLock lock(mu_);
   Compare(*manifest_, 0, *manifest, 0, changes);
+  if (changes.empty()) return changes;
   older_.push_front(std::exchange(manifest_, std::move(manifest)));
   if (older_.size() > kOlderKept) older_.pop_back();
   return changes;

@@ -61,7 +61,8 @@ class Tree {
                   each) const;
   std::shared_ptr<const Manifest> manifest() const;
 
-  // Goes over to a newer manifest, made with the current one as its predecessor.
+  // Goes over to a newer manifest, made with the current one as its predecessor. Stays with the
+  // current one when they show the same: older ones are for what open files still need.
   std::vector<Change> Replace(std::shared_ptr<const Manifest> manifest);
   // The object behind the file `id` has become `info`, or is gone (nullopt): gives it a new id.
   // Appends to `log`, a file kept for the life of the mount, so that the next worker knows.

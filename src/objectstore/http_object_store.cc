@@ -280,7 +280,9 @@ Result<std::unique_ptr<ObjectStore>> OpenHttpObjectStore(const std::string& url,
     return Error{Code::kInvalid, fmt::format("\"{}\": a tree has no query", url)};
   }
   if (!base->path.ends_with('/')) base->path += '/';
+  const bool look = options.look;
   auto store = std::make_unique<HttpObjectStore>(std::move(*base), std::move(options));
+  if (!look) return store;
   if (auto seen = store->Probe(); !seen) return seen.error();
   return store;
 }

@@ -14,6 +14,7 @@ namespace leat::objectstore {
 struct HttpStoreOptions {
   RetryOptions retry;
   std::chrono::milliseconds stall_timeout{20'000};
+  bool look = true;    // as in StoreOptions
   std::string ca_pem;  // trust anchors; empty = the system's
 };
 

@@ -69,9 +69,10 @@ struct StoreOptions {
   // A connection without progress for this long is given up and tried again.
   std::chrono::milliseconds stall_timeout{20'000};
   std::function<void(const std::string& message)> on_retry;
+  bool look = true;  // at the source once; false: a store that cannot be reached is opened, too
 };
 
-// Opens s3:// gs:// oss:// file:// http:// https://. Looks at the source once: kNotFound when the
+// Opens s3:// gs:// oss:// file:// http:// https://. Looks at the source: kNotFound when the
 // bucket, directory or page is not there, kInvalid for another scheme (the message lists them).
 //   s3://bucket/prefix    credentials by aws::CredentialProvider
 //   gs://bucket/prefix    GOOGLE_APPLICATION_CREDENTIALS (service-account file), else HMAC keys in

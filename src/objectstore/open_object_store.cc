@@ -34,6 +34,12 @@ std::shared_ptr<Signer> ChainSigner(const aws::Environment& environment) {
   return MakeKeySigner(std::make_shared<aws::CredentialProvider>(environment));
 }
 
+Result<std::unique_ptr<ObjectStore>> OpenSource(S3Source source, S3Options s3,
+                                                const StoreOptions& options) {
+  if (!options.look) return MakeS3ObjectStore(std::move(source), std::move(s3));
+  return OpenS3ObjectStore(std::move(source), std::move(s3));
+}
+
 Result<std::unique_ptr<ObjectStore>> OpenS3(const std::string& url, const StoreOptions& options) {
   auto source = S3Source::Parse(url);
   if (!source) return source.error();
@@ -42,7 +48,7 @@ Result<std::unique_ptr<ObjectStore>> OpenS3(const std::string& url, const StoreO
   s3.region = aws::FindRegion(environment);
   if (s3.endpoint.empty()) s3.endpoint = aws::FindEndpoint("s3", s3.region, environment);
   if (!s3.signer) s3.signer = ChainSigner(environment);
-  return OpenS3ObjectStore(std::move(*source), std::move(s3));
+  return OpenSource(std::move(*source), std::move(s3), options);
 }
 
 std::string Get(const aws::Environment& environment, std::string_view name) {
@@ -68,7 +74,7 @@ Result<std::unique_ptr<ObjectStore>> OpenGoogle(const std::string& url,
   // HMAC keys are given like AWS's; the rest of AWS's chain has none for Google.
   if (!s3.signer && aws::FindCredentials(environment)) s3.signer = ChainSigner(environment);
   if (!s3.signer) s3.signer = MakeAnonymousSigner();
-  return OpenS3ObjectStore(std::move(*source), std::move(s3));
+  return OpenSource(std::move(*source), std::move(s3), options);
 }
 
 // "cn-hangzhou" of "https://oss-cn-hangzhou.aliyuncs.com" (also "-internal").
@@ -102,12 +108,13 @@ Result<std::unique_ptr<ObjectStore>> OpenOss(const std::string& url, const Store
                               Get(environment, "OSS_SESSION_TOKEN")};
   if (!s3.signer && !keys.empty()) s3.signer = MakeKeySigner(keys);
   if (!s3.signer) s3.signer = ChainSigner(environment);
-  return OpenS3ObjectStore(std::move(*source), std::move(s3));
+  return OpenSource(std::move(*source), std::move(s3), options);
 }
 
 Result<std::unique_ptr<ObjectStore>> OpenHttp(const std::string& url, const StoreOptions& options) {
   return OpenHttpObjectStore(url, {.retry = {options.retry_for, options.on_retry},
                                    .stall_timeout = options.stall_timeout,
+                                   .look = options.look,
                                    .ca_pem = aws::FindCaBundle(EnvironmentOf(options))});
 }
 

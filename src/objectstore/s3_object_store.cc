@@ -126,6 +126,10 @@ Result<S3Source> S3Source::Parse(const std::string& url) {
   return source;
 }
 
+std::unique_ptr<ObjectStore> MakeS3ObjectStore(S3Source source, S3Options options) {
+  return std::make_unique<S3ObjectStore>(std::move(source), std::move(options));
+}
+
 Result<std::unique_ptr<ObjectStore>> OpenS3ObjectStore(S3Source source, S3Options options) {
   auto store = std::make_unique<S3ObjectStore>(std::move(source), std::move(options));
   if (auto seen = store->Probe(); !seen) return seen.error();

@@ -19,6 +19,8 @@ struct S3Source {
   std::string ToString() const { return scheme + "://" + bucket + "/" + prefix; }
 };
 
+// Asks nothing of the store yet.
+std::unique_ptr<ObjectStore> MakeS3ObjectStore(S3Source source, S3Options options);
 // Lists one key to see that the bucket is there: errors as ObjectStore's.
 Result<std::unique_ptr<ObjectStore>> OpenS3ObjectStore(S3Source source, S3Options options);
 
