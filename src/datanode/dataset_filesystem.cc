@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "base/ids.h"
 #include "base/log.h"
@@ -48,9 +49,11 @@ int ErrnoOf(const Error& error) {
 }  // namespace
 
 struct DatasetFilesystem::OpenFile {
-  explicit OpenFile(std::shared_ptr<ActiveObject> o)
-      : object(std::move(o)), pattern(object->version.size) {}
+  OpenFile(TreeEntry e, std::shared_ptr<ActiveObject> o)
+      : entry(std::move(e)), object(std::move(o)), pattern(object->version.size) {}
+  const TreeEntry entry;
   const std::shared_ptr<ActiveObject> object;
+  std::atomic<bool> direct = false;  // counted in direct_opens_
   Mutex mu;
   AccessPattern pattern GUARDED_BY(mu);
 };
@@ -159,9 +162,19 @@ void DatasetFilesystem::GetAttributes(fuse::NodeId node, fuse::Reply reply) {
                      fuse::kForever);
     return;
   }
-  const auto entry = around_.tree.Find(IdOfNode(node));
+  const auto entry = EntryOfNode(node);
   if (!entry) return reply.Error(ESTALE);
   reply.Attributes(AttributesOf(*entry), options_.ttl);
+}
+
+std::optional<TreeEntry> DatasetFilesystem::EntryOfNode(fuse::NodeId node) {
+  if (auto entry = around_.tree.Find(IdOfNode(node))) return entry;
+  // Gone from the source for so many listings that only its open files still know it.
+  MutexLock lock(files_mu_);
+  for (const auto& [handle, file] : files_) {
+    if (file->entry.id == IdOfNode(node)) return file->entry;
+  }
+  return std::nullopt;
 }
 
 void DatasetFilesystem::ReadLink(fuse::NodeId node, fuse::Reply reply) {
@@ -176,7 +189,9 @@ std::optional<int32_t> DatasetFilesystem::BackingOf(fuse::NodeId node,
     ++found->second.opens;
     return found->second.id;
   }
-  if (!IsComplete(node) || !object->verified) return std::nullopt;
+  if (!IsComplete(node) || direct_opens_.contains(node)) return std::nullopt;
+  // A chunk may have been found rotten since all were verified.
+  if (!object->verified || !object->file->complete()) return std::nullopt;
   const auto id = session_->OpenBacking(Fetcher::File(*object));
   if (!id) {
     LogWarning("a cached file cannot be passed through; it is read by the worker",
@@ -202,7 +217,8 @@ void DatasetFilesystem::EndBacking(fuse::NodeId node) {
   backings_.erase(found);
 }
 
-void DatasetFilesystem::Open(const fuse::Caller&, fuse::NodeId node, int, fuse::Reply reply) {
+void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
+                             fuse::Reply reply) {
   const uint64_t handle = next_handle_++;
   if (node == kStatsNode) {
     MutexLock lock(files_mu_);
@@ -215,10 +231,12 @@ void DatasetFilesystem::Open(const fuse::Caller&, fuse::NodeId node, int, fuse::
   if (!entry) return reply.Error(ESTALE);
   auto object = around_.fetcher.Activate(VersionOf(*entry));
   ++opens_;
+  readers_.CountOpen(caller.pid, entry->id);
+  const auto file = std::make_shared<OpenFile>(*entry, object);
   {
     MutexLock lock(files_mu_);
     if (options_.version_pin && changed_.contains(entry->id)) return reply.Error(ESTALE);
-    files_[handle] = std::make_shared<OpenFile>(object);
+    files_[handle] = file;
   }
   if (!passthrough_ || object->small()) {
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
@@ -229,8 +247,13 @@ void DatasetFilesystem::Open(const fuse::Caller&, fuse::NodeId node, int, fuse::
   MutexLock lock(open_mu_);
   if (const auto backing = BackingOf(node, object)) {
     ++passthrough_opens_;
+    readers_.CountPassthrough(caller.pid);
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = *backing});
   } else {
+    if (IsComplete(node)) {
+      ++direct_opens_[node];
+      file->direct = true;
+    }
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
   }
 }
@@ -250,6 +273,10 @@ void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {
   }
   std::shared_ptr<ActiveObject> object;  // the same
   MutexLock lock(open_mu_);
+  if (file->direct) {
+    if (auto direct = direct_opens_.find(node); --direct->second == 0) direct_opens_.erase(direct);
+    return;
+  }
   auto backing = backings_.find(node);
   if (backing == backings_.end() || backing->second.opens == 0) return;
   if (--backing->second.opens > 0 || backing->second.inherited) return;
@@ -274,7 +301,7 @@ std::shared_ptr<DatasetFilesystem::OpenFile> DatasetFilesystem::FileOf(fuse::Nod
   }
   const auto entry = around_.tree.Find(IdOfNode(node));
   if (!entry || entry->kind != Kind::kFile) return nullptr;
-  auto file = std::make_shared<OpenFile>(around_.fetcher.Activate(VersionOf(*entry)));
+  auto file = std::make_shared<OpenFile>(*entry, around_.fetcher.Activate(VersionOf(*entry)));
   MutexLock lock(files_mu_);
   return files_.try_emplace(handle, std::move(file)).first->second;
 }
@@ -290,7 +317,7 @@ void DatasetFilesystem::ReadStats(uint64_t handle, uint64_t offset, uint32_t siz
   reply.Data(text.substr(std::min<uint64_t>(offset, text.size()), size));
 }
 
-void DatasetFilesystem::Read(const fuse::Caller&, fuse::NodeId node, uint64_t handle,
+void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint64_t handle,
                              uint64_t offset, uint32_t size, int flags, fuse::Reply reply) {
   if (node == kStatsNode) return ReadStats(handle, offset, size, reply);
   ++reads_;
@@ -324,7 +351,15 @@ void DatasetFilesystem::Read(const fuse::Caller&, fuse::NodeId node, uint64_t ha
   }
   auto shared = std::make_shared<fuse::Reply>(std::move(reply));
   const uint64_t wait = around_.fetcher.Read(
-      file->object, offset, size, [this, unique, shared](const Result<std::string_view>& bytes) {
+      file->object, offset, size,
+      [this, unique, shared, thread = caller.pid, asked = std::this_thread::get_id(),
+       began = std::chrono::steady_clock::now()](const Result<std::string_view>& bytes) {
+        // What was at hand is given out by the thread that asked.
+        readers_.CountRead(thread, bytes ? bytes->size() : 0,
+                           !bytes                                ? ReaderTable::Outcome::kFailed
+                           : std::this_thread::get_id() == asked ? ReaderTable::Outcome::kHit
+                                                                 : ReaderTable::Outcome::kWaited,
+                           std::chrono::steady_clock::now() - began);
         {
           MutexLock lock(files_mu_);
           pending_.erase(unique);
@@ -386,7 +421,7 @@ void DatasetFilesystem::ReadDirectory(fuse::NodeId node, uint64_t offset,
 }
 
 void DatasetFilesystem::Seek(fuse::NodeId node, uint64_t offset, int whence, fuse::Reply reply) {
-  const auto entry = around_.tree.Find(IdOfNode(node));
+  const auto entry = EntryOfNode(node);
   const uint64_t size = entry ? entry->size : 0;
   if (offset >= size) return reply.Error(ENXIO);
   if (whence == SEEK_DATA) return reply.Offset(offset);

@@ -18,6 +18,7 @@
 #include "datanode/access_pattern.h"
 #include "datanode/fetcher.h"
 #include "datanode/keeper.h"
+#include "datanode/reader_table.h"
 #include "datanode/tree.h"
 #include "fuse/filesystem.h"
 #include "fuse/session.h"
@@ -69,6 +70,8 @@ class DatasetFilesystem : public fuse::Filesystem {
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
   FilesystemStats Stats() const;
+  // By process; what a successor of this worker counts begins at nothing.
+  const ReaderTable& readers() const { return readers_; }
 
   void Lookup(const fuse::Caller&, fuse::NodeId parent, std::string_view name,
               fuse::Reply reply) override;
@@ -101,6 +104,8 @@ class DatasetFilesystem : public fuse::Filesystem {
 
   fuse::Entry EntryOf(const TreeEntry& entry) const;
   fuse::Attributes AttributesOf(const TreeEntry& entry) const;
+  // Also of files that are gone from the source and still open.
+  std::optional<TreeEntry> EntryOfNode(fuse::NodeId node);
   bool CompleteInCache(const TreeEntry& entry) const;
   // The file behind a handle; made anew for one that a predecessor gave out.
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
@@ -126,8 +131,12 @@ class DatasetFilesystem : public fuse::Filesystem {
   // passthrough one that was decided later.
   Mutex open_mu_;
   std::unordered_map<fuse::NodeId, Backing> backings_ GUARDED_BY(open_mu_);
+  // Opens of complete nodes that were answered direct, since the object was evicted or could not be
+  // passed through. One of them that is mapped makes the kernel refuse passthrough: EIO.
+  std::unordered_map<fuse::NodeId, int> direct_opens_ GUARDED_BY(open_mu_);
 
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
+  ReaderTable readers_;
 };
 
 }  // namespace leat::datanode
