@@ -31,7 +31,22 @@ Answer<void> CheckAlgorithm(const json::Value& algorithm) {
   return {};
 }
 
-Answer<void> CheckChannel(const json::Value& channel) {
+// A mount shows all objects of a prefix as they are.
+Answer<void> CheckFastFile(const json::Value& channel) {
+  const json::Value& s3 = channel["DataSource"]["S3DataSource"];
+  const auto refuse = [&](std::string_view member, std::string_view value) {
+    return Invalid(fmt::format("Channel {}: {} {} is not supported yet with FastFile; use File",
+                               channel["ChannelName"].AsString(), member, value));
+  };
+  if (s3["S3DataDistributionType"].AsString() == "ShardedByS3Key")
+    return refuse("S3DataDistributionType", "ShardedByS3Key");
+  if (const std::string_view type = s3["S3DataType"].AsString("S3Prefix"); type != "S3Prefix")
+    return refuse("S3DataType", type);
+  if (channel["CompressionType"].AsString() == "Gzip") return refuse("CompressionType", "Gzip");
+  return {};
+}
+
+Answer<void> CheckChannel(const json::Value& channel, std::string_view job_input_mode) {
   const std::string_view name = channel["ChannelName"].AsString();
   const json::Value& source = channel["DataSource"];
   const json::Value& s3 = source["S3DataSource"];
@@ -46,13 +61,15 @@ Answer<void> CheckChannel(const json::Value& channel) {
         "only then",
         name));
   }
+  if (channel["InputMode"].AsString(job_input_mode) == "FastFile") return CheckFastFile(channel);
   return {};
 }
 
-Answer<void> CheckChannels(const json::Value& channels) {
+Answer<void> CheckChannels(const json::Value& job) {
+  const std::string_view mode = job["AlgorithmSpecification"]["TrainingInputMode"].AsString();
   std::set<std::string_view> names;
-  for (const json::Value& channel : channels.Items()) {
-    if (auto right = CheckChannel(channel); !right) return right;
+  for (const json::Value& channel : job["InputDataConfig"].Items()) {
+    if (auto right = CheckChannel(channel, mode); !right) return right;
     const std::string_view name = channel["ChannelName"].AsString();
     if (!names.insert(name).second) {
       return Invalid(fmt::format(
@@ -83,7 +100,7 @@ Answer<void> CheckStopping(const json::Value& job) {
 // What no shape can say of a request.
 Answer<void> CheckSense(const json::Value& job) {
   if (auto right = CheckAlgorithm(job["AlgorithmSpecification"]); !right) return right;
-  if (auto right = CheckChannels(job["InputDataConfig"]); !right) return right;
+  if (auto right = CheckChannels(job); !right) return right;
   if (auto right = CheckStopping(job); !right) return right;
   return CheckTagKeys(job["Tags"]);
 }

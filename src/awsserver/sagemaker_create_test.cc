@@ -149,6 +149,18 @@ TEST_F(CreateTrainingJobTest, ChannelsAreDistinctAndHaveOneSource) {
             "FileSystemDataSource");
 }
 
+TEST_F(CreateTrainingJobTest, FastFileTakesWholePrefixesOnly) {
+  json::Value request = Request("job");
+  request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "FastFile");
+  json::Value& channel = request.Mut("InputDataConfig").MutItems()[0];
+  channel.Mut("DataSource").Mut("S3DataSource").Set("S3DataDistributionType", "ShardedByS3Key");
+  EXPECT_EQ(sagemaker_.Refusal("CreateTrainingJob", request),
+            "ValidationException: Channel train: S3DataDistributionType ShardedByS3Key is not "
+            "supported yet with FastFile; use File");
+  channel.Set("InputMode", "File");
+  EXPECT_TRUE(sagemaker_.Try("CreateTrainingJob", request));
+}
+
 TEST_F(CreateTrainingJobTest, WithoutTheEngineItCanBeTriedAgain) {
   ASSERT_TRUE(cluster_->client().Delete(api::gvr::kCustomResourceDefinitions,
                                         {"", "trainingruns.leat.dev"}));

@@ -43,7 +43,7 @@ json::Value InputDataConfigFile(const Job& job) {
   json::Value file = json::Object();
   for (const Channel& channel : job.channels) {
     json::Value entry = json::Object(
-        {{"TrainingInputMode", "File"},
+        {{"TrainingInputMode", channel.mode == InputMode::kFastFile ? "FastFile" : "File"},
          {"S3DistributionType", channel.sharded ? "ShardedByS3Key" : "FullyReplicated"},
          {"RecordWrapperType", channel.record_wrapper}});
     if (!channel.content_type.empty()) entry.Set("ContentType", channel.content_type);

@@ -29,9 +29,10 @@ std::optional<WallTime> StartOf(const json::Value& state) {
   return running ? running : TimeOf(state["terminated"]["startedAt"]);
 }
 
-bool IsImageProblem(std::string_view reason) {
+// What seldom mends itself: an image, or a channel's mount, that cannot be had.
+bool IsStuck(std::string_view reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff" || reason == "InvalidImageName" ||
-         reason == "ErrImageNeverPull";
+         reason == "ErrImageNeverPull" || reason == "FailedMount";
 }
 
 // Waiting in the ordinary course of things.
@@ -135,12 +136,12 @@ class Reader {
       if (IsRoutine(reason)) continue;
       host_.waiting =
           fmt::format("{} waits: {}: {}", host_.host, reason, waiting["message"].AsString());
-      if (!IsImageProblem(reason)) continue;
-      host_.image_missing = true;
-      host_.image_since = TimeOf(pod_["status"]["startTime"]).value_or(WallTime());
+      if (!IsStuck(reason)) continue;
+      host_.stuck = true;
+      host_.stuck_since = TimeOf(pod_["status"]["startTime"]).value_or(WallTime());
       // Images of the main containers are asked for once staging has ended.
       if (auto staged = TimeOf(stage_["terminated"]["finishedAt"]))
-        host_.image_since = std::max(host_.image_since, *staged);
+        host_.stuck_since = std::max(host_.stuck_since, *staged);
       return;
     }
   }

@@ -31,8 +31,8 @@ struct HostState {
   HostPhase phase = HostPhase::kPending;
   // Before training: why it does not go on; "" while it just takes its time.
   std::string waiting;
-  bool image_missing = false;  // `waiting` tells that an image cannot be had,
-  WallTime image_since;        // and no attempt to get it began before this
+  bool stuck = false;    // `waiting` tells that an image or a volume cannot be had,
+  WallTime stuck_since;  // and no attempt to get it began before this
   std::optional<WallTime> staging_at, training_at;
   std::optional<AlgorithmEnd> end;
   std::string stop;  // the stop annotation: why the host was asked to end

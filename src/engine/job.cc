@@ -50,8 +50,10 @@ Result<Channel> ReadChannel(const json::Value& from, std::string_view job_input_
     return Refuse(fmt::format("channel {}: {}", channel.name, what));
   };
   const std::string_view mode = from["InputMode"].AsString(job_input_mode);
-  if (mode != "File")
-    return refuse(fmt::format("input mode {} is not supported yet; use File", mode));
+  if (mode == "FastFile")
+    channel.mode = InputMode::kFastFile;
+  else if (mode != "File")
+    return refuse(fmt::format("input mode {} is not supported yet; use File or FastFile", mode));
   const json::Value& s3 = from["DataSource"]["S3DataSource"];
   if (!s3.IsObject())
     return refuse("only S3 data sources are supported; give DataSource.S3DataSource");
@@ -70,6 +72,12 @@ Result<Channel> ReadChannel(const json::Value& from, std::string_view job_input_
   channel.gzip = from["CompressionType"].AsString() == "Gzip";
   channel.content_type = from["ContentType"].Str();
   channel.record_wrapper = from["RecordWrapperType"].AsString("None");
+  if (channel.mode != InputMode::kFastFile) return channel;
+  for (const auto& [given, what] :
+       {std::pair(channel.type == DataType::kManifestFile, "S3DataType ManifestFile"),
+        std::pair(channel.sharded, "S3DataDistributionType ShardedByS3Key"),
+        std::pair(channel.gzip, "CompressionType Gzip")})
+    if (given) return refuse(fmt::format("{} is not supported yet with FastFile; use File", what));
   return channel;
 }
 
@@ -117,6 +125,10 @@ Status ReadAlgorithm(const json::Value& algorithm, Job& job) {
 }
 
 }  // namespace
+
+objectstore::S3Url MountedPrefix(const Channel& channel) {
+  return {channel.source.bucket, AsDirectory(channel.source.key)};
+}
 
 std::vector<std::string> Job::Hosts() const {
   std::vector<std::string> hosts;

@@ -18,16 +18,22 @@
 namespace leat::engine {
 
 enum class DataType { kS3Prefix, kManifestFile };
+// How the algorithm gets a channel: as files that were downloaded before, or as a mount.
+enum class InputMode { kFile, kFastFile };
 
 struct Channel {
   std::string name;
   objectstore::S3Url source;
+  InputMode mode = InputMode::kFile;
   DataType type = DataType::kS3Prefix;
   bool sharded = false;  // ShardedByS3Key: each host gets every n-th object
   bool gzip = false;
   std::string content_type;    // "" when not given
   std::string record_wrapper;  // "None" when not given
 };
+
+// What a kFastFile channel shows: its source as a directory ("s3://bucket/prefix/").
+objectstore::S3Url MountedPrefix(const Channel& channel);
 
 struct Checkpoints {
   objectstore::S3Url remote;  // its key ends in '/', or is empty

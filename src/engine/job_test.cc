@@ -44,8 +44,9 @@ TEST(Job, RunJsonReadsBackAsTheSameJob) {
 TEST(Job, SaysWhatItCannotRun) {
   json::Value request = XgboostRequest();
   json::Value& channel = request.Mut("InputDataConfig").MutItems()[0];
-  channel.Set("InputMode", "FastFile");
-  EXPECT_EQ(Why(request), "channel train: input mode FastFile is not supported yet; use File");
+  channel.Set("InputMode", "Pipe");
+  EXPECT_EQ(Why(request),
+            "channel train: input mode Pipe is not supported yet; use File or FastFile");
   channel.Erase("InputMode");
   channel.Mut("DataSource").Mut("S3DataSource").Set("S3DataType", "AugmentedManifestFile");
   EXPECT_NE(Why(request).find("AugmentedManifestFile"), std::string::npos);
@@ -59,6 +60,30 @@ TEST(Job, SaysWhatItCannotRun) {
   EXPECT_EQ(Why(request), "CheckpointConfig.LocalPath must be below /opt/ml, not /etc");
   request.Mut("CheckpointConfig").Set("LocalPath", "/opt/ml/../../etc");
   EXPECT_NE(Why(request).find("must be below"), std::string::npos);
+}
+
+TEST(Job, AFastFileChannelShowsItsPrefixAsADirectory) {
+  json::Value request = XgboostRequest();
+  json::Value& channels = request.Mut("InputDataConfig");
+  channels.MutItems().pop_back();
+  json::Value& channel = channels.MutItems()[0];
+  json::Value& s3 = channel.Mut("DataSource").Mut("S3DataSource");
+  request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "FastFile");
+  for (const auto& [uri, shown] :
+       {std::pair("s3://data/train", "s3://data/train/"),
+        std::pair("s3://data/train/", "s3://data/train/"), std::pair("s3://data", "s3://data/")}) {
+    s3.Set("S3Uri", uri);
+    const auto job = Read(request);
+    ASSERT_TRUE(job) << job.error().message;
+    EXPECT_EQ(job->channels[0].mode, InputMode::kFastFile);
+    EXPECT_EQ(MountedPrefix(job->channels[0]).ToString(), shown);
+  }
+  s3.Set("S3DataDistributionType", "ShardedByS3Key");
+  EXPECT_EQ(Why(request),
+            "channel train: S3DataDistributionType ShardedByS3Key is not supported yet with "
+            "FastFile; use File");
+  channel.Set("InputMode", "File");
+  EXPECT_EQ(Why(request), "accepted");
 }
 
 TEST(Job, LeatsXgboostTrainsOnOneHost) {

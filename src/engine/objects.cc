@@ -19,6 +19,7 @@ namespace {
 using json::Array;
 using json::Object;
 
+constexpr char kChannels[] = "/opt/ml/input/data/";
 constexpr char kCaPath[] = "/leat/ca/ca.crt";
 
 json::Value Metadata(const json::Value& run, const std::string& name) {
@@ -101,11 +102,29 @@ class PodMaker {
                                                     Object({{"fieldPath",
                                                              "metadata.annotations"}})}})})}})}})});
     if (!options_.aws_ca_pem.empty()) volumes.Push(file_of_secret("ca", "ca.crt"));
+    for (size_t i = 0; i < job_.channels.size(); ++i)
+      if (job_.channels[i].mode == InputMode::kFastFile) volumes.Push(ChannelVolume(i));
     return volumes;
   }
 
+  // A channel's own name may be none for a volume.
+  static std::string ChannelVolumeName(size_t index) { return fmt::format("channel-{}", index); }
+
+  json::Value ChannelVolume(size_t index) const {
+    json::Value attributes = Object({{"source", MountedPrefix(job_.channels[index]).ToString()},
+                                     {"endpoint", options_.aws_endpoint},
+                                     {"region", job_.region}});
+    if (!options_.aws_ca_pem.empty()) attributes.Set("ca", options_.aws_ca_pem);
+    const std::string key = awsserver::KeySecretName(AccessKeyId(run_));
+    return Object({{"name", ChannelVolumeName(index)},
+                   {"csi", Object({{"driver", kDataDriver},
+                                   {"readOnly", true},
+                                   {"volumeAttributes", attributes},
+                                   {"nodePublishSecretRef", Object({{"name", key}})}})}});
+  }
+
   json::Value Mounts(bool ours) const {
-    const auto mount = [](const char* volume, const char* path, bool read_only) {
+    const auto mount = [](const std::string& volume, const std::string& path, bool read_only) {
       json::Value made = Object({{"name", volume}, {"mountPath", path}});
       if (read_only) made.Set("readOnly", true);
       return made;
@@ -114,6 +133,10 @@ class PodMaker {
     if (ours) {
       mounts.Push(mount("run", "/leat/run", true));
       mounts.Push(mount("podinfo", "/leat/podinfo", true));
+    } else {
+      for (size_t i = 0; i < job_.channels.size(); ++i)
+        if (job_.channels[i].mode == InputMode::kFastFile)
+          mounts.Push(mount(ChannelVolumeName(i), kChannels + job_.channels[i].name, true));
     }
     if (!options_.aws_ca_pem.empty()) mounts.Push(mount("ca", "/leat/ca", true));
     return mounts;

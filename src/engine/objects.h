@@ -21,6 +21,9 @@ inline constexpr char kStage[] = "stage";
 inline constexpr char kAlgorithm[] = "algorithm";
 inline constexpr char kUpload[] = "upload";
 
+// Who mounts the channels in FastFile mode, whatever node or cluster the pod is on.
+inline constexpr char kDataDriver[] = "data.leat.dev";
+
 std::string PodName(const std::string& run, const std::string& host);
 std::string RunSecretName(const std::string& run);
 // Not secret, and always the same for a run.

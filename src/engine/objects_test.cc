@@ -91,6 +91,23 @@ TEST_F(Objects, AnOwnAuthorityIsMountedForAll) {
   EXPECT_EQ(*Base64Decode(MakeRunSecret(run_, options)["data"]["ca.crt"].AsString()), "PEM");
 }
 
+TEST_F(Objects, AFastFileChannelIsAVolumeOfTheAlgorithmAlone) {
+  run_.Mut("spec").Mut("job").Mut("InputDataConfig").MutItems()[0].Set("InputMode", "FastFile");
+  const json::Value spec = Pod({.aws_endpoint = "https://e", .aws_ca_pem = "PEM"})["spec"];
+  const json::Value& volume = spec["volumes"].Items().back();
+  EXPECT_EQ(volume["name"].AsString(), "channel-0");
+  EXPECT_EQ(volume["csi"]["driver"].AsString(), "data.leat.dev");
+  EXPECT_TRUE(volume["csi"]["readOnly"].AsBool());
+  EXPECT_EQ(json::Print(volume["csi"]["volumeAttributes"]),
+            R"({"ca":"PEM","endpoint":"https://e","region":"us-east-1",)"
+            R"("source":"s3://data/train/"})");
+  EXPECT_EQ(volume["csi"]["nodePublishSecretRef"]["name"].AsString(),
+            awsserver::KeySecretName(AccessKeyId(run_)));
+  EXPECT_EQ(Mounts(spec["containers"][0]), "/opt/ml /opt/ml/input/data/train /leat/ca");
+  EXPECT_EQ(Mounts(spec["containers"][1]), "/opt/ml /leat/run /leat/podinfo /leat/ca");
+  EXPECT_EQ(Mounts(spec["initContainers"][0]), "/opt/ml /leat/run /leat/podinfo /leat/ca");
+}
+
 TEST_F(Objects, GpuTypesAskForGpus) {
   resources_.gpus = 4;
   resources_.devices = {{"nvidia.com/gpu", 4}};

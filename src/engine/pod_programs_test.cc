@@ -106,6 +106,29 @@ TEST_F(PodPrograms, StageMakesWhatTheAlgorithmExpects) {
   EXPECT_EQ(model.st_mode & 0777, 0777u);
 }
 
+TEST_F(PodPrograms, StageLeavesAFastFileChannelToItsMount) {
+  PutObject("s3://data/train/examples", "1,2,3\n");
+  json::Value request = OneChannel("s3://data/train");
+  request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "FastFile");
+  Prepare(request);
+  ASSERT_EQ(Stage(options_, {}), 0) << Message();
+  EXPECT_TRUE(io::Exists(options_.root + "/input/data/train"));
+  EXPECT_FALSE(io::Exists(options_.root + "/input/data/train/examples"));
+  EXPECT_NE(Ml("input/config/inputdataconfig.json").find(R"("TrainingInputMode":"FastFile")"),
+            std::string::npos);
+}
+
+TEST_F(PodPrograms, StageRefusesAFastFileChannelThatShowsNothing) {
+  PutObject("s3://data/train/examples", "1,2,3\n");
+  json::Value request = OneChannel("s3://data/train/examples");  // an object, no directory
+  request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "FastFile");
+  Prepare(request);
+  EXPECT_EQ(Stage(options_, {}), 1);
+  EXPECT_NE(Message().find("no objects were found under s3://data/train/examples/"),
+            std::string::npos)
+      << Message();
+}
+
 TEST_F(PodPrograms, StageGivesEachHostItsShare) {
   for (const char* key : {"a", "b", "c"}) PutObject(std::string("s3://data/train/") + key, key);
   json::Value request = OneChannel("s3://data/train");

@@ -37,9 +37,9 @@ std::vector<std::string> RecordedHosts(const json::Value& run) {
 std::optional<nanoseconds> NextLook(const RunFacts& facts) {
   if (facts.hosts.empty()) return kNodePoll;
   for (const HostState& host : facts.hosts)
-    if (host.image_missing)
+    if (host.stuck)
       return std::max<nanoseconds>(seconds(1),
-                                   host.image_since + kImagePatience + seconds(1) - facts.now);
+                                   host.stuck_since + kStuckPatience + seconds(1) - facts.now);
   if (!facts.unmet.empty())
     return std::max<nanoseconds>(seconds(1), CapacityDeadline(facts) + seconds(1) - facts.now);
   const auto deadline = RuntimeDeadline(facts);

@@ -286,7 +286,7 @@ TEST_F(RunReconcilerTest, AnImageThatCannotBeHadFailsSoon) {
                "nobody maps") != std::string_view::npos;
   });
   EXPECT_EQ(waiting["status"]["trainingJobStatus"].AsString(), "InProgress");
-  clock_.Advance(kImagePatience + std::chrono::seconds(2));
+  clock_.Advance(kStuckPatience + std::chrono::seconds(2));
   EXPECT_NE(Until("Failed")["status"]["failureReason"].AsString().find("nobody maps"),
             std::string_view::npos);
 }
@@ -306,8 +306,9 @@ TEST_F(RunReconcilerTest, ARequestThatCannotBeRunFailsWithItsReason) {
   json::Value request = XgboostRequest();
   request.Mut("AlgorithmSpecification").Set("TrainingInputMode", "Pipe");
   CreateRun(kRunName, request);
-  EXPECT_EQ(Until("Failed")["status"]["failureReason"].AsString(),
-            "ClientError: channel train: input mode Pipe is not supported yet; use File");
+  EXPECT_EQ(
+      Until("Failed")["status"]["failureReason"].AsString(),
+      "ClientError: channel train: input mode Pipe is not supported yet; use File or FastFile");
 }
 
 // A run whose metrics are its own definitions.

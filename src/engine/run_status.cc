@@ -116,7 +116,7 @@ std::optional<RunEnd> FailureOf(const RunFacts& facts,
     if (!host.failure.empty()) return Failed(host.failure);
     if (host.phase == HostPhase::kEnded && host.result["error"].IsString())
       return Failed(host.result["error"].Str());
-    if (host.image_missing && facts.now - host.image_since > kImagePatience)
+    if (host.stuck && facts.now - host.stuck_since > kStuckPatience)
       return Failed("ClientError: " + host.waiting);
     if (host.phase == HostPhase::kPending && !facts.unmet.empty() &&
         facts.now > CapacityDeadline(facts))
@@ -184,7 +184,7 @@ void WriteProgress(const RunFacts& facts, StatusWriter& writer) {
   std::string waiting = facts.starting_message;
   for (const HostState& host : facts.hosts)
     // An image can go missing after staging too.
-    if ((host.phase == HostPhase::kPending || host.image_missing) && !host.waiting.empty()) {
+    if ((host.phase == HostPhase::kPending || host.stuck) && !host.waiting.empty()) {
       waiting = host.waiting;
       break;
     }

@@ -13,8 +13,9 @@
 
 namespace leat::engine {
 
-// How long an image may be missing before the run fails: a second attempt is made within it.
-inline constexpr std::chrono::seconds kImagePatience{15};
+// How long an image or a volume may be missing before the run fails: a second attempt is made
+// within it.
+inline constexpr std::chrono::seconds kStuckPatience{15};
 // How long devices may be missing that no node has, counted from the run's creation: a node's
 // device plugin needs a moment to tell of them.
 inline constexpr std::chrono::seconds kCapacityPatience{30};

@@ -29,12 +29,19 @@ class Stager {
     // A channel with nothing in it is told before the others' gigabytes are fetched.
     std::vector<std::vector<ChannelObject>> shares;
     for (const Channel& channel : job_.channels) {
+      if (channel.mode == InputMode::kFastFile) {
+        if (auto found_some = CheckMounted(channel); !found_some)
+          return found_some.error().Within("channel " + channel.name);
+        shares.emplace_back();
+        continue;
+      }
       auto share = ListChannel(store_, channel, static_cast<size_t>(found - hosts.begin()),
                                hosts.size(), stop_);
       if (!share) return share.error().Within("channel " + channel.name);
       shares.push_back(std::move(*share));
     }
     for (size_t i = 0; i < shares.size(); ++i) {
+      if (job_.channels[i].mode == InputMode::kFastFile) continue;  // the node has mounted it
       const std::string& name = job_.channels[i].name;
       auto done =
           DownloadAll(store_, name, options_.root + "/input/data/" + name, shares[i], stop_);
@@ -58,6 +65,24 @@ class Stager {
     for (const Channel& channel : job_.channels)
       if (auto made = MakeDir(options_.root + "/input/data/" + channel.name); !made) return made;
     return {};
+  }
+
+  // That the mount shows anything; how much, nobody needs to wait for.
+  Status CheckMounted(const Channel& channel) {
+    const objectstore::S3Url prefix = MountedPrefix(channel);
+    bool any = false;
+    const auto see = [&](const objectstore::ObjectInfo& object) {
+      any = any || !object.key.ends_with('/');
+      return !any;
+    };
+    if (auto listed = store_.List(prefix.bucket, prefix.key, see, stop_); !listed) return listed;
+    if (any) return {};
+    return Error{
+        Code::kNotFound,
+        fmt::format("no objects were found under {}: check the S3Uri of the channel, which "
+                    "must name a directory with FastFile, and that the data has been "
+                    "uploaded",
+                    prefix.ToString())};
   }
 
   Status WriteConfig() {

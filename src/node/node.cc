@@ -48,7 +48,8 @@ class EmbeddedNode : public Node {
             {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
             catalogue_)),
         registration_(name_, client, clock, *runtime_),
-        sync_(name_, dirs_, client, clock, *runtime_, addresses_),
+        sync_(name_, dirs_, client, clock, *runtime_, addresses_,
+              DataMounter(options.programs_dir + "/leat", dirs_.Cache())),
         pods_(client, clock, api::gvr::kPods, {.field_selector = "spec.nodeName=" + name_}) {}
 
   Status Begin() {
@@ -159,8 +160,10 @@ class EmbeddedNode : public Node {
       (void)(clock_.Now() >= kill_at ? runtime_->Kill(container.id)
                                      : runtime_->Terminate(container.id));
     }
-    if (!running) (void)runtime_->StopSandbox(UidOf(pod));
-    return !running;
+    if (running) return false;
+    (void)runtime_->StopSandbox(UidOf(pod));
+    (void)UnmountData(dirs_.Pod(UidOf(pod)));
+    return true;
   }
 
   // Wakes the pods whose containers may have ended: a pod's directory of exits has no names of

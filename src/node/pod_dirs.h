@@ -19,6 +19,8 @@ class PodDirs {
   std::string Volume(const std::string& uid, const std::string& volume) const {
     return Pod(uid) + "/volumes/" + volume;
   }
+  // What volumes of driver data.leat.dev have read, for all pods.
+  std::string Cache() const { return data_dir_ + "/cache"; }
   // Where the volume mounts of a container that have a subPath are bound.
   std::string SubPaths(const std::string& uid) const { return Pod(uid) + "/subpaths"; }
   std::string SubPath(const std::string& uid, const std::string& container, int index) const {

@@ -59,16 +59,17 @@ struct PodSync::Pod {
 };
 
 PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-                 ContainerRuntime& runtime, AddressBook& addresses)
+                 ContainerRuntime& runtime, AddressBook& addresses, DataMounter mounter)
     : node_name_(std::move(node_name)),
       dirs_(std::move(dirs)),
       client_(client),
       clock_(clock),
       runtime_(runtime),
       addresses_(addresses),
+      mounter_(std::move(mounter)),
       events_(client, clock, "node") {}
 
-Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token&) {
+Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token& stop) {
   auto object = client_.Get(api::gvr::kPods, key);
   if (!object && object.error().code == Code::kNotFound) {
     if (auto removed = RemoveOrphans(); !removed) return removed.error();
@@ -84,7 +85,7 @@ Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_t
   pod.runs = GroupRuns(std::move(*containers));
   if (api::IsBeingDeleted(pod.object)) return End(pod);
   if (HasEnded(pod.object)) return CleanUp(pod);
-  return Run(pod);
+  return Run(pod, stop);
 }
 
 Status PodSync::Evict(const json::Value& pod, const std::string& message) {
@@ -109,11 +110,11 @@ Result<Outcome> PodSync::CleanUp(Pod& pod) {
   const std::string phase = pod.object["status"]["phase"].Str();
   if (!pod.runs.empty())
     if (auto written = WriteStatus(pod, phase); !written) return written.error();
-  if (auto stopped = runtime_.StopSandbox(pod.uid); !stopped) return stopped.error();
+  if (auto stopped = StopSandbox(pod.uid); !stopped) return stopped.error();
   return Outcome{};
 }
 
-Result<Outcome> PodSync::Run(Pod& pod) {
+Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
   const PodPlan plan = PlanPod(pod.object, pod.runs, clock_.Now());
   if (plan.finished) {
     const seconds grace(pod.object["spec"]["terminationGracePeriodSeconds"].AsInt(30));
@@ -124,7 +125,7 @@ Result<Outcome> PodSync::Run(Pod& pod) {
     if (!ended) return ended.error();
     if (!*ended) return Outcome{seconds(1)};
     if (auto written = WriteStatus(pod, plan.finished); !written) return written.error();
-    if (auto stopped = runtime_.StopSandbox(pod.uid); !stopped) return stopped.error();
+    if (auto stopped = StopSandbox(pod.uid); !stopped) return stopped.error();
     return Outcome{};
   }
 
@@ -134,11 +135,14 @@ Result<Outcome> PodSync::Run(Pod& pod) {
   const std::string hosts = HostsFile(pod.object, pod.address, peers->items);
   if (auto written = WriteInPlace(dirs_.Hosts(pod.uid), hosts); !written) return written.error();
 
-  auto volumes = PrepareVolumes(pod.object, dirs_, client_);
+  auto volumes = PrepareVolumes(pod.object, dirs_, client_, mounter_, stop);
   if (!volumes) {
     events_.Record(pod.object, EventType::kWarning, "FailedMount", volumes.error().message);
+    // What takes its time has not failed.
+    const char* reason =
+        volumes.error().code == Code::kTimeout ? "ContainerCreating" : "FailedMount";
     for (const PodPlan::Start& start : plan.start)
-      pod.waiting[(*start.container)["name"].Str()] = {"FailedMount", volumes.error().message};
+      pod.waiting[(*start.container)["name"].Str()] = {reason, volumes.error().message};
     pod.retry = true;
   } else if (!plan.start.empty()) {
     auto sandbox =
@@ -269,6 +273,11 @@ Result<Outcome> PodSync::End(Pod& pod) {
       deleted.error().code != Code::kConflict)
     return deleted.error();
   return Outcome{};
+}
+
+Status PodSync::StopSandbox(const std::string& uid) {
+  if (auto stopped = runtime_.StopSandbox(uid); !stopped) return stopped;
+  return UnmountData(dirs_.Pod(uid));
 }
 
 Status PodSync::Forget(const std::string& uid) {

@@ -22,7 +22,7 @@ namespace leat::node {
 class PodSync : public reconcile::Reconciler {
  public:
   PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-          ContainerRuntime& runtime, AddressBook& addresses);
+          ContainerRuntime& runtime, AddressBook& addresses, DataMounter mounter);
 
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
@@ -35,9 +35,11 @@ class PodSync : public reconcile::Reconciler {
 
  private:
   struct Pod;  // one reconcile's view
-  Result<reconcile::Outcome> Run(Pod& pod);
+  Result<reconcile::Outcome> Run(Pod& pod, const std::stop_token& stop);
   Result<reconcile::Outcome> CleanUp(Pod& pod);  // it has ended
   Result<reconcile::Outcome> End(Pod& pod);      // it is being deleted
+  // Once nothing of it runs any more; its files and logs stay.
+  Status StopSandbox(const std::string& uid);
   // Ends what still runs: SIGTERM, and SIGKILL once `deadline` has passed. True when nothing runs.
   Result<bool> EndContainers(const Pod& pod, WallTime deadline);
   void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
@@ -61,6 +63,7 @@ class PodSync : public reconcile::Reconciler {
   Clock& clock_;
   ContainerRuntime& runtime_;
   AddressBook& addresses_;
+  const DataMounter mounter_;
   reconcile::EventRecorder events_;
   Mutex mu_;
   std::map<std::pair<std::string, std::string>, Retry> retries_ GUARDED_BY(mu_);

@@ -27,6 +27,8 @@ struct PodContext {
   const json::Value& pod;
   const PodDirs& dirs;
   api::ObjectClient& client;
+  const DataMounter& mounter;
+  const std::stop_token& stop;
 };
 
 bool IsMountPoint(const std::string& path) {
@@ -175,6 +177,25 @@ Result<std::string> WriteFiles(const std::string& dir, const Files& files) {
   return dir;
 }
 
+Result<std::string> DataVolume(const PodContext& context, const std::string& name,
+                               const json::Value& csi) {
+  if (csi["driver"].AsString() != kDataDriver)
+    return Error{Code::kUnimplemented, fmt::format("CSI driver {} is not here; {} is the only one",
+                                                   csi["driver"].AsString(), kDataDriver)};
+  Files secret;
+  if (const std::string_view reference = csi["nodePublishSecretRef"]["name"].AsString();
+      !reference.empty())
+    if (auto read = AddKeyed(context, api::gvr::kSecrets, reference, {}, kDefaultMode, secret);
+        !read)
+      return read.error();
+  std::map<std::string, std::string> key;
+  for (auto& [entry, file] : secret) key[entry] = std::move(file.content);
+  const std::string path = context.dirs.Volume(UidOf(context.pod), name);
+  if (auto mounted = context.mounter.Mount(path, csi, key, context.stop); !mounted)
+    return mounted.error();
+  return path;
+}
+
 // What the files below the directory occupy. Links are not followed; a file with several names
 // counts once for each.
 int64_t DiskUsage(const std::string& path) {
@@ -197,10 +218,11 @@ Result<std::string> PrepareOne(const PodContext& context, const json::Value& vol
   const std::string name = volume["name"].Str();
   if (volume.Has("emptyDir")) return EmptyDir(context, name, volume["emptyDir"]);
   if (volume.Has("hostPath")) return HostPath(name, volume["hostPath"]);
+  if (volume.Has("csi")) return DataVolume(context, name, volume["csi"]);
   Files files;
   Status added = Error{Code::kUnimplemented,
                        "this kind of volume is not supported here; use emptyDir, hostPath, secret, "
-                       "configMap, downwardAPI or projected"};
+                       "configMap, downwardAPI, projected or csi"};
   const auto mode = [](const json::Value& source) {
     return static_cast<mode_t>(source["defaultMode"].AsInt(kDefaultMode)) & 0777;
   };
@@ -220,10 +242,11 @@ Result<std::string> PrepareOne(const PodContext& context, const json::Value& vol
 }  // namespace
 
 Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
-                                   api::ObjectClient& client) {
+                                   api::ObjectClient& client, const DataMounter& mounter,
+                                   const std::stop_token& stop) {
   VolumePaths paths;
   for (const json::Value& volume : pod["spec"]["volumes"].Items()) {
-    auto path = PrepareOne({pod, dirs, client}, volume);
+    auto path = PrepareOne({pod, dirs, client, mounter, stop}, volume);
     if (!path)
       return Error{path.error().code, fmt::format("volume \"{}\": {}", volume["name"].AsString(),
                                                   path.error().message)};
@@ -247,6 +270,7 @@ std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs) {
 
 Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs) {
   if (auto removed = RemoveSubPaths(dirs.SubPaths(pod_uid)); !removed) return removed;
+  if (auto unmounted = UnmountData(dirs.Pod(pod_uid)); !unmounted) return unmounted;
   const std::string root = dirs.Pod(pod_uid) + "/volumes";
   const auto names = io::ListDir(root);
   for (const std::string& name : names ? *names : std::vector<std::string>())

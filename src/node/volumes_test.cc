@@ -22,7 +22,7 @@ class VolumesTest : public testing::Test {
     const json::Value pod =
         json::ParseYaml("{metadata: {uid: u}, spec: {volumes: [{name: v, " + source + "}]}}")
             ->front();
-    auto paths = PrepareVolumes(pod, dirs_, no_objects_);
+    auto paths = PrepareVolumes(pod, dirs_, no_objects_, DataMounter("false", ""), {});
     EXPECT_TRUE(paths) << paths.error().message;
     return paths ? (*paths)["v"] : "";
   }

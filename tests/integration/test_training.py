@@ -1,8 +1,11 @@
 """Training jobs from `kubectl apply` to the model, and what goes wrong on the way."""
+import hashlib
 import io
 import json
 import os
+import pathlib
 import random
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -78,6 +81,38 @@ text = heard.decode().rstrip(".")
 print(f"{me} of {hosts} heard: {text}")
 print(f"exchanged={len(heard)}")
 (ml / "model/model").write_text(f"of {me}")
+"""
+
+# An algorithm that tells what it finds in its channel: a digest of all names and bytes, in order.
+DIGEST = r"""
+import errno, hashlib, json, os, pathlib, re
+ml = pathlib.Path("/opt/ml")
+channel = ml / "input/data/train"
+digest, files = hashlib.sha256(), sorted(path for path in channel.rglob("*") if path.is_file())
+for path in files:
+    digest.update(f"{path.relative_to(channel)}\0".encode() + path.read_bytes())
+try:
+    (channel / "new").write_text("x")
+    writing = "works"
+except OSError as error:
+    writing = errno.errorcode[error.errno]
+kind = re.search(r" /opt/ml/input/data/train .* - (\S+) ", pathlib.Path("/proc/self/mountinfo").read_text())
+mode = json.loads((ml / "input/config/inputdataconfig.json").read_text())["train"]["TrainingInputMode"]
+(ml / "model/told").write_text(json.dumps({"digest": digest.hexdigest(), "files": len(files), "writing": writing,
+                                           "kind": kind and kind[1], "mode": mode}))
+"""
+
+# Reads its channel for eight seconds, and the last object only then.
+READ_ON = r"""
+import pathlib, time
+train = pathlib.Path("/opt/ml/input/data/train")
+parts = sorted(train.iterdir())
+sums = {part.name: sum(part.read_bytes()) for part in parts[:-1]}
+print("has read", len(sums), flush=True)
+for _ in range(40):
+    assert all(sum(part.read_bytes()) == sums[part.name] for part in parts[:-1])
+    time.sleep(0.2)
+print("the last one sums up to", sum(parts[-1].read_bytes()), flush=True)
 """
 
 LONG = {"num_round": 2_000_000}  # runs until it is stopped
@@ -241,11 +276,72 @@ class Training(unittest.TestCase):
         self.assertEqual(model, b"of algo-1")
 
     def map_image(self, pattern, script):
-        """Makes the image a Python script of this machine."""
-        images = [{"pattern": pattern, "entrypoint": ["/usr/bin/python3", "-u", "-c", script]}]
-        self.leat.apply({"apiVersion": "v1", "kind": "ConfigMap",
-                         "metadata": {"name": "leat-images", "namespace": "kube-system"},
-                         "data": {"images.yaml": json.dumps(images)}})
+        map_image(self.leat, pattern, script)
+
+    # --- channels in FastFile mode
+
+    def model(self, name):
+        """The files of the job's model, by name."""
+        key = self.await_status(name, "Completed")["modelPath"].removeprefix("s3://bkt/")
+        archive = tarfile.open(fileobj=io.BytesIO(self.leat.s3().get_object(Bucket="bkt", Key=key)["Body"].read()))
+        return {file: archive.extractfile(file).read() for file in archive.getnames()}
+
+    def test_a_fast_file_channel_is_a_read_only_mount_of_its_prefix(self):
+        rng = random.Random(7)
+        objects = {"a": b"first", "empty": b"", "sub/b": rng.randbytes(5000), "sub/deep/c": rng.randbytes(3 << 20)}
+        for key, body in objects.items():
+            self.leat.s3().put_object(Bucket="bkt", Key="tree/" + key, Body=body)
+        self.leat.s3().put_object(Bucket="bkt", Key="tree2", Body=b"of another prefix")
+        self.map_image("example.com/digest:*", DIGEST)
+        spec = job("digest", image="example.com/digest:1", channels=("train",))
+        spec["spec"]["inputDataConfig"][0]["inputMode"] = "FastFile"
+        spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3Uri"] = "s3://bkt/tree"
+        self.leat.apply(spec)
+        told = json.loads(self.model("digest")["told"])
+        digest = hashlib.sha256()
+        for key in sorted(objects, key=lambda key: key.split("/")):
+            digest.update(key.encode() + b"\0" + objects[key])
+        self.assertEqual(told, {"digest": digest.hexdigest(), "files": len(objects), "writing": "EROFS",
+                                "kind": "fuse.leat", "mode": "FastFile"})
+        eventually(lambda: not mounts_of(self.leat), "its mount is gone")
+
+    def test_xgboost_learns_the_same_from_fast_files(self):
+        models = {}
+        for mode in ("File", "FastFile"):
+            spec = job("by-" + mode.lower())
+            spec["spec"]["algorithmSpecification"]["trainingInputMode"] = mode
+            self.leat.apply(spec)
+            models[mode] = self.model("by-" + mode.lower())["xgboost-model"]
+        self.assertEqual(models["File"], models["FastFile"])
+        rounds = [re.findall(r"\[\d+\]#011.*", self.leat.kubectl("smlogs", "trainingjob", name).stdout)
+                  for name in ("by-file", "by-fastfile")]
+        self.assertEqual(len(rounds[0]), 3)
+        self.assertEqual(*rounds)
+
+    def test_a_fast_file_channel_without_objects(self):
+        spec = job("fast-nothing", channels=("train", "nothing-here"))
+        spec["spec"]["algorithmSpecification"]["trainingInputMode"] = "FastFile"
+        self.leat.apply(spec)
+        self.assert_failed("fast-nothing", "s3://bkt/nothing-here/")
+
+    def test_a_fast_file_channel_cannot_be_sharded(self):
+        spec = job("fast-shards")
+        spec["spec"]["inputDataConfig"][0]["inputMode"] = "FastFile"
+        spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3DataDistributionType"] = "ShardedByS3Key"
+        self.leat.apply(spec)
+        self.assert_failed("fast-shards", "ShardedByS3Key is not supported yet with FastFile; use File")
+
+    def test_a_volume_that_cannot_be_mounted_is_told(self):
+        source = {"source": "s3://bkt/train/", "endpoint": self.leat.aws}
+        self.leat.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "keyless"},
+                         "spec": {"containers": [{"name": "c", "image": "leat.dev/leat"}], "volumes": [
+                             {"name": "data", "csi": {"driver": "data.leat.dev", "volumeAttributes": source}}]}})
+        waiting = lambda: [status["state"].get("waiting", {}) for status in
+                           self.leat.get("pod", "keyless").get("status", {}).get("containerStatuses", [])]
+        eventually(lambda: [one for one in waiting() if one.get("reason") == "FailedMount"], "the reason", 60)
+        self.assertRegex(waiting()[0]["message"], r'volume "data": .*bkt')
+        self.assertIn("FailedMount", self.leat.kubectl("describe", "pod", "keyless").stdout.split("Events:")[1])
+        self.leat.kubectl("delete", "pod", "keyless", "--grace-period=0", "--timeout=30s")
 
     def test_more_than_one_host(self):
         self.leat.apply(job("two-hosts", instances=2))
@@ -303,6 +399,33 @@ class Training(unittest.TestCase):
         self.assertEqual(status["secondaryStatus"], "MaxRuntimeExceeded")
 
 
+def map_image(leat, pattern, script):
+    """Makes the image a Python script of this machine."""
+    images = [{"pattern": pattern, "entrypoint": ["/usr/bin/python3", "-u", "-c", script]}]
+    leat.apply({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "leat-images", "namespace": "kube-system"},
+                "data": {"images.yaml": json.dumps(images)}})
+
+
+def mounts_of(leat):
+    """What `leat mount` has mounted below its data directory."""
+    lines = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+    return [line[1] for line in lines if line[2] == "fuse.leat" and line[1].startswith(str(leat.dir.resolve()))]
+
+
+def data_processes_of(leat):
+    """The command lines of the processes that serve them."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"{leat.dir.resolve()}/node/cache".encode() in command and b"mount" not in command:
+            found.append(command)
+    return found
+
+
 def with_data(leat, rows=2000):
     s3 = leat.s3()
     s3.create_bucket(Bucket="bkt")
@@ -316,7 +439,9 @@ class Endpoint(unittest.TestCase):
         with Leat("--aws-tls") as leat:
             self.assertTrue(leat.aws.startswith("https:"))
             with_data(leat)
-            leat.apply(job("over-tls"))
+            spec = job("over-tls")
+            spec["spec"]["inputDataConfig"][1]["inputMode"] = "FastFile"
+            leat.apply(spec)
             status = lambda: leat.get("trainingjob", "over-tls").get("status", {})
             eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
             self.assertEqual(status()["trainingJobStatus"], "Completed", status())
@@ -351,6 +476,42 @@ class Endpoint(unittest.TestCase):
 
 @needs_root
 class Crashes(unittest.TestCase):
+    def reader(self, leat):
+        """A job that reads a FastFile channel for about ten seconds, in the middle of it."""
+        for part in range(4):
+            leat.s3().put_object(Bucket="bkt", Key=f"parts/{part}", Body=random.Random(part).randbytes(300_000))
+        map_image(leat, "example.com/reader:*", READ_ON)
+        spec = job("reader", image="example.com/reader:1", channels=("train",))
+        spec["spec"]["algorithmSpecification"]["trainingInputMode"] = "FastFile"
+        spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3Uri"] = "s3://bkt/parts/"
+        leat.apply(spec)
+        log = lambda: leat.kubectl("smlogs", "trainingjob", "reader", check=False).stdout
+        eventually(lambda: "has read 3" in log(), "it reads", 60)
+        self.assertEqual(len(mounts_of(leat)), 1)
+        return log
+
+    def test_a_mounted_channel_outlives_a_killed_leat_and_ends_with_the_job(self):
+        with Leat() as leat:
+            with_data(leat)
+            log = self.reader(leat)
+            leat.kill()
+            self.assertEqual(len(mounts_of(leat)), 1)
+            leat.start()
+            status = lambda: leat.get("trainingjob", "reader").get("status", {})
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            self.assertEqual(status()["trainingJobStatus"], "Completed", status())
+            self.assertIn(f"sums up to {sum(random.Random(3).randbytes(300_000))}", log())
+            eventually(lambda: not mounts_of(leat), "its mount is gone")
+            eventually(lambda: not data_processes_of(leat), "its processes have ended")
+
+    def test_stopped_pods_leave_no_mount(self):
+        with Leat("--stop-pods") as leat:
+            with_data(leat)
+            self.reader(leat)
+            leat.stop()
+            self.assertEqual(mounts_of(leat), [])
+            eventually(lambda: not data_processes_of(leat), "its processes have ended")
+
     def test_the_model_is_uploaded_although_the_endpoint_was_away_when_training_ended(self):
         leat = Leat()
         with leat:

@@ -1,0 +1,102 @@
+#include "node/data_volumes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+#include "fuse/mount.h"
+#include "io/file.h"
+#include "io/process.h"
+
+namespace leat::node {
+namespace {
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::chrono::minutes kMountTimeout{2};
+// A job waits out a store that is away, as its staging and its upload do.
+constexpr char kRetryFor[] = "600s";
+
+Status CheckSource(std::string_view source) {
+  for (const char* scheme : {"s3://", "gs://", "oss://", "https://", "http://"})
+    if (source.starts_with(scheme)) return {};
+  return Error{Code::kInvalid,
+               fmt::format("volumeAttributes.source of driver {} must be s3://BUCKET/PREFIX/, "
+                           "gs://, oss:// or https://HOST/TREE/, not \"{}\"",
+                           kDataDriver, source)};
+}
+
+// The last thing that `leat mount` said.
+std::string LastWords(std::string_view said) {
+  constexpr std::string_view kName = "leat: ";
+  said = Trim(said);
+  said = said.substr(said.rfind('\n') + 1);
+  return std::string(said.starts_with(kName) ? said.substr(kName.size()) : said);
+}
+
+}  // namespace
+
+DataMounter::DataMounter(std::string leat, std::string cache_dir)
+    : leat_(std::move(leat)), cache_dir_(std::move(cache_dir)) {}
+
+Status DataMounter::Mount(const std::string& path, const json::Value& csi,
+                          const std::map<std::string, std::string>& secret,
+                          const std::stop_token& stop) const {
+  const json::Value& attributes = csi["volumeAttributes"];
+  const std::string source = attributes["source"].Str();
+  if (auto right = CheckSource(source); !right) return right;
+  if (fuse::StateOf(path) == fuse::MountState::kAlive) return {};
+  if (!io::Exists(path))
+    if (auto made = io::MakeDirs(path, 0755); !made) return made;
+
+  std::vector<std::string> argv = {leat_,         "mount",    source,        path,
+                                   "--cache-dir", cache_dir_, "--retry-for", kRetryFor};
+  // Nothing of our own environment: the pod reads with its key or with none.
+  Variables env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
+  if (const std::string endpoint = attributes["endpoint"].Str(); !endpoint.empty())
+    argv.insert(argv.end(), {"--endpoint", endpoint});
+  if (const std::string region = attributes["region"].Str(); !region.empty())
+    env.emplace_back("AWS_REGION", region);
+  if (const std::string ca = attributes["ca"].Str(); !ca.empty()) {
+    const std::string file = path + ".ca.crt";  // beside the volumes: no volume's name has a dot
+    if (auto written = io::WriteFileAtomic(file, ca, 0644); !written) return written;
+    env.emplace_back("AWS_CA_BUNDLE", file);
+  }
+  bool has_key = false;
+  for (const auto& [entry, variable] : {std::pair("accessKeyId", "AWS_ACCESS_KEY_ID"),
+                                        std::pair("secretAccessKey", "AWS_SECRET_ACCESS_KEY"),
+                                        std::pair("sessionToken", "AWS_SESSION_TOKEN")})
+    if (const auto found = secret.find(entry); found != secret.end()) {
+      env.emplace_back(variable, found->second);
+      has_key = true;
+    }
+  if (!has_key) argv.emplace_back("--anonymous");
+
+  const auto done =
+      io::Run({.argv = argv, .env = env, .clear_env = true, .dir = "/"}, kMountTimeout, stop);
+  if (!done && done.error().code == Code::kTimeout)
+    return Error{Code::kTimeout,
+                 fmt::format("{} was not listed within {} minutes; going on with it", source,
+                             kMountTimeout.count())};
+  if (!done) return done.error();
+  if (!done->exit.ok()) return Error{Code::kUnavailable, LastWords(done->err)};
+  return {};
+}
+
+Status UnmountData(const std::string& dir) {
+  std::error_code failed;
+  const std::string real = std::filesystem::canonical(dir, failed);
+  if (failed) return {};  // it was never made
+  for (const std::string& mountpoint : fuse::LeatMounts())
+    if (mountpoint.starts_with(real + "/"))
+      if (auto done = fuse::Unmount(mountpoint, true);
+          !done && done.error().code != Code::kNotFound)
+        return done;
+  return {};
+}
+
+}  // namespace leat::node
