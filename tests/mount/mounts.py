@@ -18,7 +18,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/integration"))
-from leat import BIN, PATIENCE, assert_no_report  # noqa: E402
+from leat import BIN, PATIENCE, Leat, assert_no_report  # noqa: E402, F401
 
 MIB = 1 << 20
 NEEDS = ("root" if os.geteuid() != 0 else "/dev/fuse" if not os.path.exists("/dev/fuse") else None)
@@ -100,6 +100,8 @@ class Mount:
         self.pids.add(self.stats()["worker_pid"])
 
     def close(self):
+        if not self.path.exists():
+            return  # closed before
         if os.path.ismount(self.path) or subprocess.run(["mountpoint", "-q", self.path]).returncode == 0:
             self.umount("--lazy", check=False)
         subprocess.run(["umount", "-l", str(self.path)], capture_output=True)
