@@ -10,7 +10,9 @@
 #include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/data_node_access.h"
+#include "cli/data_observing.h"
 #include "cli/data_tables.h"
+#include "cli/data_trace.h"
 #include "cli/listing_line.h"
 #include "cli/mount_flags.h"
 #include "cli/progress.h"
@@ -24,8 +26,7 @@ struct DataFlags {
   std::string output;  // "" or "json"
   bool recursive = false;
   bool skipped = false;
-  double interval = 1;  // seconds, of top
-  bool once = false;
+  std::string order;  // of load: a file
   SourceFlags source;
   CacheFlags cache;
 };
@@ -128,12 +129,13 @@ std::string Outcome(std::string_view op, const json::Value& done) {
   if (op == "df") return DfText(done["directories"]);
   std::string text;
   if (op == "load") {
-    text = fmt::format("{} are cached, {}", Plural(done["files"], "file"), Bytes(done["bytes"]));
+    const std::string_view noun = done["ordered"].AsBool() ? "part" : "file";
+    text = fmt::format("{} are cached, {}", Plural(done["files"], noun), Bytes(done["bytes"]));
     if (done["refused"].AsInt() > 0) {
       text += fmt::format(
           "; {} ({}) did not fit beside what is in use: a larger --cache-dir size, or `leat data "
           "evict`, makes room",
-          Plural(done["refused"], "file"), Bytes(done["refusedBytes"]));
+          Plural(done["refused"], noun), Bytes(done["refusedBytes"]));
     }
   } else if (op == "evict") {
     text = fmt::format("{} evicted, {}", Plural(done["evicted"], "file"), Bytes(done["bytes"]));
@@ -161,6 +163,12 @@ int Simple(const DataFlags& flags, std::string_view op, const std::string& doing
     if (!about) return Fail(about.error());
     question = std::move(*about);
   }
+  if (!flags.order.empty()) {
+    // The data node reads it itself: it may be longer than a message.
+    const auto order = RealPath(flags.order);
+    if (!order) return Fail(order.error());
+    question.request.Set("order", datanode::BytesToJson(*order));
+  }
   WorkShown work(doing, flags.target.empty() ? "the cache" : flags.target);
   const auto done = Put(flags, question, [&](const json::Value& progress) { work.Show(progress); });
   work.Finish();
@@ -171,37 +179,6 @@ int Simple(const DataFlags& flags, std::string_view op, const std::string& doing
     std::fputs(Outcome(op, *done).c_str(), stdout);
   // Something was left out that was asked for.
   return (*done)["refused"].AsInt() > 0 || (*done)["inUse"].AsInt() > 0 ? 1 : 0;
-}
-
-int Top(const DataFlags& flags) {
-  Question question{.request = json::Object({{"op", "top"}}), .control = {}};
-  if (!flags.target.empty()) {
-    const auto found = FindInMount(flags.target);
-    if (!found) return Fail(found.error());
-    question.control = found->control;
-  }
-  RealClock clock;
-  const bool once = flags.once || Json(flags) || isatty(STDOUT_FILENO) == 0;
-  const auto interval = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::duration<double>(flags.interval));
-  json::Value before;
-  // One picture needs two looks, for the rates.
-  for (int look = 0; !once || look < 2; ++look) {
-    auto now = Put(flags, question, {});
-    if (!now) return Fail(now.error());
-    if (Json(flags)) {
-      PrintJson(*now);
-      return 0;
-    }
-    if (look > 0) {
-      const std::string text = TopText(*now, before, flags.interval);
-      std::fputs(((once ? "" : "\033[H\033[J") + text).c_str(), stdout);
-      std::fflush(stdout);
-    }
-    before = std::move(*now);
-    if (!once || look == 0) clock.SleepFor(interval, {});
-  }
-  return 0;
 }
 
 CLI::App* Command(CLI::App& data, const char* name, const char* help,
@@ -244,16 +221,18 @@ void AddData(CLI::App& app, Run& run) {
       {"df", "Directories of the cache, and how full they are", "looking at", false},
   };
   for (const Operation& each : kOperations) {
-    Command(*data, each.name, each.help, flags, each.target)->callback([flags, &run, each] {
+    CLI::App* command = Command(*data, each.name, each.help, flags, each.target);
+    if (std::string_view(each.name) == "load") {
+      command->add_option("--order", flags->order,
+                          "A file with one path below PATH a line, in the order in which they will "
+                          "be read; PATH OFFSET LENGTH for a part");
+    }
+    command->callback([flags, &run, each] {
       run = [flags, each] { return Simple(*flags, each.name, each.doing); };
     });
   }
-  CLI::App* top = Command(*data, "top", "Who reads how much, and from where", flags, false);
-  top->add_option("--interval", flags->interval, "Seconds between pictures")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  top->add_flag("--once", flags->once, "One picture");
-  top->callback([flags, &run] { run = [flags] { return Top(*flags); }; });
+  AddDataObserving(*data, run);
+  AddDataTrace(*data, run);
 }
 
 }  // namespace leat::cli

@@ -44,6 +44,46 @@ const json::Value& MountOf(const json::Value& all, const json::Value& mountpoint
   return none;
 }
 
+const json::Value& ProcessOf(const json::Value& all, const json::Value& mountpoint,
+                             const json::Value& pid) {
+  static const json::Value none;
+  for (const json::Value& mount : all["mounts"].Items()) {
+    if (mount["mountpoint"] != mountpoint) continue;
+    for (const json::Value& process : mount["processes"].Items())
+      if (process["pid"] == pid) return process;
+  }
+  return none;
+}
+
+std::string ProcessName(const json::Value& process) {
+  if (Number(process["pid"]) == 0) return "of the kernel, or of another pid namespace";
+  const std::string command = Name(process["command"]);
+  return std::to_string(Number(process["pid"])) + " " + (command.empty() ? "(ended)" : command);
+}
+
+std::string ProcessesText(const json::Value& now, const json::Value& before, double seconds) {
+  constexpr int kMostRows = 20;  // of a mount
+  std::string text = fmt::format("\n{:>8} {:>8} {:>11} {:>12} {:>10} {:>6}  {}\n", "opens", "reads",
+                                 "read", "now", "waited", "hits",
+                                 "process, file opened last (what the worker sees: passthrough "
+                                 "reads are the kernel's own and not counted)");
+  for (const json::Value& mount : now["mounts"].Items()) {
+    int rows = 0;
+    for (const json::Value& each : mount["processes"].Items()) {
+      if (++rows > kMostRows) break;
+      const json::Value& old = ProcessOf(before, mount["mountpoint"], each["pid"]);
+      const std::string file = Name(each["file"]);
+      text += fmt::format(
+          "{:>8} {:>8} {:>11} {:>12} {:>7} ms {:>4} %  {}, {}\n", Number(each["opens"]),
+          Number(each["reads"]), Size(each["readBytes"]),
+          ByteRate(each["readBytes"], old["readBytes"], seconds), Number(each["stallMs"]),
+          Percent(each["hits"], each["reads"]), ProcessName(each),
+          file.empty() ? Name(mount["mountpoint"]) : Name(mount["mountpoint"]) + "/" + file);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Printable(std::string_view bytes) {
@@ -148,7 +188,7 @@ std::string TopText(const json::Value& now, const json::Value& before, double se
                         fmt::format("{} opens", Number(stats["passthrough_opens"])),
                         Name(mount["mountpoint"]), Name(mount["source"]));
   }
-  return text;
+  return text + ProcessesText(now, before, seconds);
 }
 
 }  // namespace leat::cli

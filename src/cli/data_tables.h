@@ -18,6 +18,7 @@ std::string SkippedLine(const json::Value& row);
 std::string StatText(const json::Value& described);
 std::string DfText(const json::Value& directories);
 // `before`: the answer of `seconds` ago for rates; null at first.
+// The mounts' "processes" are what the data node told of each.
 std::string TopText(const json::Value& now, const json::Value& before, double seconds);
 
 }  // namespace leat::cli

@@ -300,6 +300,40 @@ std::vector<MountStats> DataNode::Mounts() const {
   return all;
 }
 
+std::vector<MountReaders> DataNode::Readers() const {
+  std::vector<MountReaders> all;
+  for (const auto& mounted : state_->All()) {
+    const ReaderTable& table = mounted->filesystem().readers();
+    MountReaders readers{.source = mounted->spec().source,
+                         .mountpoint = mounted->spec().mountpoint,
+                         .total = table.Total(),
+                         .processes = {}};
+    for (ReaderStats& stats : table.Processes()) {
+      const auto file = mounted->tree().Find(stats.last_opened);
+      readers.processes.push_back({std::move(stats), file ? file->key : ""});
+    }
+    all.push_back(std::move(readers));
+  }
+  return all;
+}
+
+Result<std::shared_ptr<AccessTrace>> DataNode::TraceOf(const std::string& mountpoint) const {
+  MutexLock lock(state_->mu);
+  auto found = state_->mounts.find(mountpoint);
+  if (found == state_->mounts.end() || !found->second) {
+    return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
+  }
+  return found->second->filesystem().trace();
+}
+
+std::string DataNode::PathOf(const std::string& mountpoint, uint64_t file) const {
+  MutexLock lock(state_->mu);
+  auto found = state_->mounts.find(mountpoint);
+  if (found == state_->mounts.end() || !found->second) return "";
+  const auto entry = found->second->tree().Find(file);
+  return entry ? entry->key : "";
+}
+
 bool DataNode::empty() const {
   MutexLock lock(state_->mu);
   return state_->mounts.empty();

@@ -9,10 +9,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "blocks/cache.h"
+#include "datanode/access_trace.h"
 #include "datanode/fetcher.h"
 #include "datanode/keeper.h"
 #include "datanode/manifest.h"
 #include "datanode/mount_spec.h"
+#include "datanode/reader_table.h"
 
 namespace leat::datanode {
 
@@ -26,6 +28,18 @@ struct MountStats {
   std::string source;
   std::string mountpoint;
   std::vector<std::pair<std::string, std::string>> values;  // key, value; in the order to show
+};
+
+// Who reads a mount.
+struct MountReaders {
+  struct Reader {
+    ReaderStats stats;
+    std::string path;  // of the file opened last; "" when it is no longer known
+  };
+  std::string source;
+  std::string mountpoint;
+  ReaderStats total;
+  std::vector<Reader> processes;  // last seen first, at most ReaderTable::kMostProcesses
 };
 
 // What a source shows at the moment, and where its bytes are.
@@ -49,6 +63,11 @@ class DataNode {
   // kNotFound: not one of ours. kConflict: files are open, unless `lazy`.
   Status Unmount(const std::string& mountpoint, bool lazy);
   std::vector<MountStats> Mounts() const;
+  std::vector<MountReaders> Readers() const;
+  // kNotFound: not one of ours.
+  Result<std::shared_ptr<AccessTrace>> TraceOf(const std::string& mountpoint) const;
+  // Of a file of the mount, by the tree's id; "" when it is no longer known.
+  std::string PathOf(const std::string& mountpoint, uint64_t file) const;
   bool empty() const;  // no mounts
   // Detaches every mount and returns when the last open file is closed: the supervisor is dead.
   void Drain(const std::stop_token& stop);

@@ -232,6 +232,10 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
   auto object = around_.fetcher.Activate(VersionOf(*entry));
   ++opens_;
   readers_.CountOpen(caller.pid, entry->id);
+  if (trace_->recording()) {
+    trace_->Add(std::chrono::steady_clock::now(),
+                {.thread = caller.pid, .file = entry->id, .open = true});
+  }
   const auto file = std::make_shared<OpenFile>(*entry, object);
   {
     MutexLock lock(files_mu_);
@@ -352,14 +356,22 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
   auto shared = std::make_shared<fuse::Reply>(std::move(reply));
   const uint64_t wait = around_.fetcher.Read(
       file->object, offset, size,
-      [this, unique, shared, thread = caller.pid, asked = std::this_thread::get_id(),
+      [this, unique, shared, node, offset, size, thread = caller.pid,
+       asked = std::this_thread::get_id(),
        began = std::chrono::steady_clock::now()](const Result<std::string_view>& bytes) {
         // What was at hand is given out by the thread that asked.
-        readers_.CountRead(thread, bytes ? bytes->size() : 0,
-                           !bytes                                ? ReaderTable::Outcome::kFailed
-                           : std::this_thread::get_id() == asked ? ReaderTable::Outcome::kHit
-                                                                 : ReaderTable::Outcome::kWaited,
+        const auto outcome = !bytes                                ? ReaderTable::Outcome::kFailed
+                             : std::this_thread::get_id() == asked ? ReaderTable::Outcome::kHit
+                                                                   : ReaderTable::Outcome::kWaited;
+        readers_.CountRead(thread, bytes ? bytes->size() : 0, outcome,
                            std::chrono::steady_clock::now() - began);
+        if (trace_->recording()) {
+          trace_->Add(began, {.thread = thread,
+                              .file = IdOfNode(node),
+                              .offset = offset,
+                              .size = size,
+                              .outcome = outcome});
+        }
         {
           MutexLock lock(files_mu_);
           pending_.erase(unique);

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "blocks/cache.h"
 #include "datanode/access_pattern.h"
+#include "datanode/access_trace.h"
 #include "datanode/fetcher.h"
 #include "datanode/keeper.h"
 #include "datanode/reader_table.h"
@@ -72,6 +73,8 @@ class DatasetFilesystem : public fuse::Filesystem {
   FilesystemStats Stats() const;
   // By process; what a successor of this worker counts begins at nothing.
   const ReaderTable& readers() const { return readers_; }
+  // Also good when the mount is gone.
+  std::shared_ptr<AccessTrace> trace() const { return trace_; }
 
   void Lookup(const fuse::Caller&, fuse::NodeId parent, std::string_view name,
               fuse::Reply reply) override;
@@ -137,6 +140,7 @@ class DatasetFilesystem : public fuse::Filesystem {
 
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
   ReaderTable readers_;
+  const std::shared_ptr<AccessTrace> trace_ = std::make_shared<AccessTrace>();
 };
 
 }  // namespace leat::datanode

@@ -446,9 +446,10 @@ void Fetcher::State::Failed(const Job& job, uint64_t from, const Error& error) {
   for (const auto& wait : waiting) wait->Answer(error);
 }
 
-Status Fetcher::Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,
-                     const std::stop_token& stop) {
-  const auto object = Activate(version);
+Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end,
+                         const std::function<void(uint64_t)>& progress,
+                         const std::stop_token& stop) {
+  const ObjectVersion& version = object->version;
   const Error full{Code::kExhausted, version.key + ": the cache has no room for it"};
   if (!object->small() && !object->file) return full;
   const uint64_t most = 2 * kMostChunksPerGet * state_->threads.size();
@@ -457,9 +458,11 @@ Status Fetcher::Load(const ObjectVersion& version, const std::function<void(uint
     CondVar changed;
     uint64_t outstanding = 0;
     std::optional<Error> error;
+    bool ended = false;  // Load has returned: what `progress` refers to may be gone
   };
   auto shared = std::make_shared<Progress>();
-  for (uint64_t chunk = 0; chunk < object->chunks(); ++chunk) {
+  end = std::min(end, version.size);
+  for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
     {
       MutexLock lock(shared->mu);
       shared->changed.Wait(shared->mu, stop, [&] { return shared->outstanding < most; });
@@ -468,8 +471,8 @@ Status Fetcher::Load(const ObjectVersion& version, const std::function<void(uint
     }
     Read(object, chunk * kChunkSize, 1,
          [shared, progress, size = object->LengthOf(chunk)](const Result<std::string_view>& byte) {
-           if (byte) progress(size);
            MutexLock lock(shared->mu);
+           if (byte && !shared->ended) progress(size);
            --shared->outstanding;
            if (!byte && !shared->error) shared->error = byte.error();
            shared->changed.NotifyOne();
@@ -477,6 +480,7 @@ Status Fetcher::Load(const ObjectVersion& version, const std::function<void(uint
   }
   MutexLock lock(shared->mu);
   shared->changed.Wait(shared->mu, stop, [&] { return shared->outstanding == 0; });
+  shared->ended = true;
   if (shared->error) return *shared->error;
   if (stop.stop_requested()) return Error{Code::kCancelled, version.key + ": stopped"};
   if (object->through) return full;

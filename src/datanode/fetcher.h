@@ -88,10 +88,15 @@ class Fetcher {
   // Fetches what is not there of [begin, end) when nothing is waiting for other bytes. Dropped when
   // the queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
-  // Fetches all of it and waits; `progress` gets the bytes of each step. kExhausted when the cache
-  // does not take it.
+  // Fetches all of it and waits; `progress` gets the bytes of each step, one call at a time.
+  // kExhausted when the cache does not take it.
   Status Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,
-              const std::stop_token& stop);
+              const std::stop_token& stop) {
+    return LoadPart(Activate(version), 0, version.size, progress, stop);
+  }
+  // The same for the chunks that [begin, end) touches.
+  Status LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end,
+                  const std::function<void(uint64_t)>& progress, const std::stop_token& stop);
 
   // Bandwidth-delay product of what was seen lately, in bytes: how far ahead pays.
   uint64_t Ahead() const;

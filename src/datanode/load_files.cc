@@ -1,9 +1,14 @@
 // `leat data load`: many objects side by side.
 #include <algorithm>
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
+#include "datanode/active_object.h"
+#include "datanode/load_order.h"
 #include "datanode/object_operations.h"
 
 namespace leat::datanode {
@@ -14,19 +19,28 @@ constexpr size_t kSideBySide = 16;
 // After so many failures the store is broken rather than some objects.
 constexpr uint64_t kMaxFailures = 100;
 
+// In order, what is fetched at once: enough for the link, little enough that the first files are
+// there first.
+constexpr uint64_t kOrderedBytes = 64 << 20;
+
+// Large objects that are held, once they have their room, until the load ends: the first ones. Two
+// descriptors each.
+constexpr size_t kMostHeld = 256;
+
+enum class Order { kAny, kAsGiven };
+
 class Loading {
  public:
-  Loading(DataNode& node, const Dataset& dataset, std::vector<uint32_t> files)
-      : node_(node), dataset_(dataset), files_(std::move(files)) {
-    for (const uint32_t index : files_) total_ += dataset_.manifest->At(index).size;
+  Loading(DataNode& node, const Dataset& dataset, std::vector<FilePart> parts, Order order)
+      : node_(node), dataset_(dataset), parts_(std::move(parts)), order_(order) {
+    for (const FilePart& part : parts_) total_ += part.length;
   }
 
-  // Takes files until there are none, for one of several threads.
+  // Takes parts until there are none, for one of several threads.
   void Work(const std::stop_token& stop) {
-    while (!stop.stop_requested() && failures_ < kMaxFailures) {
-      const size_t next = next_.fetch_add(1);
-      if (next >= files_.size()) break;
-      LoadOne(files_[next], stop);
+    while (std::optional<Piece> piece = Take(stop)) {
+      const Status loaded = LoadOne(*piece, stop);
+      Ended(piece->part, loaded, stop);
     }
     MutexLock lock(mu_);
     --working_;
@@ -50,66 +64,138 @@ class Loading {
     MutexLock lock(mu_);
     if (failures_ > 0)
       return Error{first_failure_.code,
-                   std::to_string(failures_) + " of " + std::to_string(files_.size()) +
+                   std::to_string(failures_) + " of " + std::to_string(parts_.size()) +
                        " files could not be loaded, the first: " + first_failure_.message};
-    return json::Object({{"files", files_.size() - refused_},
-                         {"bytes", total_ - refused_bytes_},
-                         {"refused", refused_.load()},
-                         {"refusedBytes", refused_bytes_.load()}});
+    // What comes after the first that found no room was not tried.
+    for (; next_ < parts_.size(); ++next_) Refuse(parts_[next_]);
+    json::Value outcome = json::Object({{"files", parts_.size() - refused_},
+                                        {"bytes", total_ - refused_bytes_},
+                                        {"refused", refused_},
+                                        {"refusedBytes", refused_bytes_}});
+    if (order_ == Order::kAsGiven) outcome.Set("ordered", true);
+    return outcome;
   }
 
   size_t Threads() {
     MutexLock lock(mu_);
-    working_ = std::min(kSideBySide, files_.size());
+    working_ = std::min(kSideBySide, parts_.size());
     return working_;
   }
 
  private:
-  void LoadOne(uint32_t index, const std::stop_token& stop) {
-    const ObjectVersion version = DataNode::VersionOf(dataset_, index);
+  struct Piece {
+    FilePart part;
+    std::shared_ptr<ActiveObject> object;  // null: yet to be activated
+  };
+
+  std::optional<Piece> Take(const std::stop_token& stop) {
+    MutexLock lock(mu_);
+    changed_.Wait(mu_, stop, [this]() REQUIRES(mu_) {
+      return Over() || order_ == Order::kAny || in_flight_ == 0 ||
+             in_flight_ + parts_[next_].length <= kOrderedBytes;
+    });
+    if (stop.stop_requested() || Over()) return std::nullopt;
+    Piece piece{.part = parts_[next_++], .object = nullptr};
+    if (order_ == Order::kAsGiven) {
+      // Under the lock, so that room is given in order, too.
+      piece.object = Hold(piece.part.index);
+      if (!piece.object->small() && !piece.object->file) {
+        Refuse(piece.part);
+        changed_.NotifyAll();
+        return std::nullopt;
+      }
+    }
+    in_flight_ += piece.part.length;
+    return piece;
+  }
+
+  // Once for all parts of an object: each counts as an access of the whole object, and many would
+  // make what was loaded before look old.
+  std::shared_ptr<ActiveObject> Hold(uint32_t index) REQUIRES(mu_) {
+    if (const auto held = held_.find(index); held != held_.end()) return held->second;
+    auto object = node_.fetcher().Activate(DataNode::VersionOf(dataset_, index));
+    if (!object->small() && held_.size() < kMostHeld) held_[index] = object;
+    return object;
+  }
+
+  void Refuse(const FilePart& part) REQUIRES(mu_) {
+    ++refused_;
+    refused_bytes_ += part.length;
+  }
+
+  bool Over() const REQUIRES(mu_) {
+    return next_ >= parts_.size() || failures_ >= kMaxFailures ||
+           (order_ == Order::kAsGiven && refused_ > 0);
+  }
+
+  Status LoadOne(Piece& piece, const std::stop_token& stop) {
+    const FilePart& part = piece.part;
+    if (!piece.object)
+      piece.object = node_.fetcher().Activate(DataNode::VersionOf(dataset_, part.index));
     uint64_t seen = 0;  // what was cached already is not told of
-    Status loaded = node_.fetcher().Load(
-        version,
+    Status loaded = node_.fetcher().LoadPart(
+        piece.object, part.offset, part.offset + part.length,
         [&](uint64_t bytes) {
-          const uint64_t counted = std::min(bytes, version.size - seen);
+          const uint64_t counted = std::min(bytes, part.length - seen);
           seen += counted;
           done_ += counted;
         },
         stop);
-    done_ += version.size - seen;
+    done_ += part.length - seen;
+    return loaded;
+  }
+
+  void Ended(const FilePart& part, const Status& loaded, const std::stop_token& stop) {
+    MutexLock lock(mu_);
+    in_flight_ -= part.length;
+    changed_.NotifyAll();
     if (loaded) return;
     if (loaded.error().code == Code::kExhausted) {
-      ++refused_;
-      refused_bytes_ += version.size;
+      Refuse(part);
       return;
     }
     if (loaded.error().code == Code::kCancelled && stop.stop_requested()) return;
-    MutexLock lock(mu_);
     if (failures_++ == 0) first_failure_ = loaded.error();
   }
 
   DataNode& node_;
   const Dataset& dataset_;
-  const std::vector<uint32_t> files_;
+  const std::vector<FilePart> parts_;
+  const Order order_;
   uint64_t total_ = 0;
-  std::atomic<size_t> next_ = 0;
   std::atomic<uint64_t> done_ = 0;  // bytes
-  std::atomic<uint64_t> refused_ = 0;
-  std::atomic<uint64_t> refused_bytes_ = 0;
-  std::atomic<uint64_t> failures_ = 0;
   Mutex mu_;
   CondVar changed_;
+  size_t next_ GUARDED_BY(mu_) = 0;
+  std::unordered_map<uint32_t, std::shared_ptr<ActiveObject>> held_ GUARDED_BY(mu_);  // by index
+  uint64_t in_flight_ GUARDED_BY(mu_) = 0;                                            // bytes
+  uint64_t refused_ GUARDED_BY(mu_) = 0;
+  uint64_t refused_bytes_ GUARDED_BY(mu_) = 0;
+  uint64_t failures_ GUARDED_BY(mu_) = 0;
   size_t working_ GUARDED_BY(mu_) = 0;
   Error first_failure_ GUARDED_BY(mu_);
 };
 
+// All of the target's files, whole.
+Result<std::vector<FilePart>> AllOf(const Target& target, const std::stop_token& stop) {
+  const auto files = FilesOf(target, stop);
+  if (!files) return files.error();
+  std::vector<FilePart> parts;
+  for (const uint32_t index : *files)
+    parts.push_back(
+        {.index = index, .offset = 0, .length = target.dataset.manifest->At(index).size});
+  return parts;
+}
+
 }  // namespace
 
-Result<json::Value> LoadFiles(DataNode& node, const Target& target, const Tell& tell,
-                              const std::stop_token& stop) {
-  auto files = FilesOf(target, stop);
-  if (!files) return files.error();
-  Loading loading(node, target.dataset, std::move(*files));
+Result<json::Value> LoadFiles(DataNode& node, const Target& target, const std::string& order,
+                              const Tell& tell, const std::stop_token& stop) {
+  auto parts = order.empty() ? AllOf(target, stop)
+                             : ReadOrder(*target.dataset.manifest, target.index, order);
+  if (!parts) return parts.error();
+  Loading loading(node, target.dataset, std::move(*parts),
+                  order.empty() ? Order::kAny : Order::kAsGiven);
   ByteProgress progress(tell);
   {
     std::vector<std::jthread> threads;

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "datanode/json_bytes.h"
+#include "datanode/metrics_text.h"
 #include "datanode/object_operations.h"
+#include "datanode/record_trace.h"
 
 namespace leat::datanode {
 namespace {
@@ -60,6 +63,39 @@ std::string_view TierName(blocks::Tier tier) {
   return "";
 }
 
+json::Value ToJson(const MountReaders::Reader& reader) {
+  const ReaderStats& stats = reader.stats;
+  return json::Object(
+      {{"pid", uint64_t{stats.pid}},
+       {"command", BytesToJson(stats.command)},
+       {"opens", stats.opens},
+       {"passthroughOpens", stats.passthrough_opens},
+       {"reads", stats.reads},
+       {"readBytes", stats.read_bytes},
+       {"hits", stats.hits},
+       {"stallMs", std::chrono::duration_cast<std::chrono::milliseconds>(stats.stall).count()},
+       {"file", BytesToJson(reader.path)}});
+}
+
+// One message each of what may be more than a message takes.
+Status TellReaders(const MountReaders& readers, const Tell& tell) {
+  constexpr size_t kMostBytes = 64 << 10;
+  json::Value rows = json::Array();
+  size_t bytes = 0;
+  const auto flush = [&] {
+    bytes = 0;
+    return tell(json::Object({{"mountpoint", BytesToJson(readers.mountpoint)},
+                              {"processes", std::exchange(rows, json::Array())}}));
+  };
+  for (const MountReaders::Reader& reader : readers.processes) {
+    bytes += 400 + reader.path.size() * 6;  // as many when each must be escaped
+    rows.Push(ToJson(reader));
+    if (bytes < kMostBytes) continue;
+    if (Status sent = flush(); !sent) return sent;
+  }
+  return flush();
+}
+
 Error Differs(const std::string& what, const std::string& given, const std::string& running) {
   return {
       Code::kConflict,
@@ -109,7 +145,9 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
   if (op == "stats") return Stats(request);
   if (op == "fsck") return Fsck(tell, stop);
   if (op == "df") return Df();
-  if (op == "top") return Top();
+  if (op == "top") return Top(tell);
+  if (op == "metrics") return Metrics(tell);
+  if (op == "trace") return RecordTrace(node_, request, tell, stop);
 
   static constexpr std::string_view kOnObjects[] = {"ls",    "stat", "skipped", "load",
                                                     "evict", "pin",  "unpin"};
@@ -122,7 +160,7 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
   if (op == "ls") return ListEntries(node_, *target, request["recursive"].AsBool(), tell, stop);
   if (op == "stat") return DescribeEntry(node_, *target, stop);
   if (op == "skipped") return ListSkipped(*target, tell);
-  if (op == "load") return LoadFiles(node_, *target, tell, stop);
+  if (op == "load") return LoadFiles(node_, *target, BytesFromJson(request["order"]), tell, stop);
   if (op == "evict") return EvictFiles(node_, *target, stop);
   return PinFiles(node_, *target, op == "pin", stop);
 }
@@ -199,7 +237,9 @@ Result<json::Value> Operations::Df() const {
   return json::Object({{"directories", std::move(directories)}});
 }
 
-Result<json::Value> Operations::Top() const {
+Result<json::Value> Operations::Top(const Tell& tell) const {
+  for (const MountReaders& readers : node_.Readers())
+    if (Status sent = TellReaders(readers, tell); !sent) return sent.error();
   json::Value mounts = json::Array();
   for (const MountStats& stats : node_.Mounts()) mounts.Push(ToJson(stats));
   return json::Object({{"workerPid", getpid()},
@@ -207,6 +247,19 @@ Result<json::Value> Operations::Top() const {
                        {"mounts", std::move(mounts)},
                        {"cache", ToJson(node_.cache().Stats())},
                        {"fetcher", ToJson(node_.fetcher().Stats())}});
+}
+
+Result<json::Value> Operations::Metrics(const Tell& tell) const {
+  constexpr size_t kPiece = 16 << 10;  // fits into a message however it is escaped
+  const std::string text = MetricsText(node_);
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(at + kPiece, text.size());
+    while (end < text.size() && (text[end] & 0xc0) == 0x80) --end;  // no character is cut
+    if (Status sent = tell(json::Object({{"text", text.substr(at, end - at)}})); !sent)
+      return sent.error();
+    at = end;
+  }
+  return json::Object();
 }
 
 }  // namespace leat::datanode

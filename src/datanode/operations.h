@@ -5,10 +5,13 @@
 //   mounts   what is mounted                  stats    mountpoint: its figures
 //   ls       target, recursive                progress {entries: [...]}
 //   stat     target                           skipped  target; progress {skipped: [...]}
-//   load     target                           progress {done, total} in bytes
+//   load     target, order (path of a file)   progress {done, total} in bytes
 //   evict, pin, unpin     target
 //   fsck     everything cached                progress {done, total} in bytes
-//   df       the directories of the cache     top      figures of everything, at this moment
+//   df       the directories of the cache
+//   top      figures of everything, at this moment; progress {mountpoint, processes: [...]}
+//   trace    mountpoint, milliseconds; progress {files: [{id, path}...], lines}, see access_trace.h
+//   metrics  the same for Prometheus          progress {text}, one after the other
 // `options` are those that the user gave: {directories: ["PATH,size=N"...], memory: bytes}. They
 // must be what this data node runs with. A target is {mountpoint, path} or {spec, path}; names that
 // are not UTF-8 are {"base64": ...}.
@@ -40,7 +43,8 @@ class Operations {
   Result<json::Value> Stats(const json::Value& request) const;
   Result<json::Value> Fsck(const Tell& tell, const std::stop_token& stop);
   Result<json::Value> Df() const;
-  Result<json::Value> Top() const;
+  Result<json::Value> Top(const Tell& tell) const;
+  Result<json::Value> Metrics(const Tell& tell) const;
 
   DataNode& node_;
   const DataNodeOptions options_;
