@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <thread>
 
 #include "base/ids.h"
@@ -137,6 +138,7 @@ fuse::Entry DatasetFilesystem::EntryOf(const TreeEntry& entry) const {
 
 void DatasetFilesystem::Lookup(const fuse::Caller&, fuse::NodeId parent, std::string_view name,
                                fuse::Reply reply) {
+  if (name.size() > NAME_MAX) return reply.Error(ENAMETOOLONG);  // the kernel lets 1,024 bytes pass
   around_.on_look();
   if (const auto entry = around_.tree.Lookup(IdOfNode(parent), name)) {
     reply.Entry(EntryOf(*entry));

@@ -291,10 +291,8 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   if (object->through) end = std::min(end, begin + state_->options.memory / 8);
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
     if (state_->prefetch.size() >= kMostPrefetches) return;
-    if (object->file ? object->file->Has(chunk)
-                     : state_->pool.Find({object->version.id, chunk}) != nullptr) {
-      continue;
-    }
+    if (object->file && object->file->Has(chunk)) continue;
+    if (object->through && state_->pool.Find({object->version.id, chunk})) continue;
     if (!object->flights.try_emplace(chunk).second) continue;
     state_->prefetch.emplace_back(object, chunk);
     state_->wanted.NotifyOne();
