@@ -135,7 +135,7 @@ struct ManifestBuilder::State {
 
   std::vector<Node> MakeTree();
   void GiveIds(std::vector<Node>& nodes, uint64_t* next_id) const;
-  Status Print(const std::vector<Node>& nodes, uint64_t next_id, int64_t listed_at,
+  Status Print(std::vector<Node> nodes, uint64_t next_id, int64_t listed_at,
                const std::string& path) const;
 };
 
@@ -241,8 +241,8 @@ void ManifestBuilder::State::GiveIds(std::vector<Node>& nodes, uint64_t* next_id
   }
 }
 
-Status ManifestBuilder::State::Print(const std::vector<Node>& nodes, uint64_t next_id,
-                                     int64_t listed_at, const std::string& path) const {
+Status ManifestBuilder::State::Print(std::vector<Node> nodes, uint64_t next_id, int64_t listed_at,
+                                     const std::string& path) const {
   // Entries by depth, and within a depth in tree order: so siblings lie side by side.
   std::vector<uint32_t> order(nodes.size());
   std::iota(order.begin(), order.end(), 0);
@@ -267,33 +267,35 @@ Status ManifestBuilder::State::Print(const std::vector<Node>& nodes, uint64_t ne
     preface += '\0';
   }
   header.texts = preface.size();
-  std::vector<ManifestRecord> records(nodes.size());
   for (uint32_t index = 0; index < order.size(); ++index) {
-    const Node& node = nodes[order[index]];
-    ManifestRecord& record = records[index];
+    Node& node = nodes[order[index]];
     // Without a predecessor ids are the indexes.
-    record.id_kind = (previous ? node.id : index) << 8 | static_cast<uint64_t>(node.kind);
-    record.mtime = node.mtime;
-    record.parent = index_of[node.parent];
-    record.text = header.texts << 24 | uint64_t{node.etag} << 8 | node.name;
-    header.texts += size_t{node.name} + node.etag;
+    if (!previous) node.id = index;
     if (node.kind != Kind::kDirectory) {
-      record.size = node.size;
       ++header.files;
       header.bytes += node.size;
     }
     if (index == 0) continue;
-    uint64_t& range = records[record.parent].size;  // of a directory, which came before
+    uint64_t& range = nodes[node.parent].size;  // of a directory
     range = range == 0 ? uint64_t{index} << 32 | 1 : range + 1;
   }
 
   Output output(path);
-  output.Write(records.data(), records.size() * sizeof(ManifestRecord));
+  for (const uint32_t n : order) {
+    const Node& node = nodes[n];
+    const ManifestRecord record{.id_kind = node.id << 8 | static_cast<uint64_t>(node.kind),
+                                .size = node.size,
+                                .mtime = node.mtime,
+                                .parent = index_of[node.parent],
+                                .text = header.texts << 24 | uint64_t{node.etag} << 8 | node.name};
+    header.texts += size_t{node.name} + node.etag;
+    output.Write(&record, sizeof record);
+  }
   if (previous) {
     header.has_order = 1;
     std::iota(index_of.begin(), index_of.end(), 0);
     std::sort(index_of.begin(), index_of.end(),
-              [&](uint32_t a, uint32_t b) { return records[a].id_kind < records[b].id_kind; });
+              [&](uint32_t a, uint32_t b) { return nodes[order[a]].id < nodes[order[b]].id; });
     output.Write(index_of.data(), index_of.size() * sizeof(uint32_t));
   }
   output.Write(preface.data(), preface.size());
@@ -308,11 +310,11 @@ Status ManifestBuilder::Write(const std::string& path, int64_t listed_at) {
   if (nodes.size() > UINT32_MAX) {
     return Error{Code::kTooLarge, state_->source + ": more than four thousand million objects"};
   }
-  state_->objects = {};
+  std::vector<Object>().swap(state_->objects);  // assigning {} would keep its memory
   uint64_t next_id = state_->previous ? state_->previous->next_id() : nodes.size();
   if (state_->previous) state_->GiveIds(nodes, &next_id);
-  auto written = state_->Print(nodes, next_id, listed_at, path);
-  state_->texts = {};
+  auto written = state_->Print(std::move(nodes), next_id, listed_at, path);
+  std::string().swap(state_->texts);
   return written;
 }
 
