@@ -105,6 +105,10 @@ class Mount:
         if os.path.ismount(self.path) or subprocess.run(["mountpoint", "-q", self.path]).returncode == 0:
             self.umount("--lazy", check=False)
         subprocess.run(["umount", "-l", str(self.path)], capture_output=True)
+        if self.own_cache:  # else it would wait for two seconds for another mount
+            for pid in self.pids:
+                if alive(pid) and b"data-supervisor" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGTERM)
         try:
             wait_until(lambda: not any(alive(pid) for pid in self.pids), 10, "the end of the data node")
         except AssertionError:

@@ -11,7 +11,7 @@ import unittest
 from mounts import MIB, Mount, Source, needs_fuse, wait_until
 
 SEED = int(os.environ.get("LEAT_SEED", random.SystemRandom().randrange(1 << 32)))
-SECONDS = float(os.environ.get("LEAT_SECONDS", 12))
+SECONDS = float(os.environ.get("LEAT_SECONDS", 7))
 READERS = 6
 SIZES = [0, 1, 4096, 70_000, 256 * 1024 - 1, 256 * 1024, MIB, MIB + 1, 3 * MIB + 777, 9 * MIB, 14 * MIB + 5]
 
