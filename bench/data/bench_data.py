@@ -70,11 +70,15 @@ def main():
     figures["machine"] = machine(options.note)
     for name in options.parts or PARTS:
         load = os.getloadavg()[0]
+
+        def keep(part):
+            """Also what a part that is stopped before its end has measured."""
+            figures["parts"][name] = {**part, "load": (load, os.getloadavg()[0])}
+            kept.write_text(json.dumps(figures, indent=1))
+        options.keep = keep
         with Scratch(name) as scratch:
-            figures["parts"][name] = {**PARTS[name](options, scratch), "load": None}
-        figures["parts"][name]["load"] = load, os.getloadavg()[0]
+            keep(PARTS[name](options, scratch))
         print(f"{name}: load average {load:.1f} before, {os.getloadavg()[0]:.1f} after", flush=True)
-        kept.write_text(json.dumps(figures, indent=1))
     for name, title, write in report.PARTS:
         part = figures["parts"].get(name)
         if name in (options.parts or PARTS) and part:

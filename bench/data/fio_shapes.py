@@ -14,8 +14,8 @@ from mounted import LeatMount, warm_alike, write_random
 SHAPES = (  # name, fio's --rw, block size, engine, goal of the ratio
     ("sequential 1 MiB", "read", "1M", "psync", 0.95),
     ("sequential 128 KiB", "read", "128k", "psync", 0.95),
-    ("random 256 KiB", "randread", "256k", "psync", None),
     ("random 4 KiB", "randread", "4k", "psync", 0.85),
+    ("random 256 KiB", "randread", "256k", "psync", None),
     ("mmap sequential 1 MiB", "read", "1M", "mmap", None),
     ("mmap random 4 KiB", "randread", "4k", "mmap", None),
 )
@@ -61,6 +61,8 @@ def measure(options, scratch):
                              **{which: statistics.median(rate for rate, _ in all) for which, all in rates.items()}})
                 options.say(f"fio {name}, {jobs} jobs: {rows[-1]['ratio']:.3f} of native, per CPU second "
                             f"{rows[-1]['cpu']:.3f} ({rows[-1]['native'] / 1e9:.2f} GB/s)")
-        after = mount.stats()
-    return {"rows": rows, "reads": after["fuse_reads"] - before["fuse_reads"],
-            "passthrough": after["passthrough"], "pairs": options.pairs, "size": size}
+                after = mount.stats()
+                part = {"rows": rows, "reads": after["fuse_reads"] - before["fuse_reads"],
+                        "passthrough": after["passthrough"], "pairs": options.pairs, "size": size}
+                options.keep(part)
+    return part
