@@ -1,5 +1,6 @@
 #include "node/data_volumes.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,14 +11,13 @@
 #include "base/strings.h"
 #include "fuse/mount.h"
 #include "io/file.h"
-#include "io/process.h"
 
 namespace leat::node {
 namespace {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::chrono::minutes kMountTimeout{2};
+constexpr std::chrono::seconds kPatience{5};
 // A job waits out a store that is away, as its staging and its upload do.
 constexpr char kRetryFor[] = "600s";
 
@@ -29,6 +29,9 @@ Status CheckSource(std::string_view source) {
                            "gs://, oss:// or https://HOST/TREE/, not \"{}\"",
                            kDataDriver, source)};
 }
+
+// Beside the volumes: no volume's name has a dot.
+std::string LogOf(const std::string& path) { return path + ".log"; }
 
 // The last thing that `leat mount` said.
 std::string LastWords(std::string_view said) {
@@ -43,18 +46,45 @@ std::string LastWords(std::string_view said) {
 DataMounter::DataMounter(std::string leat, std::string cache_dir)
     : leat_(std::move(leat)), cache_dir_(std::move(cache_dir)) {}
 
+DataMounter::~DataMounter() = default;
+
 Status DataMounter::Mount(const std::string& path, const json::Value& csi,
                           const std::map<std::string, std::string>& secret,
-                          const std::stop_token& stop) const {
-  const json::Value& attributes = csi["volumeAttributes"];
-  const std::string source = attributes["source"].Str();
+                          const std::stop_token& stop) {
+  const std::string source = csi["volumeAttributes"]["source"].Str();
   if (auto right = CheckSource(source); !right) return right;
-  if (fuse::StateOf(path) == fuse::MountState::kAlive) return {};
-  if (!io::Exists(path))
-    if (auto made = io::MakeDirs(path, 0755); !made) return made;
+  Result<io::Process> attempt = Error{};
+  {
+    MutexLock lock(mu_);
+    if (auto found = attempts_.extract(path)) attempt = std::move(found.mapped());
+  }
+  if (!attempt) {
+    if (fuse::StateOf(path) == fuse::MountState::kAlive) return {};
+    attempt = Begin(path, csi, secret);
+  }
+  if (!attempt) return attempt.error();
 
-  std::vector<std::string> argv = {leat_,         "mount",    source,        path,
-                                   "--cache-dir", cache_dir_, "--retry-for", kRetryFor};
+  const auto ended = attempt->WaitFor(kPatience, stop);
+  const std::string said = LastWords(io::ReadFile(LogOf(path)).value_or(""));
+  if (!ended && ended.error().code == Code::kTimeout) {
+    MutexLock lock(mu_);
+    attempts_.insert_or_assign(path, std::move(*attempt));
+    return Error{Code::kTimeout, fmt::format("{} is still being listed{}{}", source,
+                                             said.empty() ? "" : ": ", said)};
+  }
+  if (!ended) return ended.error();
+  if (!ended->ok()) return Error{Code::kUnavailable, said};
+  return {};
+}
+
+Result<io::Process> DataMounter::Begin(const std::string& path, const json::Value& csi,
+                                       const std::map<std::string, std::string>& secret) const {
+  const json::Value& attributes = csi["volumeAttributes"];
+  if (!io::Exists(path))
+    if (auto made = io::MakeDirs(path, 0755); !made) return made.error();
+  std::vector<std::string> argv = {leat_,         "mount",       attributes["source"].Str(),
+                                   path,          "--cache-dir", cache_dir_,
+                                   "--retry-for", kRetryFor};
   // Nothing of our own environment: the pod reads with its key or with none.
   Variables env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
   if (const std::string endpoint = attributes["endpoint"].Str(); !endpoint.empty())
@@ -62,8 +92,8 @@ Status DataMounter::Mount(const std::string& path, const json::Value& csi,
   if (const std::string region = attributes["region"].Str(); !region.empty())
     env.emplace_back("AWS_REGION", region);
   if (const std::string ca = attributes["ca"].Str(); !ca.empty()) {
-    const std::string file = path + ".ca.crt";  // beside the volumes: no volume's name has a dot
-    if (auto written = io::WriteFileAtomic(file, ca, 0644); !written) return written;
+    const std::string file = path + ".ca.crt";
+    if (auto written = io::WriteFileAtomic(file, ca, 0644); !written) return written.error();
     env.emplace_back("AWS_CA_BUNDLE", file);
   }
   bool has_key = false;
@@ -75,16 +105,16 @@ Status DataMounter::Mount(const std::string& path, const json::Value& csi,
       has_key = true;
     }
   if (!has_key) argv.emplace_back("--anonymous");
+  const auto log = io::Open(LogOf(path), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!log) return log.error();
+  return io::Process::Spawn(
+      {.argv = argv, .env = env, .clear_env = true, .dir = "/", .stderr_fd = log->get()});
+}
 
-  const auto done =
-      io::Run({.argv = argv, .env = env, .clear_env = true, .dir = "/"}, kMountTimeout, stop);
-  if (!done && done.error().code == Code::kTimeout)
-    return Error{Code::kTimeout,
-                 fmt::format("{} was not listed within {} minutes; going on with it", source,
-                             kMountTimeout.count())};
-  if (!done) return done.error();
-  if (!done->exit.ok()) return Error{Code::kUnavailable, LastWords(done->err)};
-  return {};
+void DataMounter::GiveUp(const std::string& dir) {
+  MutexLock lock(mu_);
+  std::erase_if(attempts_,
+                [&](const auto& attempt) { return attempt.first.starts_with(dir + "/"); });
 }
 
 Status UnmountData(const std::string& dir) {

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "base/strings.h"
 #include "io/file.h"
 #include "json/yaml.h"
 
@@ -31,7 +32,7 @@ class DataMounterTest : public testing::Test {
   io::TempDir dir_;
   const std::string leat_ = dir_.path() + "/leat";
   const std::string path_ = dir_.path() + "/volumes/v";
-  const DataMounter mounter_{leat_, "/cache"};
+  DataMounter mounter_{leat_, "/cache"};
 };
 
 TEST_F(DataMounterTest, ReadsWithThePodsKeyAndNothingOfOurs) {
@@ -62,6 +63,16 @@ TEST_F(DataMounterTest, FailsInTheWordsOfLeatMount) {
   const Status mounted = Mount("{volumeAttributes: {source: 's3://b/p/'}}");
   ASSERT_FALSE(mounted);
   EXPECT_EQ(mounted.error().message, "there is no bucket b");
+}
+
+TEST_F(DataMounterTest, GivingUpEndsAnAttemptThatGoesOn) {
+  Script("echo $$ >" + Said("pid") + "; echo 'the store is away' >&2; exec sleep 100");
+  const Status mounted = Mount("{volumeAttributes: {source: 's3://b/p/'}}");
+  ASSERT_FALSE(mounted);
+  EXPECT_EQ(mounted.error().code, Code::kTimeout);
+  EXPECT_EQ(mounted.error().message, "s3://b/p/ is still being listed: the store is away");
+  mounter_.GiveUp(dir_.path() + "/volumes");
+  EXPECT_FALSE(io::Exists("/proc/" + std::string(Trim(Read("pid")))));
 }
 
 TEST_F(DataMounterTest, FilesOfTheNodeAreNoSource) {

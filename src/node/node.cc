@@ -48,8 +48,7 @@ class EmbeddedNode : public Node {
             {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
             catalogue_)),
         registration_(name_, client, clock, *runtime_),
-        sync_(name_, dirs_, client, clock, *runtime_, addresses_,
-              DataMounter(options.programs_dir + "/leat", dirs_.Cache())),
+        sync_(name_, dirs_, client, clock, *runtime_, addresses_, options.programs_dir + "/leat"),
         pods_(client, clock, api::gvr::kPods, {.field_selector = "spec.nodeName=" + name_}) {}
 
   Status Begin() {

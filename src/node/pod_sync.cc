@@ -59,14 +59,14 @@ struct PodSync::Pod {
 };
 
 PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-                 ContainerRuntime& runtime, AddressBook& addresses, DataMounter mounter)
+                 ContainerRuntime& runtime, AddressBook& addresses, const std::string& leat)
     : node_name_(std::move(node_name)),
       dirs_(std::move(dirs)),
       client_(client),
       clock_(clock),
       runtime_(runtime),
       addresses_(addresses),
-      mounter_(std::move(mounter)),
+      mounter_(leat, dirs_.Cache()),
       events_(client, clock, "node") {}
 
 Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token& stop) {
@@ -137,10 +137,10 @@ Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
 
   auto volumes = PrepareVolumes(pod.object, dirs_, client_, mounter_, stop);
   if (!volumes) {
-    events_.Record(pod.object, EventType::kWarning, "FailedMount", volumes.error().message);
     // What takes its time has not failed.
-    const char* reason =
-        volumes.error().code == Code::kTimeout ? "ContainerCreating" : "FailedMount";
+    const bool failed = volumes.error().code != Code::kTimeout;
+    const char* reason = failed ? "FailedMount" : "ContainerCreating";
+    if (failed) events_.Record(pod.object, EventType::kWarning, reason, volumes.error().message);
     for (const PodPlan::Start& start : plan.start)
       pod.waiting[(*start.container)["name"].Str()] = {reason, volumes.error().message};
     pod.retry = true;
@@ -282,6 +282,7 @@ Status PodSync::StopSandbox(const std::string& uid) {
 
 Status PodSync::Forget(const std::string& uid) {
   if (auto stopped = runtime_.StopSandbox(uid); !stopped) return stopped;
+  mounter_.GiveUp(dirs_.Pod(uid));
   if (auto removed = RemoveVolumes(uid, dirs_); !removed) return removed;
   if (auto removed = runtime_.RemoveSandbox(uid); !removed) return removed;
   if (auto removed = io::RemoveTree(dirs_.Pod(uid)); !removed) return removed;

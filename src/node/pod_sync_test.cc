@@ -61,8 +61,7 @@ class PodSyncTest : public testing::Test {
   RealClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
-  PodSync sync_{"node-1",   PodDirs(dir_.path()),    cluster_, clock_, runtime_,
-                addresses_, DataMounter("false", "")};
+  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_, "false"};
 };
 
 TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {

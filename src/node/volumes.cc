@@ -27,7 +27,7 @@ struct PodContext {
   const json::Value& pod;
   const PodDirs& dirs;
   api::ObjectClient& client;
-  const DataMounter& mounter;
+  DataMounter& mounter;
   const std::stop_token& stop;
 };
 
@@ -242,7 +242,7 @@ Result<std::string> PrepareOne(const PodContext& context, const json::Value& vol
 }  // namespace
 
 Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
-                                   api::ObjectClient& client, const DataMounter& mounter,
+                                   api::ObjectClient& client, DataMounter& mounter,
                                    const std::stop_token& stop) {
   VolumePaths paths;
   for (const json::Value& volume : pod["spec"]["volumes"].Items()) {

@@ -16,13 +16,13 @@ namespace leat::node {
 using VolumePaths = std::map<std::string, std::string>;
 
 // Makes, or brings up to date, every volume of the pod: emptyDir, hostPath, secret, configMap,
-// downwardAPI and projected ones, and csi ones of driver data.leat.dev, for which it may block for
-// minutes. Idempotent; called at each sync, so that configMaps, secrets and the pod's own
+// downwardAPI and projected ones, and csi ones of driver data.leat.dev, for each of which it may
+// block for seconds. Idempotent; called at each sync, so that configMaps, secrets and the pod's own
 // annotations show in the files soon after they change (each file is replaced whole). The error
 // names the volume and what to do: an unsupported kind, a missing ConfigMap, a hostPath that is not
 // there.
 Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
-                                   api::ObjectClient& client, const DataMounter& mounter,
+                                   api::ObjectClient& client, DataMounter& mounter,
                                    const std::stop_token& stop);
 
 // The first emptyDir that holds more than its sizeLimit, as the text of its eviction; "" when none

@@ -22,7 +22,7 @@ class VolumesTest : public testing::Test {
     const json::Value pod =
         json::ParseYaml("{metadata: {uid: u}, spec: {volumes: [{name: v, " + source + "}]}}")
             ->front();
-    auto paths = PrepareVolumes(pod, dirs_, no_objects_, DataMounter("false", ""), {});
+    auto paths = PrepareVolumes(pod, dirs_, no_objects_, mounter_, {});
     EXPECT_TRUE(paths) << paths.error().message;
     return paths ? (*paths)["v"] : "";
   }
@@ -34,6 +34,7 @@ class VolumesTest : public testing::Test {
 
   io::TempDir dir_;
   NoObjects no_objects_;
+  DataMounter mounter_{"false", ""};
   const PodDirs dirs_{dir_.path()};
 };
 
