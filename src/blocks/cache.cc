@@ -136,10 +136,16 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
   if (!entry.file) {
     auto file = ObjectFile::Open(directory.options.path, id);
     if (!file) {
-      LogWarning("a cached object cannot be read and is dropped",
+      // Out of descriptors, say: it is as good as it was, only not now.
+      const bool rotten =
+          file.error().code == Code::kCorrupt || file.error().code == Code::kNotFound;
+      LogWarning(rotten ? "a cached object is damaged and is dropped"
+                        : "a cached object cannot be opened now",
                  {{"object", id.ToHex()}, {"error", file.error()}});
-      ++corrupt_;
-      Discard(id);
+      if (rotten) {
+        ++corrupt_;
+        Discard(id);
+      }
       return {};
     }
     entry.file = std::move(*file);
@@ -175,6 +181,7 @@ Cache::Handle Cache::Find(const ObjectId& id) {
 Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   MutexLock lock(mu_);
   if (Handle handle = HoldLocked(id)) return handle;
+  if (entries_.contains(id)) return Error{Code::kExhausted, "it cannot be opened now"};
   Error why{Code::kExhausted, "the cache is full of what is still in use"};
   // First where there is room as it is, then where something overdue makes room.
   for (bool evict : {false, true}) {

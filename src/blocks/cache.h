@@ -140,6 +140,7 @@ class Cache {
   // Drops the object from the books and the disk; what readers still have open is counted until
   // they let go.
   void Discard(const ObjectId& id) REQUIRES(mu_);
+  void RemoveSmall(const ObjectId& id) REQUIRES(mu_);
   void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
   CacheStats StatsOf(size_t directory) const REQUIRES(mu_);
 

@@ -125,7 +125,7 @@ Status Cache::Evict(const ObjectId& id) {
   MutexLock lock(mu_);
   auto found = entries_.find(id);
   if (found == entries_.end()) {
-    for (auto& directory : directories_) directory->segments->Remove(id);
+    RemoveSmall(id);
     return {};
   }
   if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
@@ -138,7 +138,16 @@ Status Cache::Evict(const ObjectId& id) {
 void Cache::Drop(const ObjectId& id) {
   MutexLock lock(mu_);
   Discard(id);
-  for (auto& directory : directories_) directory->segments->Remove(id);
+  RemoveSmall(id);
+}
+
+void Cache::RemoveSmall(const ObjectId& id) {
+  for (auto& directory : directories_) {
+    const auto number = directory->segments->SegmentOf(id);
+    if (!number) continue;
+    directory->segments->Remove(id);
+    if (directory->segments->IsDead(*number)) Leave(*directory, {SegmentId(*number)});
+  }
 }
 
 CacheStats Cache::StatsOf(size_t index) const {

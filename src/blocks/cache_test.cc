@@ -1,6 +1,7 @@
 #include "blocks/cache.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <string>
 
@@ -137,6 +138,39 @@ TEST_F(CacheTest, SmallObjectsStayWithinTheLimit) {
   }
   EXPECT_GT(refused, 0);
   EXPECT_LE(cache->Stats().used, 8 * kMiB);
+}
+
+TEST_F(CacheTest, EvictedSmallObjectsMakeRoom) {
+  auto cache = Open(8 * kMiB);
+  const std::string bytes(200 << 10, 'x');
+  std::vector<int> inside;
+  for (int n = 0; n < 60; ++n) {
+    if (cache->PutSmall(Id(n), bytes)) inside.push_back(n);
+  }
+  ASSERT_FALSE(cache->PutSmall(Id(1000), bytes));
+  for (int n : inside) EXPECT_TRUE(cache->Evict(Id(n)));
+  EXPECT_TRUE(cache->PutSmall(Id(1000), bytes));
+}
+
+TEST_F(CacheTest, ObjectThatCannotBeOpenedNowIsKept) {
+  {
+    auto cache = Open(4 * kMiB);
+    ASSERT_TRUE(Put(*cache, 1));
+  }
+  auto cache = Open(4 * kMiB);
+  const std::string path = ObjectFile::DataPath(dir_.path(), Id(1));
+  {
+    // As if no descriptors were left.
+    rlimit before;
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    EXPECT_FALSE(cache->Find(Id(1)));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  }
+  EXPECT_TRUE(io::Exists(path));
+  EXPECT_TRUE(cache->Find(Id(1)));
 }
 
 TEST_F(CacheTest, FasterTierIsFilledFirst) {

@@ -215,12 +215,18 @@ void Segments::RemoveLocked(const ObjectId& id, bool mark) {
   const std::string_view dead(reinterpret_cast<const char*>(&kDead), sizeof kDead);
   // When the mark cannot be written, the next process has the object again: no harm.
   if (mark) (void)io::PWriteAll(segment.fd.get(), dead, place.offset + offsetof(Header, dead));
-  if (--segment.objects == 0 && place.segment + 1 != next_number_) DropSegment(place.segment);
+  --segment.objects;
 }
 
 void Segments::Remove(const ObjectId& id) {
   MutexLock lock(mu_);
   RemoveLocked(id, true);
+}
+
+bool Segments::IsDead(uint32_t number) const {
+  MutexLock lock(mu_);
+  auto found = segments_.find(number);
+  return found != segments_.end() && found->second->objects == 0 && number + 1 != next_number_;
 }
 
 void Segments::RemoveSegment(uint32_t number) {

@@ -48,8 +48,10 @@ class Segments {
   // Appends to the newest segment; an id that is there already is success. kExhausted when the
   // segment IsFull or the disk is.
   Status Append(const ObjectId& id, std::string_view bytes);
-  // The bytes stay on disk until their segment goes; a segment of dead records alone goes at once.
+  // The bytes stay on disk until their segment goes.
   void Remove(const ObjectId& id);
+  // True for a segment of dead records alone that takes no more.
+  bool IsDead(uint32_t number) const;
   void RemoveSegment(uint32_t number);
 
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;

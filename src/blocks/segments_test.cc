@@ -111,13 +111,15 @@ TEST_F(SegmentsTest, SegmentGoesWithAllItsObjects) {
   EXPECT_EQ(**segments->Read(Id(2)), "two");
 }
 
-TEST_F(SegmentsTest, OldSegmentGoesWithItsLastObject) {
+TEST_F(SegmentsTest, OldSegmentIsDeadWithoutItsLastObject) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());
   ASSERT_TRUE(segments->Append(Id(1), "one"));
   ASSERT_TRUE(segments->Begin());
+  EXPECT_FALSE(segments->IsDead(1));
   segments->Remove(Id(1));
-  EXPECT_FALSE(io::Exists(Path(1)));
+  EXPECT_TRUE(segments->IsDead(1));
+  EXPECT_FALSE(segments->IsDead(2)) << "it takes more";
 }
 
 TEST_F(SegmentsTest, ReadersAndAWriterSideBySide) {

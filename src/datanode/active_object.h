@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "blocks/cache.h"
@@ -23,13 +24,16 @@ struct Wait {
   std::atomic<bool> answered = false;
 
   void Answer(Result<std::string_view> answer) {
-    if (!answered.exchange(true)) done(std::move(answer));
+    if (answered.exchange(true)) return;
+    // Let go of what it holds: the flight that still knows this wait may be held by that.
+    std::exchange(done, nullptr)(std::move(answer));
   }
 };
 
 // A chunk that is being fetched or will be.
 struct Flight {
   bool running = false;
+  bool hedged = false;  // asked for a second time
   std::vector<std::shared_ptr<Wait>> waits;
 };
 

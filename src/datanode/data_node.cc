@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "datanode/control_client.h"
@@ -148,6 +149,7 @@ Status DataNode::Mount(const MountSpec& spec,
   };
   const WallTime now = state_->clock.Now();
   MountRecord record{.spec = spec,
+                     .id = RandomHex(16),
                      .directory = state_->DirectoryOf(spec),
                      .manifests = {},
                      .mounted_at = SecondsOf(now),
@@ -206,7 +208,9 @@ void DataNode::State::TakeOver() {
   for (Kept& one : kept) {
     if (!one.name.starts_with("mount:")) continue;
     const std::string mountpoint = one.name.substr(6);
-    const std::string prefix = "backing:" + mountpoint + ":";
+    auto record = MountRecord::Parse(one.text);
+    // By the mount's own id: one that was there before may have left ids of another connection.
+    const std::string prefix = record ? "backing:" + record->id + ":" : "-";
     std::unordered_map<fuse::NodeId, int32_t> backings;
     std::vector<io::UniqueFd> devices;
     for (Kept& other : kept) {
@@ -216,7 +220,6 @@ void DataNode::State::TakeOver() {
       const auto id = ParseInt(other.text);
       if (node && id) backings[static_cast<fuse::NodeId>(*node)] = static_cast<int32_t>(*id);
     }
-    auto record = MountRecord::Parse(one.text);
     const Status served =
         record && !devices.empty()
             ? Serve(std::move(*record), std::move(devices), true, backings)
@@ -254,6 +257,7 @@ void DataNode::State::Reap(const std::stop_token& stop) {
       if (auto found = mounts.find(mountpoint); found != mounts.end())
         mounted = std::move(found->second);
     }
+    if (mounted) mounted->filesystem().ForgetBackings();
     mounted.reset();
     (void)keeper.Forget("mount:" + mountpoint);
     (void)keeper.Forget("devices:" + mountpoint);

@@ -50,10 +50,12 @@ int ErrnoOf(const Error& error) {
 }  // namespace
 
 struct DatasetFilesystem::OpenFile {
-  OpenFile(TreeEntry e, std::shared_ptr<ActiveObject> o)
-      : entry(std::move(e)), object(std::move(o)), pattern(object->version.size) {}
+  enum class Opener { kUs, kPredecessor };
+  OpenFile(TreeEntry e, std::shared_ptr<ActiveObject> o, Opener by)
+      : entry(std::move(e)), object(std::move(o)), opener(by), pattern(object->version.size) {}
   const TreeEntry entry;
   const std::shared_ptr<ActiveObject> object;
+  const Opener opener;
   std::atomic<bool> direct = false;  // counted in direct_opens_
   Mutex mu;
   AccessPattern pattern GUARDED_BY(mu);
@@ -238,7 +240,7 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
     trace_->Add(std::chrono::steady_clock::now(),
                 {.thread = caller.pid, .file = entry->id, .open = true});
   }
-  const auto file = std::make_shared<OpenFile>(*entry, object);
+  const auto file = std::make_shared<OpenFile>(*entry, object, OpenFile::Opener::kUs);
   {
     MutexLock lock(files_mu_);
     if (options_.version_pin && changed_.contains(entry->id)) return reply.Error(ESTALE);
@@ -277,7 +279,8 @@ void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {
     file = std::move(found->second);
     files_.erase(found);
   }
-  std::shared_ptr<ActiveObject> object;  // the same
+  if (file->opener == OpenFile::Opener::kPredecessor) return;  // counted in no open of ours
+  std::shared_ptr<ActiveObject> object;                        // the same
   MutexLock lock(open_mu_);
   if (file->direct) {
     if (auto direct = direct_opens_.find(node); --direct->second == 0) direct_opens_.erase(direct);
@@ -307,7 +310,8 @@ std::shared_ptr<DatasetFilesystem::OpenFile> DatasetFilesystem::FileOf(fuse::Nod
   }
   const auto entry = around_.tree.Find(IdOfNode(node));
   if (!entry || entry->kind != Kind::kFile) return nullptr;
-  auto file = std::make_shared<OpenFile>(*entry, around_.fetcher.Activate(VersionOf(*entry)));
+  auto file = std::make_shared<OpenFile>(*entry, around_.fetcher.Activate(VersionOf(*entry)),
+                                         OpenFile::Opener::kPredecessor);
   MutexLock lock(files_mu_);
   return files_.try_emplace(handle, std::move(file)).first->second;
 }
@@ -358,7 +362,7 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
   auto shared = std::make_shared<fuse::Reply>(std::move(reply));
   const uint64_t wait = around_.fetcher.Read(
       file->object, offset, size,
-      [this, unique, shared, node, offset, size, thread = caller.pid,
+      [this, self = shared_from_this(), unique, shared, node, offset, size, thread = caller.pid,
        asked = std::this_thread::get_id(),
        began = std::chrono::steady_clock::now()](const Result<std::string_view>& bytes) {
         // What was at hand is given out by the thread that asked.
@@ -487,15 +491,25 @@ void DatasetFilesystem::ListXattr(fuse::NodeId, uint32_t size, fuse::Reply reply
 }
 
 void DatasetFilesystem::OnComplete(const ObjectVersion& version) {
-  if (!passthrough_ || version.size < blocks::kPackedBelow || version.store != around_.store)
+  if (!passthrough_ || version.size < blocks::kPackedBelow ||
+      version.store->Name() != around_.store->Name())
     return;
-  const size_t slash = version.key.rfind('/');
-  const auto parent =
-      around_.tree.FindPath(slash == std::string::npos ? "" : version.key.substr(0, slash));
   const auto entry = around_.tree.FindPath(version.key);
-  if (!parent || !entry || entry->etag != version.etag) return;
+  if (entry && entry->etag == version.etag) InvalidatePath(version.key);
+}
+
+void DatasetFilesystem::InvalidatePath(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const auto parent =
+      around_.tree.FindPath(slash == std::string::npos ? "" : path.substr(0, slash));
+  if (!parent) return;
   session_->InvalidateName(NodeOf(parent->id),
-                           version.key.substr(slash == std::string::npos ? 0 : slash + 1));
+                           path.substr(slash == std::string::npos ? 0 : slash + 1));
+}
+
+void DatasetFilesystem::ForgetBackings() {
+  MutexLock lock(open_mu_);
+  for (const auto& [node, backing] : backings_) (void)around_.keeper.Forget(BackingName(node));
 }
 
 void DatasetFilesystem::OnChanged(const ObjectVersion& version) {

@@ -46,7 +46,8 @@ struct FilesystemStats {
 };
 
 // Thread-safe.
-class DatasetFilesystem : public fuse::Filesystem {
+class DatasetFilesystem : public fuse::Filesystem,
+                          public std::enable_shared_from_this<DatasetFilesystem> {
  public:
   struct Surroundings {
     std::shared_ptr<objectstore::ObjectStore> store;
@@ -70,6 +71,9 @@ class DatasetFilesystem : public fuse::Filesystem {
   // The object at the store is another one now: files that need it from there get ESTALE.
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
+  void InvalidatePath(const std::string& path);
+  // The mount is gone: the keeper forgets its backing ids.
+  void ForgetBackings();
   FilesystemStats Stats() const;
   // By process; what a successor of this worker counts begins at nothing.
   const ReaderTable& readers() const { return readers_; }

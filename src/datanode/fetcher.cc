@@ -110,8 +110,8 @@ struct Fetcher::State {
   struct Silent {
     std::weak_ptr<ActiveObject> object;
     uint64_t first = 0;
+    uint64_t chunks = 0;
     SteadyTime began;
-    bool hedged = false;
   };
   std::list<Silent> silent GUARDED_BY(mu);
   CondVar began_silent;
@@ -337,7 +337,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   const auto began = std::chrono::steady_clock::now();
   SteadyTime first_byte = began;
   std::list<Silent> here;  // our place in `silent`, until the first byte or the end
-  here.push_back({.object = job.object, .first = job.first, .began = began});
+  here.push_back({.object = job.object, .first = job.first, .chunks = job.chunks, .began = began});
   const auto place = here.begin();
   {
     MutexLock lock(mu);
@@ -512,17 +512,20 @@ void Fetcher::State::Hedge(const std::stop_token& stop) {
           options.hedge_after, std::chrono::nanoseconds(static_cast<int64_t>(slowest * 1e9)));
       const auto now = std::chrono::steady_clock::now();
       for (Silent& one : silent) {
-        if (one.hedged || now - one.began < patience) continue;
-        one.hedged = true;
+        if (now - one.began < patience) continue;
         const auto& object = held.emplace_back(one.object.lock());
         if (!object) continue;
-        const auto flight = object->flights.find(one.first);
-        if (flight == object->flights.end() || flight->second.waits.empty()) continue;
-        // Another thread takes it; what comes first answers, and the second finds nobody waiting.
-        flight->second.running = false;
-        demand.emplace_front(object, one.first);
-        ++hedges;
-        wanted.NotifyOne();
+        for (uint64_t chunk = one.first; chunk < one.first + one.chunks; ++chunk) {
+          const auto flight = object->flights.find(chunk);
+          if (flight == object->flights.end()) continue;
+          // Once each: a store that hangs must not get every connection.
+          if (flight->second.waits.empty() || std::exchange(flight->second.hedged, true)) continue;
+          // Another thread takes it; what comes first answers, and the second finds nobody waiting.
+          flight->second.running = false;
+          demand.emplace_front(object, chunk);
+          ++hedges;
+          wanted.NotifyOne();
+        }
       }
     }
     held.clear();

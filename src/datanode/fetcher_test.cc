@@ -278,6 +278,21 @@ TEST_F(FetcherTest, SlowAnswerIsAskedForASecondTime) {
   store_->HoldFirst(0);
 }
 
+TEST_F(FetcherTest, HungStoreIsAskedTwiceAndNotMore) {
+  Open(256 << 20, {.hedge_after = std::chrono::milliseconds(1)});
+  auto hung = fetcher_->Activate(Object("hung", kChunkSize));
+  auto fine = fetcher_->Activate(Object("fine", kChunkSize));
+  store_->HoldFirst(2);
+  std::jthread reader([&] { EXPECT_EQ(*Read(hung, 0, 10), Expected("hung", 0, 10)); });
+  while (store_->gets() < 2) std::this_thread::yield();
+  for (int n = 0; n < 20; ++n) {  // each would find no connection if the hung ones took them all
+    const uint64_t offset = static_cast<uint64_t>(n) * 1000;
+    EXPECT_EQ(*Read(fine, offset, 10), Expected("fine", offset, 10));
+  }
+  EXPECT_EQ(store_->gets(), 3);
+  store_->HoldFirst(0);
+}
+
 TEST_F(FetcherTest, EndAnswersThoseWhoWait) {
   Open();
   auto object = fetcher_->Activate(Object("a", 40 * kChunkSize));

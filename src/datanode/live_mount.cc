@@ -34,6 +34,7 @@ std::string MountRecord::ToText() const {
   json::Value files = json::Array();
   for (const std::string& name : manifests) files.Push(name);
   return json::Print(json::Object({{"spec", spec.ToJson()},
+                                   {"id", id},
                                    {"directory", directory},
                                    {"manifests", files},
                                    {"mountedAt", mounted_at},
@@ -48,6 +49,7 @@ Result<MountRecord> MountRecord::Parse(std::string_view text) {
   auto agreement = fuse::Agreement::Parse((*value)["agreement"].AsString());
   if (!agreement) return agreement.error();
   MountRecord record{.spec = std::move(*spec),
+                     .id = (*value)["id"].Str(),
                      .directory = (*value)["directory"].Str(),
                      .manifests = {},
                      .mounted_at = (*value)["mountedAt"].AsInt(),
@@ -79,8 +81,8 @@ Result<std::unique_ptr<LiveMount>> LiveMount::Serve(
   if (auto kept = mounted->KeepRecord(); !kept) return kept.error();
 
   LiveMount* self = mounted.get();
-  mounted->filesystem_ = std::make_unique<DatasetFilesystem>(
-      FilesystemOptions{.name = spec.mountpoint,
+  mounted->filesystem_ = std::make_shared<DatasetFilesystem>(
+      FilesystemOptions{.name = mounted->record_.id,
                         .control = around.control,
                         .uid = spec.uid,
                         .gid = spec.gid,
@@ -141,7 +143,7 @@ Status LiveMount::OpenTree() {
     if (!manifest) return manifest.error();
     listed_at_ = (*manifest)->listed_at();
     if (tree_) {
-      (void)tree_->Replace(std::move(*manifest));
+      tree_->Replace(std::move(*manifest));
     } else {
       tree_ = std::make_unique<Tree>(std::move(*manifest));
     }
@@ -181,29 +183,37 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
                {{"mount", spec().mountpoint}, {"error", manifest.error()}});
     return;
   }
-  const std::vector<Change> changes = tree_->Replace(std::move(*manifest));
+  const std::vector<Change> changes = tree_->ChangesTo(**manifest);
   if (changes.empty()) {
     (void)io::Remove(PathOf(file));
     return;
   }
+  // Kept before it is shown: a successor must know every id that the kernel was told.
+  const std::vector<std::string> before = record_.manifests;
   record_.manifests.push_back(file);
-  while (record_.manifests.size() > kManifestsKept) {
-    ::unlink(PathOf(record_.manifests.front()).c_str());
-    record_.manifests.erase(record_.manifests.begin());
-  }
+  if (record_.manifests.size() > kManifestsKept) record_.manifests.erase(record_.manifests.begin());
   if (auto kept = KeepRecord(); !kept) {
-    LogWarning("the new listing is not known to the supervisor", {{"error", kept.error()}});
+    LogWarning("a new listing cannot be kept, and is not shown", {{"error", kept.error()}});
+    record_.manifests = before;
+    (void)io::Remove(PathOf(file));
+    return;
   }
+  if (before.size() == kManifestsKept) ::unlink(PathOf(before.front()).c_str());
+  tree_->Replace(std::move(*manifest));
   filesystem_->Invalidate(changes);
 }
 
 void LiveMount::OnChanged(const ObjectVersion& version) {
-  if (version.store != store_) return;
+  if (version.store->Name() != store_->Name()) return;
   filesystem_->OnChanged(version);
   if (spec().version_pin) return;
   (void)tasks_.Post([this, version](const std::stop_token& stop) {
     const auto entry = tree_->FindPath(version.key);
-    if (!entry || entry->etag != version.etag) return;  // known already
+    if (!entry) return;
+    if (entry->etag != version.etag) {  // known already; the kernel may not be, after a crash
+      filesystem_->InvalidatePath(version.key);
+      return;
+    }
     const auto info = store_->Head(version.key, stop);
     if (!info && info.error().code != Code::kNotFound) return;  // the next read asks again
     const auto change =

@@ -22,6 +22,7 @@ namespace leat::datanode {
 // What must be known to go on with a mount in another process.
 struct MountRecord {
   MountSpec spec;
+  std::string id;                      // random: tells what is kept for it from other mounts' there
   std::string directory;               // of its manifests and amendments
   std::vector<std::string> manifests;  // file names, oldest first, at most 17
   int64_t mounted_at = 0;              // seconds since the epoch
@@ -76,7 +77,7 @@ class LiveMount {
   const MonoTime started_;
   std::shared_ptr<objectstore::ObjectStore> store_;
   std::unique_ptr<Tree> tree_;
-  std::unique_ptr<DatasetFilesystem> filesystem_;
+  std::shared_ptr<DatasetFilesystem> filesystem_;  // shared with reads that wait
   std::unique_ptr<fuse::Session> session_;
   std::atomic<int64_t> listed_at_ = 0;  // seconds since the epoch
   std::atomic<bool> listing_again_ = false;

@@ -13,8 +13,6 @@ namespace leat::datanode {
 namespace {
 
 constexpr size_t kOlderKept = 16;
-// Ids of amended objects; those of manifests stay below.
-constexpr uint64_t kFirstAmended = uint64_t{1} << 39;
 
 // Names in `before` and `after` that do not stand for the same thing, in all directories that both
 // have.
@@ -137,14 +135,16 @@ std::shared_ptr<const Manifest> Tree::manifest() const {
   return manifest_;
 }
 
-std::vector<Change> Tree::Replace(std::shared_ptr<const Manifest> manifest) {
+std::vector<Change> Tree::ChangesTo(const Manifest& manifest) const {
   std::vector<Change> changes;
+  Compare(*this->manifest(), 0, manifest, 0, changes);
+  return changes;
+}
+
+void Tree::Replace(std::shared_ptr<const Manifest> manifest) {
   MutexLock lock(mu_);
-  Compare(*manifest_, 0, *manifest, 0, changes);
-  if (changes.empty()) return changes;
   older_.push_front(std::exchange(manifest_, std::move(manifest)));
   if (older_.size() > kOlderKept) older_.pop_back();
-  return changes;
 }
 
 void Tree::Apply(uint64_t id, const Amendment& amendment) {
@@ -162,7 +162,7 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   }
   Amendment amendment;
   if (info) {
-    amendment = {.new_id = kFirstAmended + amendments_ever_,
+    amendment = {.new_id = next_amended_,
                  .size = info->size,
                  .mtime = info->last_modified,
                  .etag = info->etag};
@@ -172,10 +172,11 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   const auto directory = manifest_->FindPath(parent);
   auto fd = io::Open(log, O_WRONLY | O_APPEND | O_CREAT);
   if (!fd) return fd.error();
-  const std::string line = fmt::format("{} {} {} {} {}\n", id, amendment.new_id, amendment.size,
+  // Begun with a line's end: one that was cut short by a full disk takes no other with it.
+  const std::string line = fmt::format("\n{} {} {} {} {}\n", id, amendment.new_id, amendment.size,
                                        amendment.mtime, PercentEncode(amendment.etag));
   if (auto written = io::WriteAll(fd->get(), line); !written) return written.error();
-  ++amendments_ever_;
+  if (info) ++next_amended_;
   Apply(id, amendment);
   return Change{.directory = directory ? manifest_->At(*directory).id : 0,
                 .name = entry->key.substr(slash == std::string::npos ? 0 : slash + 1)};
@@ -194,7 +195,7 @@ Status Tree::ReadAmendments(const std::string& log) {
     const auto size = ParseInt(parts[2]);
     const auto mtime = ParseInt(parts[3]);
     if (!id || !new_id || !size || !mtime) continue;
-    ++amendments_ever_;
+    next_amended_ = std::max(next_amended_, static_cast<uint64_t>(*new_id) + 1);
     Apply(static_cast<uint64_t>(*id), {.new_id = static_cast<uint64_t>(*new_id),
                                        .size = static_cast<uint64_t>(*size),
                                        .mtime = *mtime,

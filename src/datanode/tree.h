@@ -61,9 +61,11 @@ class Tree {
                   each) const;
   std::shared_ptr<const Manifest> manifest() const;
 
-  // Goes over to a newer manifest, made with the current one as its predecessor. Stays with the
-  // current one when they show the same: older ones are for what open files still need.
-  std::vector<Change> Replace(std::shared_ptr<const Manifest> manifest);
+  // What another manifest, made with the current one as its predecessor, would change. Going over
+  // to one that changes nothing would only push out an older one that open files may still need.
+  std::vector<Change> ChangesTo(const Manifest& manifest) const;
+  // Goes over to it.
+  void Replace(std::shared_ptr<const Manifest> manifest);
   // The object behind the file `id` has become `info`, or is gone (nullopt): gives it a new id.
   // Appends to `log`, a file kept for the life of the mount, so that the next worker knows.
   // kConflict when that happened to `id` before.
@@ -90,7 +92,7 @@ class Tree {
   std::deque<std::shared_ptr<const Manifest>> older_ GUARDED_BY(mu_);    // newest first
   std::unordered_map<uint64_t, Amendment> amendments_ GUARDED_BY(mu_);   // by old id
   std::unordered_map<uint64_t, uint64_t> amended_from_ GUARDED_BY(mu_);  // new id to old id
-  uint64_t amendments_ever_ GUARDED_BY(mu_) = 0;
+  uint64_t next_amended_ GUARDED_BY(mu_) = uint64_t{1} << 39;  // ids of manifests stay below
 };
 
 }  // namespace leat::datanode

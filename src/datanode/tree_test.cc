@@ -1,5 +1,6 @@
 #include "datanode/tree.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "io/file.h"
@@ -70,9 +71,11 @@ TEST_F(TreeTest, ReplaceTellsWhatTheKernelMustForget) {
   Tree tree(first);
   const uint64_t d = tree.Lookup(0, "d")->id;
   const uint64_t old = tree.FindPath("d/changed")->id;
-  const auto changes = tree.Replace(Build(
+  const auto second = Build(
       {{.key = "d/same"}, {.key = "d/changed", .etag = "2"}, {.key = "d/new"}, {.key = "e/x"}},
-      first));
+      first);
+  const auto changes = tree.ChangesTo(*second);
+  tree.Replace(second);
   std::set<std::pair<uint64_t, std::string>> names;
   for (const Change& change : changes) names.emplace(change.directory, change.name);
   EXPECT_EQ(names, (std::set<std::pair<uint64_t, std::string>>{
@@ -106,6 +109,10 @@ TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
   EXPECT_EQ(tree.Amend(old, std::nullopt, log_).error().code, Code::kConflict);
   check(tree, old);
 
+  {  // as a full disk or a crash may leave it
+    auto fd = io::Open(log_, O_WRONLY | O_APPEND);
+    ASSERT_TRUE(io::WriteAll(fd->get(), "\n17 5497"));
+  }
   Tree next_worker(manifest);
   ASSERT_TRUE(next_worker.ReadAmendments(log_));
   check(next_worker, old);
@@ -113,6 +120,10 @@ TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
   ASSERT_TRUE(next_worker.Amend(second, ObjectInfo{.size = 8, .etag = "3"}, log_));
   EXPECT_EQ(next_worker.FindPath("d/x")->etag, "3");
   EXPECT_EQ(next_worker.Find(second)->etag, "2 %");
+  Tree third(manifest);
+  ASSERT_TRUE(third.ReadAmendments(log_));
+  EXPECT_EQ(third.FindPath("d/x")->etag, "3");
+  EXPECT_EQ(third.FindPath("d/x")->id, next_worker.FindPath("d/x")->id);
 }
 
 }  // namespace
