@@ -76,8 +76,10 @@ class Exchange::Request : public ServerRequest {
     if (path_query) raw_query = path_query->second;
     if (path.empty()) path = "/";
     query = Query::Parse(raw_query);
-    expects_continue_ = parser_.version() == 11 && body_.remaining() != 0 &&
-                        EqualsIgnoreCase(headers.Get("Expect"), "100-continue");
+    // Also before an empty body, where it need not be: botocore loses track of a connection on
+    // which it asked and got another answer.
+    expects_continue_ =
+        parser_.version() == 11 && EqualsIgnoreCase(headers.Get("Expect"), "100-continue");
     return {};
   }
 
@@ -115,8 +117,9 @@ class Exchange::Request : public ServerRequest {
   // be used again. A client that waits for 100 Continue may or may not send the body after another
   // answer: nobody could tell it from the next request.
   bool CanDrain() const {
+    if (expects_continue_) return false;
     if (body_.done()) return true;
-    return !expects_continue_ && !failed_ && body_.remaining().value_or(kMaxDrain) <= kMaxDrain;
+    return !failed_ && body_.remaining().value_or(kMaxDrain) <= kMaxDrain;
   }
   bool Drain() {
     std::array<char, 16 << 10> scratch;

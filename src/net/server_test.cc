@@ -199,6 +199,15 @@ TEST(Server, SaysContinueOnlyWhenTheHandlerReads) {
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
 }
 
+TEST(Server, SaysContinueBeforeAnEmptyBodyTooWhenTheHandlerReads) {
+  const auto server =
+      Serve([](ServerRequest& request, ResponseWriter& response) { Echo(request, response); });
+  RawPeer peer(server->port());
+  peer.Say("PUT /empty HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(peer.HearUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_NE(peer.HearUntil("]").find("[]"), std::string::npos);
+}
+
 TEST(Server, DrainsASmallUnreadBodyAndKeepsTheConnection) {
   const auto server = Serve([](ServerRequest& request, ResponseWriter& response) {
     response.Send(200, "[" + request.path + "]");

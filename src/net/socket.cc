@@ -26,7 +26,11 @@ Result<Addresses> Resolve(const std::string& host, uint16_t port, int flags) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  const int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  // "localhost" is this machine, whatever /etc/hosts says or lacks (RFC 6761, 6.3): no name stands
+  // for the loopback addresses.
+  const bool local = host == "localhost" && (flags & (AI_NUMERICHOST | AI_PASSIVE)) == 0;
+  const int failed =
+      ::getaddrinfo(local ? nullptr : host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (failed != 0) return Error{Code::kUnavailable, ::gai_strerror(failed)};
   return Addresses(list);
 }

@@ -131,6 +131,12 @@ class Buckets(S3Case):
 
 
 class Objects(S3Case):
+    def test_an_empty_object_and_then_another_on_the_same_connection(self):
+        for _ in range(3):
+            self.put("empty", b"")
+            self.put("full", b"x" * 100)
+        self.assertEqual(self.get("full")["Body"].read(), b"x" * 100)
+
     def test_what_is_put_comes_back(self):
         expires = datetime.datetime(2031, 1, 1, tzinfo=datetime.timezone.utc)
         put = self.put("dir/k", b"hello", ContentType="text/plain", ContentEncoding="identity",
