@@ -443,7 +443,7 @@ class Endpoint(unittest.TestCase):
             spec["spec"]["inputDataConfig"][1]["inputMode"] = "FastFile"
             leat.apply(spec)
             status = lambda: leat.get("trainingjob", "over-tls").get("status", {})
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
             self.assertEqual(status()["trainingJobStatus"], "Completed", status())
             self.assertIn("[2]#011", leat.kubectl("smlogs", "trainingjob", "over-tls").stdout)
             leat.run("leat", "cp", status()["modelPath"], leat.dir / "model.tar.gz")
@@ -460,7 +460,7 @@ class Endpoint(unittest.TestCase):
                     ballast.write(b"\0" * (free.f_bavail * free.f_frsize - (28 << 20)))
                 leat.apply(job("no-room"))
                 status = lambda: leat.get("trainingjob", "no-room").get("status", {})
-                eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+                eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
                 self.assertEqual(status()["trainingJobStatus"], "Failed")
                 self.assertIn("InsufficientStorage", status()["additional"])
                 body = leat.s3().get_object(Bucket="bkt", Key="train/examples")["Body"].read()
@@ -498,7 +498,7 @@ class Crashes(unittest.TestCase):
             self.assertEqual(len(mounts_of(leat)), 1)
             leat.start()
             status = lambda: leat.get("trainingjob", "reader").get("status", {})
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
             self.assertEqual(status()["trainingJobStatus"], "Completed", status())
             self.assertIn(f"sums up to {sum(random.Random(3).randbytes(300_000))}", log())
             eventually(lambda: not mounts_of(leat), "its mount is gone")
@@ -523,7 +523,7 @@ class Crashes(unittest.TestCase):
             exits = leat.dir / "node/runtime/exits"
             eventually(lambda: [f for f in exits.iterdir() if "_algorithm_" in f.name], "the algorithm's end", 120)
             leat.start()
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
             self.assertEqual(status()["trainingJobStatus"], "Completed", status())
             leat.s3().head_object(Bucket="bkt", Key=status()["modelPath"].removeprefix("s3://bkt/"))
 
@@ -554,7 +554,7 @@ class Crashes(unittest.TestCase):
             eventually(followed.read_text, "its first lines")
             leat.kill()
             leat.start()
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
             self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
             self.assertEqual(follow.wait(60), 0)
             log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
