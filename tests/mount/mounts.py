@@ -85,6 +85,22 @@ class Mount:
         lines = (self.path / ".stats").read_text().splitlines()
         return {key: int(value) for key, value in (line.split(" ", 1) for line in lines)}
 
+    def open_passed_through(self, name):
+        """Reads the file whole, and opens it once the kernel knows that it is complete."""
+        (self.path / name).read_bytes()
+
+        def attempt():
+            before = self.stats()["passthrough_opens"]
+            file = open(self.path / name, "rb")
+            if self.stats()["passthrough_opens"] > before:
+                return file
+            file.close()
+            return None
+
+        opened = []
+        wait_until(lambda: opened.append(attempt()) or opened[-1], what=f"passthrough of {name}")
+        return opened[-1]
+
     def log(self):
         path = self.cache / "log"
         return path.read_text(errors="replace") if path.exists() else ""

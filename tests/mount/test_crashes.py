@@ -72,10 +72,9 @@ class WorkerKilledTest(unittest.TestCase):
         with Source() as source:
             data = source.put("x", 8 * MIB)
             with Mount(source.url) as mount:
-                (mount.path / "x").read_bytes()
                 if not mount.stats()["passthrough"]:
                     self.skipTest("this kernel has no passthrough")
-                with open(mount.path / "x", "rb") as file:
+                with mount.open_passed_through("x") as file:
                     stats = mount.stats()
                     os.kill(stats["supervisor_pid"], signal.SIGSTOP)  # so that no other worker comes
                     os.kill(stats["worker_pid"], signal.SIGKILL)
