@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "aws/xml.h"
 #include "awsserver/s3_conditions.h"
 #include "awsserver/s3_errors.h"
 #include "awsserver/s3_headers.h"
@@ -42,6 +43,18 @@ Answer<std::optional<ByteRange>> Wanted(const net::ServerRequest& request,
   return RequestedRange(request.headers.Get("Range"), object.size);
 }
 
+Answer<ObjectRecord> FindToRead(const S3Stores& stores, const S3Call& call) {
+  if (!call.MayRead(call.bucket, call.key)) return AccessDenied();
+  if (auto valid = CheckKey(call.key); !valid) return valid.error();
+  auto object = stores.index.Find(call.bucket, call.key);
+  if (!object && object.error().code == Code::kNotFound) {
+    if (auto there = RequireBucket(stores, call.bucket); !there) return there.error();
+    return NoSuchKey(call.key);
+  }
+  if (!object) return StorageError(object.error(), "find object");
+  return std::move(*object);
+}
+
 // Sends the bytes of the range out of the pieces they lie in. A failure after the head can only
 // cut the connection, which the client notices by the length.
 void SendPieces(const BlobStore& blobs, const ObjectRecord& object, ByteRange range,
@@ -72,15 +85,9 @@ void SendPieces(const BlobStore& blobs, const ObjectRecord& object, ByteRange ra
 }  // namespace
 
 Answer<void> GetObject(const S3Stores& stores, S3Call& call) {
-  if (!call.MayRead(call.bucket, call.key)) return AccessDenied();
-  if (auto valid = CheckKey(call.key); !valid) return valid;
   const auto lease = stores.blobs.Read();
-  const auto object = stores.index.Find(call.bucket, call.key);
-  if (!object && object.error().code == Code::kNotFound) {
-    if (auto there = RequireBucket(stores, call.bucket); !there) return there;
-    return NoSuchKey(call.key);
-  }
-  if (!object) return StorageError(object.error(), "find object");
+  const auto object = FindToRead(stores, call);
+  if (!object) return object.error();
   if (auto holds = CheckReadConditions(call.request.headers, *object); !holds) {
     if (holds.error().http_status == 304) {
       DescribeObject(*object, call.request, /*whole=*/false, call.response.headers);
@@ -105,6 +112,12 @@ Answer<void> GetObject(const S3Stores& stores, S3Call& call) {
   if (!call.response.Start(partial ? 206 : 200, range.size)) return {};
   const bool head = call.request.method == "HEAD";
   SendPieces(stores.blobs, *object, head ? ByteRange{} : range, call.response);
+  return {};
+}
+
+Answer<void> GetObjectTagging(const S3Stores& stores, S3Call& call) {
+  if (auto object = FindToRead(stores, call); !object) return object.error();
+  SendXml(call.response, aws::XmlWriter("Tagging", kS3Namespace).Open("TagSet").Finish());
   return {};
 }
 

@@ -256,7 +256,7 @@ TEST_F(S3Objects, OverwritingFreesTheOldBytes) {
 
 TEST_F(S3Objects, WhatIsNotDoneIsSaid) {
   Put("/bucket/a", "1");
-  for (const char* target : {"/bucket/a?tagging", "/bucket/a?acl", "/bucket?policy",
+  for (const char* target : {"/bucket?tagging", "/bucket/a?acl", "/bucket?policy",
                              "/bucket?lifecycle", "/bucket/a?torrent"}) {
     const HttpAnswer get = Get(target);
     EXPECT_EQ(get.status, 501) << target;
@@ -268,6 +268,15 @@ TEST_F(S3Objects, WhatIsNotDoneIsSaid) {
             "NotImplemented");
   EXPECT_EQ(Get("/bucket/a?versionId=abc").Code(), "NoSuchVersion");
   EXPECT_EQ(Get("/bucket/a?versionId=null").body, "1");
+}
+
+TEST_F(S3Objects, NoObjectHasTags) {
+  Put("/bucket/a", "1");
+  const HttpAnswer tags = Get("/bucket/a?tagging");
+  EXPECT_EQ(tags.status, 200);
+  EXPECT_NE(tags.body.find("<TagSet></TagSet></Tagging>"), std::string::npos) << tags.body;
+  EXPECT_EQ(Get("/bucket/absent?tagging").Code(), "NoSuchKey");
+  EXPECT_EQ(Get("/absent/a?tagging").Code(), "NoSuchBucket");
 }
 
 TEST_F(S3Objects, EverythingSurvivesARestartAndOrphansGo) {

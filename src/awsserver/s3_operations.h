@@ -63,6 +63,9 @@ Answer<void> ListObjectVersions(const S3Stores& stores, S3Call& call);
 
 // s3_get.cc: GetObject and HeadObject.
 Answer<void> GetObject(const S3Stores& stores, S3Call& call);
+// No object has tags, as nothing can set one. The aws CLI, version 2, asks before it copies an
+// object in parts.
+Answer<void> GetObjectTagging(const S3Stores& stores, S3Call& call);
 
 // s3_put.cc
 Answer<void> PutObject(const S3Stores& stores, S3Call& call);

@@ -73,6 +73,7 @@ constexpr Route kBucketRoutes[] = {
 constexpr Route kObjectRoutes[] = {
     {"GET", "", GetObject},
     {"HEAD", "", GetObject},
+    {"GET", "tagging", GetObjectTagging},
     {"PUT", "", PutObject},
     {"DELETE", "", DeleteObject},
     {"GET", "uploadId", ListParts},
