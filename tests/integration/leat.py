@@ -5,6 +5,7 @@
         leat.s3().create_bucket(Bucket="b")
 """
 import configparser
+import functools
 import json
 import os
 import pathlib
@@ -143,6 +144,9 @@ class Leat:
     def kubectl(self, *arguments, **options):
         return self.run("kubectl", *arguments, **options)
 
+    def aws_cli(self, *arguments, **options):
+        return self.run(*aws_command(self.aws), *arguments, **options)
+
     def get(self, kind, name, namespace="default"):
         return json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json").stdout)
 
@@ -214,6 +218,20 @@ def eventually(condition, what, seconds=60):
         if time.monotonic() > deadline:
             raise AssertionError(f"after {seconds} s still not: {what}")
         time.sleep(0.05)
+
+
+@functools.cache
+def aws_command(endpoint):
+    """The aws CLI's command line up to its arguments: from 1.29 and 2.13 on, AWS_ENDPOINT_URL in the environment
+    has to be enough; older ones do not know it and are told the endpoint."""
+    program = shutil.which("aws")
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+    version = re.match(r"aws-cli/(\d+)\.(\d+)", told.stdout + told.stderr)
+    if not version:
+        raise AssertionError(f"{program} --version: {told.stdout}{told.stderr}")
+    major, minor = map(int, version.groups())
+    knows_the_variable = (major, minor) >= ((1, 29) if major == 1 else (2, 13))
+    return [program] if knows_the_variable else [program, "--endpoint-url", endpoint]
 
 
 def needs_root(test):

@@ -201,8 +201,10 @@ class KubectlTest(unittest.TestCase):
 
     def test_commands_that_need_a_stream_into_the_pod_say_that_there_is_none(self):
         self.make_pod()
-        running = '{"status": {"phase": "Running"}}'  # kubectl forwards ports of no other
-        self.kubectl("patch", "pod", "web", "--subresource=status", "-p", running)
+        pod = self.kubectl("get", "pod", "web", "-o", "json").json()
+        pod["status"]["phase"] = "Running"  # kubectl forwards ports of no other
+        self.kubectl("replace", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/web/status", "-f", "-",
+                     stdin=json.dumps(pod))
         for command in (["exec", "web", "--", "ls"], ["attach", "web"], ["cp", "web:/etc/hosts", "h"],
                         ["port-forward", "web", "8080:80"], ["debug", "web", "--image=busybox"]):
             refused = self.kubectl(*command, fails=True)

@@ -197,9 +197,9 @@ class TrainingJobs(ApiCase):
     def test_the_aws_cli(self):
         name = unique()
         self.create(name)
-        shown = target.leat.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", name)
+        shown = target.leat.aws_cli("sagemaker", "describe-training-job", "--training-job-name", name)
         self.assertEqual(json.loads(shown.stdout)["TrainingJobName"], name)
-        wrong = target.leat.run(AWS, "sagemaker", "describe-training-job", "--training-job-name", "nobody", check=False)
+        wrong = target.leat.aws_cli("sagemaker", "describe-training-job", "--training-job-name", "nobody", check=False)
         self.assertIn("Requested resource not found.", wrong.stderr)
 
 
@@ -271,7 +271,7 @@ class Logs(ApiCase):
     @unittest.skipUnless(AWS, "no aws CLI on PATH")
     def test_aws_logs_tail(self):
         self.write("s", ["first line", "second line"])
-        shown = target.leat.run(AWS, "logs", "tail", self.group, "--since", "1h", "--format", "short", check=False)
+        shown = target.leat.aws_cli("logs", "tail", self.group, "--since", "1h", "--format", "short", check=False)
         if "argument operation: Invalid choice" in shown.stderr:
             self.skipTest("this aws CLI has no logs tail")
         self.assertEqual(shown.returncode, 0, shown.stderr)
