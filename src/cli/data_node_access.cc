@@ -1,6 +1,7 @@
 #include "cli/data_node_access.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -39,7 +40,7 @@ Result<bool> Listens(const std::string& socket) {
 // went wrong.
 Result<std::string> StartSupervisor(const std::vector<std::string>& directories, uint64_t memory) {
   const std::string log_path = PathOf(directories[0]) + "/log";
-  const auto log = io::Open(log_path, O_WRONLY | O_CREAT | O_APPEND);
+  const auto log = io::Open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   if (!log) return log.error();
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return io::ErrnoError(errno, "pipe");
@@ -70,14 +71,35 @@ Result<std::string> StartSupervisor(const std::vector<std::string>& directories,
   return word;
 }
 
+// Whoever may write there could put another socket in the place of the data node's, which is told
+// the store's keys.
+Status CheckOwner(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return io::ErrnoError(errno, "stat " + path);
+  if (status.st_uid != ::geteuid()) {
+    return Error{Code::kForbidden, path + ": this cache directory belongs to another user (" +
+                                       std::to_string(status.st_uid) +
+                                       "): choose another one, or make it yours with chown"};
+  }
+  if ((status.st_mode & 022) != 0) {
+    return Error{Code::kForbidden, path +
+                                       ": other users may write into this cache directory: run "
+                                       "chmod 700 " +
+                                       path + ", or choose another one"};
+  }
+  return {};
+}
+
 Status MakeCacheDirectories(const std::vector<std::string>& directories) {
   for (const std::string& directory : directories) {
     const auto parsed = blocks::CacheDirectory::Parse(directory);
     if (!parsed) return parsed.error();
-    if (io::Exists(parsed->path)) continue;
     const std::filesystem::path path(parsed->path);
-    if (auto made = io::MakeDirs(path.parent_path()); !made) return made;
-    if (auto made = io::MakeDirs(path, 0700); !made) return made;
+    if (!io::Exists(parsed->path)) {
+      if (auto made = io::MakeDirs(path.parent_path()); !made) return made;
+      if (auto made = io::MakeDirs(path, 0700); !made) return made;
+    }
+    if (auto ours = CheckOwner(parsed->path); !ours) return ours;
   }
   return {};
 }

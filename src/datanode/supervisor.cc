@@ -202,7 +202,7 @@ void Supervisor::ShortenLog() const {
   struct stat info {};
   if (!log || fstat(log->get(), &info) != 0) return;
   if (static_cast<uint64_t>(info.st_size) <= options_.max_log_bytes) return;
-  const auto old = io::Open(options_.log + ".1", O_WRONLY | O_CREAT | O_TRUNC);
+  const auto old = io::Open(options_.log + ".1", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
   if (old)
     for (off_t at = 0; at < info.st_size;)
       if (sendfile(old->get(), log->get(), &at, static_cast<size_t>(info.st_size - at)) <= 0) break;

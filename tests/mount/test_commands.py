@@ -22,6 +22,19 @@ class MountTest(unittest.TestCase):
         self.source.put("big", 2 * MIB)
         self.source.put("dir/small", 100)
 
+    def test_a_cache_directory_that_others_may_write_into_is_refused(self):
+        mount = Mount(self.source.url)
+        self.addCleanup(mount.close)
+        mount.cache.chmod(0o1777)
+        said = mount.mount(check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("chmod 700", said.stderr)
+        mount.cache.chmod(0o700)
+        os.chown(mount.cache, 65534, 65534)
+        said = mount.mount(check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("belongs to another user (65534)", said.stderr)
+
     def test_one_line_says_what_is_mounted_where(self):
         mount = Mount(self.source.url)
         said = mount.mount().stdout

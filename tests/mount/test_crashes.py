@@ -152,7 +152,7 @@ class CacheTest(unittest.TestCase):
         with Source() as source:
             files = {f"f{n}": source.put(f"f{n}", 3 * MIB) for n in range(8)}
             disk = tempfile.mkdtemp(prefix="leat-disk-")
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", disk], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m,mode=0700", "tmpfs", disk], check=True)
             try:
                 with Mount(source.url, cache=disk, cache_flags=",size=100M") as mount:
                     for _ in range(2):
