@@ -62,6 +62,7 @@ struct DataNode::State {
   // By mountpoint; null while it is being mounted.
   std::map<std::string, std::shared_ptr<LiveMount>> mounts GUARDED_BY(mu);
   std::vector<std::string> ended GUARDED_BY(mu);
+  Mutex listing_mu;  // held while a source that need not be mounted is listed
   std::jthread reaper;
   std::jthread scrubber;
 };
@@ -369,6 +370,7 @@ Result<Dataset> DataNode::List(const MountSpec& spec,
   if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
   auto store = OpenStore(spec);
   if (!store) return store.error();
+  MutexLock one_at_a_time(state_->listing_mu);
   const std::string path = directory + "/listing";
   const auto listed =
       ListSource(**store, path, nullptr, SecondsOf(state_->clock.Now()), progress, stop);

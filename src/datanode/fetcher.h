@@ -58,7 +58,7 @@ class ActiveObject;
 class Fetcher {
  public:
   struct Events {
-    // Called from a fetch thread. An object has become complete in the cache.
+    // Called from a fetch thread. An object has become complete in the cache; may be told twice.
     std::function<void(const ObjectVersion&)> on_complete;
     // It was found changed (kConflict) or gone (kNotFound) at the store; may be told repeatedly.
     std::function<void(const ObjectVersion&, const Error&)> on_changed;

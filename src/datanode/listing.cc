@@ -131,7 +131,7 @@ Status ListSource(objectstore::ObjectStore& store, const std::string& path,
                   std::shared_ptr<const Manifest> previous, int64_t now,
                   const std::function<void(const ListingProgress&)>& progress,
                   const std::stop_token& stop) {
-  const std::string log_path = path + ".partial";
+  const std::string log_path = path.substr(0, path.rfind('/')) + "/listing.partial";
   const ListingLog::Past past = ListingLog::Read(log_path, store.Name(), now - kLogSeconds);
   auto log = ListingLog::Open(log_path, store.Name(), now, past.planned);
   if (!log) return log.error();

@@ -102,7 +102,7 @@ TEST_F(ListingTest, FindsEverythingInAnyShapeOfTree) {
         << key;
   }
   EXPECT_EQ(last_progress_, 3000u);
-  EXPECT_FALSE(io::Exists(path_ + ".partial"));
+  EXPECT_FALSE(io::Exists(dir_.path() + "/listing.partial"));
 }
 
 TEST_F(ListingTest, FlatSourceIsListedInOneGo) {
@@ -130,7 +130,7 @@ TEST_F(ListingTest, ListingThatBrokeOffGoesOn) {
 
 TEST_F(ListingTest, DamagedLogIsNotBelieved) {
   store_.Add("x");
-  ASSERT_TRUE(io::WriteFile(path_ + ".partial", "s\x08\x01"));
+  ASSERT_TRUE(io::WriteFile(dir_.path() + "/listing.partial", "s\x08\x01"));
   ASSERT_TRUE(List());
   EXPECT_EQ((*Manifest::Open(path_))->files(), 1u);
 }

@@ -216,6 +216,7 @@ void LiveMount::OnChanged(const ObjectVersion& version) {
     }
     const auto info = store_->Head(version.key, stop);
     if (!info && info.error().code != Code::kNotFound) return;  // the next read asks again
+    if (info && info->etag == entry->etag && info->size == entry->size) return;  // it is not
     const auto change =
         tree_->Amend(entry->id, info ? std::optional(*info) : std::nullopt, PathOf("amendments"));
     if (!change) return;

@@ -100,9 +100,10 @@ struct ListingProgress {
 };
 
 // Lists the whole source, up to eight prefixes side by side, and writes the manifest to `path`.
-// What was listed is logged to `path`.partial, so that after a failure or a crash the next call
-// goes on where it broke off (a log older than an hour before `now` is thrown away). `progress` is
-// called from several threads, one at a time.
+// What was listed is logged to `listing.partial` in the same directory, so that after a failure or
+// a crash the next call for the source goes on where it broke off (a log older than an hour before
+// `now` is thrown away). One call at a time in a directory. `progress` is called from several
+// threads, one at a time.
 Status ListSource(objectstore::ObjectStore& store, const std::string& path,
                   std::shared_ptr<const Manifest> previous, int64_t now,
                   const std::function<void(const ListingProgress&)>& progress,
