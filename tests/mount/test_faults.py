@@ -252,7 +252,7 @@ class ChangeTest(FaultCase):
                             break
                     else:
                         self.fail("what was read is of an object that is no more")
-                wait_until(lambda: self.shows(mount, new[0]), what="the new version")
+                wait_until(lambda: new and self.shows(mount, new[0]), what="the new version")
                 mount.close()
 
     def test_every_read_of_an_object_that_keeps_changing_is_of_one_version(self):
