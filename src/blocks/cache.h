@@ -22,6 +22,7 @@
 namespace leat::blocks {
 
 enum class Tier { kMemory, kSsd, kHdd };  // fastest first
+std::string_view TierName(Tier tier);     // "memory", "ssd", "hdd"
 
 struct CacheDirectory {
   std::string path;

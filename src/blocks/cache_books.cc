@@ -38,6 +38,18 @@ Result<uint64_t> ParseSize(std::string_view text) {
 
 }  // namespace
 
+std::string_view TierName(Tier tier) {
+  switch (tier) {
+    case Tier::kMemory:
+      return "memory";
+    case Tier::kSsd:
+      return "ssd";
+    case Tier::kHdd:
+      return "hdd";
+  }
+  return "";
+}
+
 Result<CacheDirectory> CacheDirectory::Parse(std::string_view text) {
   CacheDirectory directory;
   const std::vector<std::string_view> parts = Split(text, ',');
@@ -68,8 +80,7 @@ Result<CacheDirectory> CacheDirectory::Parse(std::string_view text) {
 }
 
 std::string CacheDirectory::ToString() const {
-  const char* names[] = {"memory", "ssd", "hdd"};
-  return fmt::format("{},size={},tier={}", path, limit, names[static_cast<int>(tier)]);
+  return fmt::format("{},size={},tier={}", path, limit, TierName(tier));
 }
 
 Status Cache::SavePins(size_t index) {

@@ -11,18 +11,6 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-std::string_view TierName(blocks::Tier tier) {
-  switch (tier) {
-    case blocks::Tier::kMemory:
-      return "memory";
-    case blocks::Tier::kSsd:
-      return "ssd";
-    case blocks::Tier::kHdd:
-      return "hdd";
-  }
-  return "";
-}
-
 class Exposition {
  public:
   enum class Type { kCounter, kGauge };
@@ -101,7 +89,7 @@ void AddDirectories(const blocks::Cache& cache, Exposition& out) {
     out.Begin(metric.name, kGauge, metric.help);
     for (const auto& [directory, stats] : directories) {
       out.Sample(fmt::format("{{directory=\"{}\",tier=\"{}\"}}", LabelText(directory.path),
-                             TierName(directory.tier)),
+                             blocks::TierName(directory.tier)),
                  stats.*metric.value);
     }
   }

@@ -51,18 +51,6 @@ json::Value ToJson(const FetcherStats& stats) {
                        {"storeErrors", stats.store_errors}});
 }
 
-std::string_view TierName(blocks::Tier tier) {
-  switch (tier) {
-    case blocks::Tier::kMemory:
-      return "memory";
-    case blocks::Tier::kSsd:
-      return "ssd";
-    case blocks::Tier::kHdd:
-      return "hdd";
-  }
-  return "";
-}
-
 json::Value ToJson(const MountReaders::Reader& reader) {
   const ReaderStats& stats = reader.stats;
   return json::Object(
@@ -231,7 +219,7 @@ Result<json::Value> Operations::Df() const {
   json::Value directories = json::Array();
   for (const auto& [directory, stats] : node_.cache().DirectoryStats()) {
     json::Value row = ToJson(stats);
-    row.Set("path", BytesToJson(directory.path)).Set("tier", TierName(directory.tier));
+    row.Set("path", BytesToJson(directory.path)).Set("tier", blocks::TierName(directory.tier));
     directories.Push(std::move(row));
   }
   return json::Object({{"directories", std::move(directories)}});

@@ -89,6 +89,34 @@ class WorkerKilledTest(unittest.TestCase):
 
 
 @needs_fuse
+class MountpointUsedAgainTest(unittest.TestCase):
+    def test_what_an_earlier_mount_there_left_serves_no_other_file(self):
+        # The node ids and the kernel's backing ids of both mounts begin at the same numbers.
+        with Source() as first, Source() as second, Source() as other:
+            first.put("x", 3 * MIB, seed="first")
+            wanted = {name: second.put(name, 3 * MIB, seed=f"second {name}") for name in ("x", "y", "z")}
+            other.put("keeps-the-pair-alive", 1000)
+            cache = tempfile.mkdtemp(prefix="leat-cache-")
+            try:
+                with Mount(other.url, cache=cache), Mount(first.url, cache=cache) as mount:
+                    if not mount.stats()["passthrough"]:
+                        self.skipTest("this kernel has no passthrough")
+                    with mount.open_passed_through("x"):
+                        mount.kill_worker()  # the next one inherits the backing of x
+                    mount.umount()
+                    mount.source = second.url
+                    mount.mount()
+                    for name in reversed(wanted):
+                        mount.open_passed_through(name).close()
+                    mount.kill_worker()
+                    for _ in range(2):
+                        for name, data in wanted.items():
+                            self.assertTrue((mount.path / name).read_bytes() == data, name)
+            finally:
+                shutil.rmtree(cache, ignore_errors=True)
+
+
+@needs_fuse
 class SupervisorKilledTest(unittest.TestCase):
     def test_open_files_are_served_to_their_last_close(self):
         with Source() as source:
