@@ -63,7 +63,7 @@ struct Job {
   int instance_count = 1;
   int64_t volume_gb = 1;
   std::chrono::seconds max_runtime{86'400};
-  bool network_isolation = false;
+  bool network_isolation = false;  // asked for; see Environment in objects.cc for what it does
 
   // "algo-1" to "algo-N".
   std::vector<std::string> Hosts() const;

@@ -159,7 +159,8 @@ class PodMaker {
       set("AWS_CA_BUNDLE", kCaPath);
       set("SSL_CERT_FILE", kCaPath);
     }
-    // Network isolation: the algorithm reaches no service, so it gets no key.
+    // Of network isolation this is all that there is while pods share the host's network: the
+    // algorithm is not handed a key. It could still find the one of `upload` beside it.
     if (ours || !job_.network_isolation) {
       const std::string secret = awsserver::KeySecretName(AccessKeyId(run_));
       for (const auto& [name, key] : {std::pair("AWS_ACCESS_KEY_ID", "accessKeyId"),
