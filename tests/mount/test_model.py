@@ -87,18 +87,29 @@ class Reader(threading.Thread):
         if got != data[offset:offset + size]:
             self.wrong.append(f"{name} of {len(data)} bytes: {how} of {size} at {offset} gave {len(got)} bytes, wrong")
 
+    def whole(self, name, how, data, offset, size, read):
+        """A read that meets an error behind some bytes returns these; the error comes with the next one (read(2))."""
+        wanted = min(size, len(data) - offset)
+        done = 0
+        while done < wanted:
+            got = read(offset + done, size - done)
+            if not got or got != data[offset + done:offset + done + len(got)]:
+                self.compare(name, how, data, offset + done, got, size - done)
+                return
+            done += len(got)
+
     def place(self, data):
         size = self.chance.choice([1, 4096, 100_000, MIB, 3 * MIB])
         return self.chance.randrange(len(data) + 1), self.chance.randrange(1, size + 1)
 
     def pread(self, name, file, data):
         offset, size = self.place(data)
-        self.compare(name, "pread", data, offset, os.pread(file.fileno(), size, offset), size)
+        self.whole(name, "pread", data, offset, size, lambda at, count: os.pread(file.fileno(), count, at))
 
     def read(self, name, file, data):
         offset, size = self.place(data)
         file.seek(offset)
-        self.compare(name, "read", data, offset, file.read(size), size)
+        self.whole(name, "read", data, offset, size, lambda at, count: file.read(count))
 
     def map(self, name, file, data):
         # A page that cannot be had kills by SIGBUS: only while nothing changes at the source.
