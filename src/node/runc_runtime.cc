@@ -78,6 +78,7 @@ class RuncRuntime : public ContainerRuntime {
     inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     inotify_add_watch(inotify_.get(), ExitDir().c_str(), IN_CLOSE_WRITE | IN_MOVED_TO);
   }
+  ~RuncRuntime() override { (void)rmdir(socket_dir_.c_str()); }  // stays while it holds anything
 
   Status Ready() override {
     if (geteuid() != 0)
@@ -239,6 +240,7 @@ class RuncRuntime : public ContainerRuntime {
     const std::string bundle = Bundle(parsed->sandbox, parsed->name, parsed->attempt);
     AwaitConmonsEnd(bundle);
     if (auto removed = io::Remove(ExitFile(id)); !removed) return removed;
+    (void)io::Remove(socket_dir_ + "/" + id);  // conmon's link to the bundle
     return io::RemoveTree(bundle);
   }
 

@@ -250,6 +250,21 @@ TEST_F(RuncRuntimeTest, SaysWhyACommandCannotRun) {
   EXPECT_EQ(all->front().error, id.error().message);
 }
 
+TEST_F(RuncRuntimeTest, LeavesNothingInRun) {
+  const std::string id = *runtime_->StartContainer(uid_, Shell("true"));
+  Finish(id);
+  const std::string table = *io::ReadFile("/proc/self/mounts");
+  const size_t end = table.find("/" + uid_ + "/ipc");
+  ASSERT_NE(end, std::string::npos);
+  const size_t start = table.rfind(' ', end) + 1;
+  const std::string dir = table.substr(start, end - start);
+  ASSERT_TRUE(io::Exists(dir));
+  ASSERT_TRUE(runtime_->StopSandbox(uid_));
+  ASSERT_TRUE(runtime_->RemoveSandbox(uid_));
+  runtime_.reset();
+  EXPECT_FALSE(io::Exists(dir)) << dir;
+  Restart();
+}
 TEST_F(RuncRuntimeTest, OutOfMemoryIsSeen) {
   ContainerConfig config = Shell("exec tail /dev/zero");
   config.memory_bytes = 16 << 20;
