@@ -1,24 +1,20 @@
-"""Bytes from an S3 endpoint that are not cached yet: through mounts, by `leat data load`, and by a plain downloader.
+"""Bytes from an S3 server that are not cached yet: through mounts, by `leat data load`, and by a plain downloader.
 
-The endpoint is our own `leat up` on this machine, so that client and server share its processors. The plain
-downloader is curl, 16 transfers at a time of 8 MiB each, which it writes to the same disk as the cache.
+The server runs on this machine, so that client and server share its processors. The plain downloader is curl, 16
+transfers at a time of 8 MiB each, which it writes to the same disk as the cache. All take turns, and who is first
+changes from round to round; what one has written and not needed any more is gone before the next one's turn.
 """
+import os
 import shutil
 import statistics
 import subprocess
 import time
 
-from mounted import Leat, LeatMount, curl_s3, peers, s3_environment, upload, write_random
+from mounted import LeatMount, write_random
+from peers import Published
+from servers import download, serve
 
-RANGE = 8 << 20
-
-
-def download(leat, names, size, target):
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    parts = [(f"range = {at}-{min(at + RANGE, size) - 1}", f"/bench/{name}", target / f"{name}.{at}")
-             for name in names for at in range(0, size, RANGE)]
-    return curl_s3(leat, parts)
+STREAMS = (8, 1)
 
 
 def read(root, names, streams):
@@ -30,51 +26,54 @@ def read(root, names, streams):
     return time.perf_counter() - begin
 
 
+def streamed(name, streams):
+    return f"{name}, {streams} stream{'s'[:streams - 1]}"
+
+
 def measure(options, scratch):
     size = (32 if options.short else 128) << 20
     names = [f"part-{at}" for at in range(2 if options.short else 8)]
     total = size * len(names)
     for name in names:
         write_random(scratch / "source" / name, size)
-    rounds = 1 if options.short else 5
     seconds = {}
 
     def note(name, value):
         seconds.setdefault(name, []).append(value)
 
-    with Leat() as leat:
-        upload(leat, "bench", scratch / "source")
+    with serve(options.server, scratch) as endpoint:
+        published = Published(endpoint, "bench", scratch / "source", scratch)
         shutil.rmtree(scratch / "source")
-        with LeatMount("s3://bench/", scratch, env=s3_environment(leat)) as mount:
-            def evict():
-                mount.leat("data", "evict", mount.path)
-
-            def load():
+        os.sync()
+        with LeatMount("s3://bench/", scratch, env=endpoint.environment()) as mount:
+            def leat():
                 begin = time.perf_counter()
                 mount.leat("data", "load", mount.path)
-                return time.perf_counter() - begin
+                note("leat data load", time.perf_counter() - begin)
+                mount.leat("data", "evict", mount.path)
+                for streams in STREAMS:
+                    note(streamed("leat", streams), read(mount.path, names, streams))
+                    if streams == STREAMS[-1]:
+                        note("leat warm, 8 streams", read(mount.path, names, 8))
+                    mount.leat("data", "evict", mount.path)
 
-            for _ in range(rounds):
-                note("plain downloader", download(leat, names, size, scratch / "plain"))
-                note("leat data load", load())
-                evict()
-                note("leat, 8 streams", read(mount.path, names, 8))
-                evict()
-                note("leat, 1 stream", read(mount.path, names, 1))
-                note("leat warm, 8 streams", read(mount.path, names, 8))
-                evict()
+            def plain():
+                note("plain downloader", download(endpoint, "bench", names, size, scratch / "plain"))
+
+            for turn in range(1 if options.short else 5):
+                for action in (plain, leat) if turn % 2 == 0 else (leat, plain):
+                    action()
+                if turn < 3:
+                    for streams in STREAMS:
+                        published.each(lambda peer, streams=streams: note(streamed(peer.name, streams),
+                                                                          read(peer.path, names, streams)))
                 options.say("cold: " + ", ".join(f"{name} {total / all[-1] / 1e6:.0f} MB/s"
                                                  for name, all in seconds.items()))
-            stats = mount.stats()
-        found, absent = peers(leat, "bench", scratch)
-        for peer in found:
-            with peer:
-                for streams in (8, 1):
-                    note(f"{peer.name}, {streams} stream{'s'[:streams - 1]}", read(peer.path, names, streams))
-            options.say(f"cold: {peer.name} done")
-        shutil.rmtree(scratch / "plain", ignore_errors=True)
+            errors = mount.stats()["store_errors"]
     rates = {name: total / statistics.median(all) for name, all in seconds.items()}
-    pairs = {name: statistics.median(plain / mine for plain, mine in zip(seconds["plain downloader"], all))
-             for name, all in seconds.items() if len(all) == rounds}
-    return {"bytes": total, "rates": rates, "ratios": pairs, "absent": absent, "rounds": rounds,
-            "store_errors": stats["store_errors"]}
+    pairs = {name: [plain / mine for plain, mine in zip(seconds["plain downloader"], all)]
+             for name, all in seconds.items()}
+    return {"bytes": total, "rates": rates, "ratios": {name: statistics.median(all) for name, all in pairs.items()},
+            "spread": {name: (min(all), max(all)) for name, all in pairs.items()},
+            "rounds": {name: len(all) for name, all in seconds.items()}, "failed": published.failed,
+            "server": endpoint.server, "store_errors": errors}

@@ -1,20 +1,26 @@
 """A million small objects: how long the listing takes, how large the manifest is, and the worker with it.
 
-They exist only in the listings of a small S3 server in this file, a process of its own. The same listings fetched
-one page after the other by Python are the measure.
+They exist only in the listings of a small S3 server in this file, a process of its own, which keeps each page that it
+has made: all mounts but the first one wait for no Python. The same listings fetched one page after the other are the
+measure. The walk is find(1)'s, which asks for the size of each file.
 """
 import http.client
 import http.server
 import multiprocessing
 import os
+import statistics
+import subprocess
 import time
 import urllib.parse
 
+import peers
 from mounted import LeatMount
+from servers import Endpoint
 
 PAGE = 1000
 PER_DIRECTORY = 1000
 SIZE = 4096
+PATIENCE = 45  # seconds that a peer's walk may take
 OBJECT = ('<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>'
           '<ETag>"5d41402abc4b2a76b9719d911017c592"</ETag><Size>%d</Size>'
           '<StorageClass>STANDARD</StorageClass></Contents>' % SIZE)
@@ -34,9 +40,9 @@ def number_after(name, files):
 
 
 def page(query, files):
-    """The answer to ListObjectsV2."""
+    """The answer to ListObjectsV2, and to ListObjects, which some peers use."""
     prefix = query.get("prefix", "")
-    after = query.get("continuation-token") or query.get("start-after") or ""
+    after = query.get("continuation-token") or query.get("marker") or query.get("start-after") or ""
     limit = min(int(query.get("max-keys", PAGE)), PAGE)
     at = number_after(max(prefix, after), files) if max(prefix, after) else 0
     body, count, last = [], 0, ""
@@ -53,7 +59,8 @@ def page(query, files):
             at += 1
         count += 1
     more = at < files and key(at).startswith(prefix)
-    token = f"<NextContinuationToken>{urllib.parse.quote(last)}</NextContinuationToken>" if more else ""
+    name = "NextContinuationToken" if query.get("list-type") else "NextMarker"
+    token = f"<{name}>{urllib.parse.quote(last)}</{name}>" if more else ""
     return (f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bench</Name><Prefix>{prefix}</Prefix>'
             f"<KeyCount>{count}</KeyCount><MaxKeys>{limit}</MaxKeys><IsTruncated>{'true' if more else 'false'}"
             f"</IsTruncated>{token}{''.join(body)}</ListBucketResult>").encode()
@@ -66,9 +73,9 @@ class Listings(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-        if "continuation-token" in query:
-            query["continuation-token"] = urllib.parse.unquote(query["continuation-token"])
-        asked = tuple(query.get(name, "") for name in ("prefix", "delimiter", "start-after", "continuation-token"))
+        for name in {"continuation-token", "marker"} & query.keys():
+            query[name] = urllib.parse.unquote(query[name])
+        asked = tuple(sorted(query.items()))
         if asked not in self.pages:
             self.pages[asked] = page(query, self.files)
         body = self.pages[asked]
@@ -77,6 +84,16 @@ class Listings(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_HEAD(self):
+        """Of an object, or of the bucket."""
+        name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).removeprefix("/bench").lstrip("/")
+        at = number_after(name, self.files) - 1
+        self.send_response(200 if not name or (at >= 0 and key(at) == name) else 404)
+        self.send_header("Content-Length", str(SIZE if name else 0))
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("ETag", '"5d41402abc4b2a76b9719d911017c592"')
+        self.end_headers()
 
     def log_message(self, *_):
         pass
@@ -103,14 +120,57 @@ def list_plainly(port):
         token = urllib.parse.quote(body[start + 23:body.index(b"</Next", start)].decode())
 
 
-def walk(root):
-    """(names seen, seconds) of a walk with the attributes of all files, as `ls -lR` does."""
-    begin, count = time.perf_counter(), 0
-    for directory, _, files in os.walk(root):
-        for name in files:
-            count += 1
-            os.stat(f"{directory}/{name}")
-    return count, time.perf_counter() - begin
+def walk(root, files, patience=600):
+    """Seconds that find(1) takes to tell the size of each file in the tree; fails when one is missing or wrong."""
+    begin = time.perf_counter()
+    found = subprocess.run(["find", str(root), "-type", "f", "-printf", "%s\\n"], capture_output=True, text=True,
+                           check=True, timeout=patience).stdout
+    took = time.perf_counter() - begin
+    if found != f"{SIZE}\n" * files:
+        raise RuntimeError(f"{root} shows {found.count(chr(10))} files of {files}, or other sizes")
+    return took
+
+
+def native(scratch, files):
+    """Seconds for the second walk of files of that size, without bytes, on the cache's own file system."""
+    root = scratch / "native"
+    for at in range(files):
+        path = root / key(at)
+        if at % PER_DIRECTORY == 0:
+            path.parent.mkdir(parents=True)
+        with open(path, "wb") as file:
+            os.truncate(file.fileno(), SIZE)
+    walk(root, files)
+    return walk(root, files)
+
+
+def of_leat(endpoint, files, scratch):
+    """One mount's figures, from an empty cache directory on."""
+    mount = LeatMount("s3://bench/", scratch, env=endpoint.environment())
+    begin = time.perf_counter()
+    with mount:
+        mounted = time.perf_counter() - begin
+        first, again = walk(mount.path, files), walk(mount.path, files)
+        now, peak = mount.memory()
+        manifest = max(path.stat().st_size for path in mount.cache.rglob("*manifest*") if path.is_file())
+    return {"mount_s": mounted, "walk_s": first, "again_s": again, "manifest": manifest, "rss": now, "peak_rss": peak}
+
+
+def of_peers(endpoint, files, scratch, say):
+    """A first and a second walk of each peer that shows plain buckets; those that take too long are said so."""
+    figures = {}
+    for name in peers.found():
+        if not peers.PEERS[name].own:
+            try:
+                with peers.PeerMount(name, endpoint, "bench", scratch) as mount:
+                    walks = [walk(mount.path, files, PATIENCE), walk(mount.path, files, PATIENCE)]
+                    figures[name] = {"walk_s": walks[0], "again_s": walks[1], "rss": mount.memory()}
+            except subprocess.TimeoutExpired:
+                figures[name] = {"patience": PATIENCE}
+            except peers.FAILURES as error:
+                figures[name] = {"failed": str(error)[-300:]}
+            say(f"{files} files by {name}: {figures[name]}")
+    return figures
 
 
 def measure(options, scratch):
@@ -120,25 +180,20 @@ def measure(options, scratch):
     try:
         while not port.value:
             time.sleep(0.01)
-        list_plainly(port.value)  # makes the server's pages
+        endpoint = Endpoint("listings", f"http://127.0.0.1:{port.value}")
+        list_plainly(port.value)  # has the server make its pages, as the first mount does with those it asks for
         plain = list_plainly(port.value)
-        mount = LeatMount("s3://bench/", scratch, "--anonymous", "--endpoint", f"http://127.0.0.1:{port.value}")
-        begin = time.perf_counter()
-        with mount:
-            mounted = time.perf_counter() - begin
-            listed = mount.memory()
-            seen, walked = walk(mount.path)
-            if seen != options.files:
-                raise RuntimeError(f"the mount shows {seen} files of {options.files}")
-            memory = mount.memory()
-            kept = {str(path.relative_to(mount.cache)): path.stat().st_size
-                    for path in mount.cache.rglob("*") if path.is_file()}
-            manifest = max(size for name, size in kept.items() if "manifest" in name)
+        rounds = [of_leat(endpoint, options.files, scratch) for _ in range(1 if options.short else 3)]
+        figures = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        options.say(f"{options.files} files: mounted in {figures['mount_s']:.1f} s, pages alone {plain:.1f} s; walk "
+                    f"{options.files / figures['walk_s']:.0f}/s, again {options.files / figures['again_s']:.0f}/s; "
+                    f"manifest {figures['manifest'] / 1e6:.1f} MB, worker {figures['rss'] / 1e6:.0f} MB (at its peak "
+                    f"{figures['peak_rss'] / 1e6:.0f} MB)")
+        part = {"files": options.files, "pages_s": plain, **figures, "rounds": len(rounds)}
+        options.keep(part)
+        part["peers"] = of_peers(endpoint, options.files, scratch, options.say)
     finally:
         server.kill()
         server.join()
-    options.say(f"{options.files} files: mounted in {mounted:.1f} s ({options.files / mounted:.0f}/s), pages alone "
-                f"{plain:.1f} s; walk {options.files / walked:.0f}/s; manifest {manifest / 1e6:.1f} MB, worker "
-                f"{memory[0] / 1e6:.0f} MB (at its peak {memory[1] / 1e6:.0f} MB)")
-    return {"files": options.files, "mount_s": mounted, "pages_s": plain, "walk_s": walked, "manifest": manifest,
-            "listed_rss": listed[0], "rss": memory[0], "peak_rss": memory[1]}
+    natives = min(options.files, 100_000)
+    return {**part, "native_files": natives, "native_s": native(scratch, natives)}

@@ -1,17 +1,24 @@
 """The seed's experiment on one machine: loaders feed a consumer that has a fixed appetite, from a mount or from
 nothing at all (synthetic data), and the loss is what the mount costs of the synthetic rate.
 
-Eight loader processes take files of about 130 MB in a shuffled order and read each from its begin to its end, 256 KiB
-at a time. The consumer takes a batch (256 examples of 114,660 bytes), sleeps for as long as an accelerator would
-compute at the demanded rate, and decodes nothing. Each loader may be two batches ahead, as PyTorch's are.
+Eight loader processes take files of 130 MB in a shuffled order and read each from its begin to its end, 256 KiB at a
+time. The consumer takes a batch (256 examples of 114,660 bytes), sleeps for as long as an accelerator would compute at
+the demanded rate, and decodes nothing. Each loader may be two batches ahead, as PyTorch's are. A loss has two parts:
+the consumer waited for a batch, or it slept longer than told, for the loaders had the processors. The second one is
+the scheduler's; so the search for the highest demand, where loaders fill the machine, has the consumer run
+with real-time priority (an accelerator waits for no scheduler), with synthetic data, too.
 """
+import math
 import multiprocessing
 import os
 import random
+import shutil
 import statistics
 import time
 
-from mounted import Leat, LeatMount, s3_environment, upload, warm_alike, write_random
+from mounted import LeatMount, warm_alike, write_random
+from peers import Published
+from servers import download, serve
 
 LOADERS, AHEAD = 8, 2
 READ = 256 << 10
@@ -49,8 +56,8 @@ def loader(paths, turn, slots, ready, stop):
             ready.release()
 
 
-def consume(paths, demand, seconds):
-    """Bytes a second that the consumer gets through, from its second batch on."""
+def consume(paths, demand, seconds, real_time=False):
+    """(bytes a second that the consumer gets through from its second batch on, part of the time that it waited)."""
     slots, ready, stop = (multiprocessing.Semaphore(LOADERS * AHEAD), multiprocessing.Semaphore(0),
                           multiprocessing.Event())
     turn = multiprocessing.Value("q", 0)
@@ -59,19 +66,29 @@ def consume(paths, demand, seconds):
     for process in loaders:
         process.start()
     pause = BATCH / demand
-    wanted = max(10, int(seconds / pause))
-    try:
+    # Loaders begin together, so their batches come in bursts: whole bursts are counted, and no begun one is a gain.
+    wanted = max(2, round(seconds / pause / LOADERS)) * LOADERS
+    waited = 0
+
+    def take():
+        nonlocal waited
+        begin = time.perf_counter()
         if not ready.acquire(timeout=60):
             raise RuntimeError("no batch came in 60 s")
         slots.release()
-        begin = time.perf_counter()
+        waited += time.perf_counter() - begin
+    try:
+        if real_time:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        take()
+        waited, begin = 0, time.perf_counter()
         for _ in range(wanted):
-            if not ready.acquire(timeout=60):
-                raise RuntimeError("no batch came in 60 s")
-            slots.release()
+            take()
             time.sleep(pause)
-        return wanted * BATCH / (time.perf_counter() - begin)
+        took = time.perf_counter() - begin
+        return wanted * BATCH / took, waited / took
     finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         stop.set()
         for _ in loaders:
             slots.release()
@@ -80,73 +97,103 @@ def consume(paths, demand, seconds):
             process.kill()
 
 
-def losses(sources, demand, seconds, rounds):
+def losses(sources, demand, seconds, rounds, real_time=False):
     """The loss of each source in interleaved rounds, and the rate of the synthetic data."""
     sources = {"synthetic": [], **sources}
-    rates = {name: [] for name in sources}
+    got = {name: [] for name in sources}
     for turn in range(rounds):
-        for name in sorted(sources, reverse=turn % 2 == 1):
-            rates[name].append(consume(sources[name], demand, seconds))
-    all_losses = {name: [1 - got / synthetic for got, synthetic in zip(rates[name], rates["synthetic"])]
-                  for name in sources if name != "synthetic"}
-    return {"demand": demand, "synthetic": statistics.median(rates["synthetic"]),
-            "loss": {name: statistics.median(each) for name, each in all_losses.items()},
-            "most": {name: max(each) for name, each in all_losses.items()}}
+        for name in list(sources) if turn % 2 == 0 else reversed(sources):
+            got[name].append(consume(sources[name], demand, seconds, real_time))
+    lost = {name: [1 - mine[0] / synthetic[0] for mine, synthetic in zip(got[name], got["synthetic"])]
+            for name in sources if name != "synthetic"}
+    return {"demand": demand, "synthetic": statistics.median(rate for rate, _ in got["synthetic"]),
+            "loss": {name: statistics.median(each) for name, each in lost.items()},
+            "most": {name: max(each) for name, each in lost.items()},
+            "waited": {name: statistics.median(part for _, part in got[name]) for name in lost}}
 
 
-def ladder(sources, options):
-    """The losses at ever higher demands, steps of two fifths, until each source has lost 1 % or more."""
-    steps, demand, losing = [], DEMAND, set()
-    while len(losing) < len(sources) and demand < (1.2e9 if options.short else 40e9):
-        left = {name: paths for name, paths in sources.items() if name not in losing}
-        steps.append(losses(left, demand, options.seconds * 3, 1 if options.short else 3))
-        losing |= {name for name, loss in steps[-1]["loss"].items() if loss >= 0.01}
-        demand *= 1.4
-    return steps
-
-
-def highest(steps, name):
-    """The highest demand that lost less than 1 %."""
-    return max((step["demand"] for step in steps if step["loss"].get(name, 1) < 0.01), default=0)
+def search(sources, options):
+    """The losses at the demands that were tried for the highest one at which a source loses less than 1 %: doubled
+    until it loses, then the middle of what it held and what it lost, until they are a tenth apart."""
+    steps, bounds = [], {name: (0, math.inf) for name in sources}
+    while True:
+        tries = {}
+        for name, (held, lost) in bounds.items():
+            if lost == math.inf and held < (1e9 if options.short else 50e9):
+                tries.setdefault(max(DEMAND, 2 * held), []).append(name)
+            elif held and lost < math.inf and lost / held > (1.5 if options.short else 1.1):
+                tries.setdefault(math.sqrt(held * lost), []).append(name)
+        if not tries:
+            return steps, {name: held for name, (held, _) in bounds.items()}
+        for demand, names in tries.items():
+            step = losses({name: sources[name] for name in names}, demand, options.seconds * 2,
+                          1 if options.short else 3, real_time=True)
+            steps.append(step)
+            for name in names:
+                held, lost = bounds[name]
+                bounds[name] = (demand, lost) if step["loss"][name] < 0.01 else (held, demand)
+            options.say(f"training, warm, {demand / 1e9:.2f} GB/s: {shown(step)}")
 
 
 def measure(options, scratch):
-    names = [f"train-{at:05}" for at in range(2 if options.short else 6)]
+    names = [f"train-{at:05}" for at in range(2 if options.short else 12)]
+    root = scratch / "tfrecords"
     for name in names:
-        write_random(scratch / "tfrecords" / name, FILE)
+        write_random(root / name, FILE)
     result = {"files": len(names), "file": FILE, "batch": BATCH, "loaders": LOADERS}
-    with LeatMount(f"file://{scratch}/tfrecords", scratch) as mount:
-        mount.leat("data", "load", mount.path)
-        sources = {"native": [str(scratch / "tfrecords" / name) for name in names],
-                   "mount": [str(mount.path / name) for name in names]}
-        warm_alike((scratch / "tfrecords", mount.cache), sources["native"] + sources["mount"])
-        before = mount.stats()["fuse_reads"]
-        result["warm"] = losses(sources, DEMAND, options.seconds * 5, options.pairs)
-        options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: " + shown(result["warm"]["loss"]))
-        result["steps"] = ladder(sources, options)
-        for step in result["steps"]:
-            options.say(f"training, warm, {step['demand'] / 1e9:.2f} GB/s: " + shown(step["loss"]))
-        result["highest"] = {name: highest(result["steps"], name) for name in sources}
-        result["reads"] = mount.stats()["fuse_reads"] - before
-    return {**result, "first epoch": first_epoch(scratch / "tfrecords", names, options, scratch)}
+
+    def paths(of):
+        return [str(of / name) for name in names]
+    with serve(options.server, scratch) as endpoint:
+        published = Published(endpoint, "bench", root, scratch)
+        os.sync()
+        with LeatMount("s3://bench/", scratch, env=endpoint.environment()) as mount:
+            result["first epoch"] = first_epoch(mount, endpoint, published, names, options, scratch)
+            mount.leat("data", "load", mount.path)
+            sources = {"native": paths(root), "mount": paths(mount.path)}
+            warm_alike((root, mount.cache), sources["native"] + sources["mount"])
+            before = mount.stats()["fuse_reads"]
+            result["warm"] = losses(sources, DEMAND, options.seconds * 8, options.pairs)
+            options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: {shown(result['warm'])}")
+            options.keep(result)
+            result["steps"], result["highest"] = search(sources, options)
+            result["reads"] = mount.stats()["fuse_reads"] - before
+            options.keep(result)
+        warm = result["peers"] = {}
+
+        def measured(peer):
+            warm_alike((), paths(peer.path))
+            warm[peer.name] = losses({peer.name: paths(peer.path)}, DEMAND, options.seconds * 6,
+                                     1 if options.short else 3)
+            options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: {shown(warm[peer.name])}")
+        published.each(measured)
+    return {**result, "failed": published.failed, "server": endpoint.server}
 
 
-def shown(loss):
-    return ", ".join(f"{name} loses {value:.2%}" for name, value in loss.items())
+def shown(step):
+    return ", ".join(f"{name} loses {value:.2%} (waits {step['waited'][name]:.2%})"
+                     for name, value in step["loss"].items())
 
 
-def first_epoch(root, names, options, scratch):
-    """The loss while nothing is cached yet and all comes from the S3 endpoint of `leat up` on this machine."""
-    with Leat() as leat:
-        upload(leat, "bench", root)
-        with LeatMount("s3://bench/", scratch, env=s3_environment(leat)) as mount:
-            paths = [str(mount.path / name) for name in names]
-            seconds = FILE * len(names) / DEMAND
-            lost = []
-            for _ in range(1 if options.short else 3):
-                mount.leat("data", "evict", mount.path)
-                cold = consume(paths, DEMAND, seconds)
-                lost.append(1 - cold / consume([], DEMAND, seconds))
-            stall = mount.stats()["stall_ms"]
-    options.say(f"training, first epoch: loss {statistics.median(lost):.2%}")
-    return {"loss": statistics.median(lost), "stall_ms": stall}
+def first_epoch(mount, endpoint, published, names, options, scratch):
+    """The losses of the first epoch, while nothing is cached yet: at the seed's demand, and at half of what a plain
+    downloader gets from the server, for server and loaders share the machine."""
+    total = FILE * len(names)
+    plain = statistics.median(total / download(endpoint, "bench", names, FILE, scratch / "plain") for _ in range(3))
+    shutil.rmtree(scratch / "plain", ignore_errors=True)
+    rows = []
+    for demand in (DEMAND, plain / 2):
+        seconds = (total - LOADERS * BATCH) / demand  # the first batches come before the clock starts
+        loss = {}
+
+        def measured(name, root):
+            got = consume([str(root / each) for each in names], demand, seconds)[0]
+            loss.setdefault(name, []).append(1 - got / consume([], demand, seconds)[0])
+        for _ in range(1 if options.short else 3):
+            mount.leat("data", "evict", mount.path)
+            measured("mount", mount.path)
+        published.each(lambda peer: measured(peer.name, peer.path))
+        rows.append({"demand": demand, "loss": {name: statistics.median(all) for name, all in loss.items()}})
+        options.say(f"training, first epoch, {demand / 1e9:.2f} GB/s: "
+                    + ", ".join(f"{name} loses {value:.2%}" for name, value in rows[-1]["loss"].items()))
+    return {"plain": plain, "rows": rows, "stall_ms": mount.stats()["stall_ms"]}

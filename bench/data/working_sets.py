@@ -17,7 +17,8 @@ def measure(options, scratch):
             write_random(root / name, object_size)
         shuffle = random.Random(3)
         # What the worker keeps in memory is small beside the cache, else it would hit, too.
-        with LeatMount(f"file://{root}", scratch, "--memory-limit", "16M", size=f"{cache_objects * object_size >> 20}M") as mount:
+        with LeatMount(f"file://{root}", scratch, "--memory-limit", "16M",
+                       size=f"{cache_objects * object_size >> 20}M") as mount:
             for epoch in range(EPOCHS):
                 shuffle.shuffle(names)
                 before = mount.stats()
