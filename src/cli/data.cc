@@ -225,7 +225,9 @@ void AddData(CLI::App& app, Run& run) {
     if (std::string_view(each.name) == "load") {
       command->add_option("--order", flags->order,
                           "A file with one path below PATH a line, in the order in which they will "
-                          "be read; PATH OFFSET LENGTH for a part");
+                          "be read; PATH OFFSET LENGTH for a part; PATH#N or PATH#N-M for records "
+                          "of a TFRecord file or samples of a WebDataset tar, numbered from 0, by "
+                          "the index beside it (PATH.idx)");
     }
     command->callback([flags, &run, each] {
       run = [flags, each] { return Simple(*flags, each.name, each.doing); };

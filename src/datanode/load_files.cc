@@ -10,6 +10,7 @@
 #include "datanode/active_object.h"
 #include "datanode/load_order.h"
 #include "datanode/object_operations.h"
+#include "datanode/record_files.h"
 
 namespace leat::datanode {
 namespace {
@@ -66,8 +67,6 @@ class Loading {
       return Error{first_failure_.code,
                    std::to_string(failures_) + " of " + std::to_string(parts_.size()) +
                        " files could not be loaded, the first: " + first_failure_.message};
-    // What comes after the first that found no room was not tried.
-    for (; next_ < parts_.size(); ++next_) Refuse(parts_[next_]);
     json::Value outcome = json::Object({{"files", parts_.size() - refused_},
                                         {"bytes", total_ - refused_bytes_},
                                         {"refused", refused_},
@@ -90,32 +89,41 @@ class Loading {
 
   std::optional<Piece> Take(const std::stop_token& stop) {
     MutexLock lock(mu_);
-    changed_.Wait(mu_, stop, [this]() REQUIRES(mu_) {
-      return Over() || order_ == Order::kAny || in_flight_ == 0 ||
-             in_flight_ + parts_[next_].length <= kOrderedBytes;
-    });
-    if (stop.stop_requested() || Over()) return std::nullopt;
-    Piece piece{.part = parts_[next_++], .object = nullptr};
-    if (order_ == Order::kAsGiven) {
-      // Under the lock, so that room is given in order, too.
-      piece.object = Hold(piece.part.index);
-      if (!piece.object->small() && !piece.object->file) {
-        Refuse(piece.part);
-        changed_.NotifyAll();
-        return std::nullopt;
+    while (true) {
+      changed_.Wait(mu_, stop, [this]() REQUIRES(mu_) {
+        return Over() || order_ == Order::kAny || in_flight_ == 0 ||
+               in_flight_ + parts_[next_].length <= kOrderedBytes;
+      });
+      if (stop.stop_requested() || Over()) return std::nullopt;
+      Piece piece{.part = parts_[next_++], .object = nullptr};
+      if (order_ == Order::kAsGiven) {
+        piece.object = Hold(piece.part.index);  // under the lock, so that room is given in order
+        if (!piece.object) {
+          Refuse(piece.part);
+          continue;
+        }
       }
+      in_flight_ += piece.part.length;
+      return piece;
     }
-    in_flight_ += piece.part.length;
-    return piece;
   }
 
   // Once for all parts of an object: each counts as an access of the whole object, and many would
-  // make what was loaded before look old.
+  // make what was loaded before look old. Null when there is no room for it; then nothing that
+  // comes later takes any, and what has its room already goes on.
   std::shared_ptr<ActiveObject> Hold(uint32_t index) REQUIRES(mu_) {
     if (const auto held = held_.find(index); held != held_.end()) return held->second;
-    auto object = node_.fetcher().Activate(DataNode::VersionOf(dataset_, index));
-    if (!object->small() && held_.size() < kMostHeld) held_[index] = object;
+    const ObjectVersion version = DataNode::VersionOf(dataset_, index);
+    if (refused_ > 0 && !IsThere(version)) return nullptr;
+    auto object = node_.fetcher().Activate(version);
+    if (object->small()) return object;
+    if (!object->file) return nullptr;
+    if (held_.size() < kMostHeld) held_[index] = object;
     return object;
+  }
+
+  bool IsThere(const ObjectVersion& version) {
+    return node_.cache().HasSmall(version.id) || node_.cache().Find(version.id);
   }
 
   void Refuse(const FilePart& part) REQUIRES(mu_) {
@@ -123,10 +131,7 @@ class Loading {
     refused_bytes_ += part.length;
   }
 
-  bool Over() const REQUIRES(mu_) {
-    return next_ >= parts_.size() || failures_ >= kMaxFailures ||
-           (order_ == Order::kAsGiven && refused_ > 0);
-  }
+  bool Over() const REQUIRES(mu_) { return next_ >= parts_.size() || failures_ >= kMaxFailures; }
 
   Status LoadOne(Piece& piece, const std::stop_token& stop) {
     const FilePart& part = piece.part;
@@ -191,8 +196,12 @@ Result<std::vector<FilePart>> AllOf(const Target& target, const std::stop_token&
 
 Result<json::Value> LoadFiles(DataNode& node, const Target& target, const std::string& order,
                               const Tell& tell, const std::stop_token& stop) {
-  auto parts = order.empty() ? AllOf(target, stop)
-                             : ReadOrder(*target.dataset.manifest, target.index, order);
+  const auto records = [&](uint32_t file, uint64_t last) {
+    return RecordsOf(node, target.dataset, file, last, stop);
+  };
+  auto parts = order.empty()
+                   ? AllOf(target, stop)
+                   : ReadOrder(*target.dataset.manifest, target.index, order, records, stop);
   if (!parts) return parts.error();
   Loading loading(node, target.dataset, std::move(*parts),
                   order.empty() ? Order::kAny : Order::kAsGiven);

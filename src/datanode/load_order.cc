@@ -5,13 +5,30 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <thread>
+#include <utility>
 
+#include "base/mutex.h"
 #include "base/strings.h"
 #include "io/file.h"
 
 namespace leat::datanode {
 namespace {
+
+// Indexes that are read at once: small objects, which take a round trip each.
+constexpr size_t kSideBySide = 16;
+
+// Records whose bytes are not known yet.
+struct NumberedPart {
+  size_t part = 0;  // which of the order's parts they are to be
+  uint64_t line = 0;
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+// By the file's index in the manifest.
+using NumberedParts = std::map<uint32_t, std::vector<NumberedPart>>;
 
 std::optional<uint32_t> FileAt(const Manifest& manifest, const std::string& base,
                                std::string_view name) {
@@ -21,14 +38,20 @@ std::optional<uint32_t> FileAt(const Manifest& manifest, const std::string& base
   return index;
 }
 
+std::optional<uint64_t> NumberOf(std::string_view word) {
+  const auto number = ParseInt(word);
+  if (!number || *number < 0) return std::nullopt;
+  return static_cast<uint64_t>(*number);
+}
+
 // Takes the last word off as a number.
 std::optional<uint64_t> TakeNumber(std::string_view& line) {
   const size_t blank = line.find_last_of(" \t");
   if (blank == std::string_view::npos) return std::nullopt;
-  const auto number = ParseInt(line.substr(blank + 1));
-  if (!number || *number < 0) return std::nullopt;
+  const auto number = NumberOf(line.substr(blank + 1));
+  if (!number) return std::nullopt;
   line = line.substr(0, line.find_last_not_of(" \t", blank) + 1);
-  return static_cast<uint64_t>(*number);
+  return number;
 }
 
 std::optional<FilePart> PartOf(const Manifest& manifest, const std::string& base,
@@ -44,10 +67,93 @@ std::optional<FilePart> PartOf(const Manifest& manifest, const std::string& base
   return FilePart{.index = *file, .offset = begin, .length = std::min(*length, size - begin)};
 }
 
+// Takes "#N" or "#N-M" off the end.
+std::optional<std::pair<uint64_t, uint64_t>> TakeRecords(std::string_view& line) {
+  const size_t mark = line.rfind('#');
+  if (mark == std::string_view::npos) return std::nullopt;
+  const std::string_view numbers = line.substr(mark + 1);
+  line = line.substr(0, mark);
+  const auto range = Cut(numbers, "-");
+  const auto first = NumberOf(range ? range->first : numbers);
+  const auto last = range ? NumberOf(range->second) : first;
+  if (!first || !last || *last < *first) return std::nullopt;
+  return std::pair(*first, *last);
+}
+
+Result<FilePart> BytesOf(uint32_t file, const NumberedPart& wanted,
+                         const std::vector<Extent>& records) {
+  if (wanted.last >= records.size())
+    return Error{Code::kNotFound,
+                 fmt::format("the file has {} records, numbered from 0 on", records.size())};
+  uint64_t begin = UINT64_MAX;
+  uint64_t end = 0;
+  for (uint64_t n = wanted.first; n <= wanted.last; ++n) {
+    begin = std::min(begin, records[n].offset);
+    end = std::max(end, records[n].offset + records[n].length);
+  }
+  return FilePart{.index = file, .offset = begin, .length = end - begin};
+}
+
+// Fills in the parts that are named by the numbers of their records.
+class Lookup {
+ public:
+  Lookup(const NumberedParts& files, const FindRecords& records, std::vector<FilePart>& parts)
+      : records_(records), parts_(parts), files_(files), next_(files.begin()) {}
+
+  // The line that failed first, and why.
+  std::optional<std::pair<uint64_t, Error>> Run(const std::stop_token& stop) {
+    {
+      std::vector<std::jthread> threads;
+      for (size_t i = std::min(kSideBySide, files_.size()); i > 0; --i)
+        threads.emplace_back([this, &stop] { Work(stop); });
+    }
+    MutexLock lock(mu_);
+    return failure_;
+  }
+
+ private:
+  void Work(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      NumberedParts::const_iterator file;
+      {
+        MutexLock lock(mu_);
+        if (failure_ || next_ == files_.end()) return;
+        file = next_++;
+      }
+      LookUp(file->first, file->second);
+    }
+  }
+
+  void LookUp(uint32_t file, const std::vector<NumberedPart>& wanted) {
+    uint64_t last = 0;
+    for (const NumberedPart& one : wanted) last = std::max(last, one.last);
+    const auto records = records_(file, last);
+    if (!records) return Fail(wanted.front().line, records.error());
+    for (const NumberedPart& one : wanted) {
+      const auto part = BytesOf(file, one, *records);
+      if (!part) return Fail(one.line, part.error());
+      parts_[one.part] = *part;  // no two threads have the same
+    }
+  }
+
+  void Fail(uint64_t line, const Error& error) {
+    MutexLock lock(mu_);
+    if (!failure_ || line < failure_->first) failure_.emplace(line, error);
+  }
+
+  const FindRecords& records_;
+  std::vector<FilePart>& parts_;
+  const NumberedParts& files_;
+  Mutex mu_;
+  NumberedParts::const_iterator next_ GUARDED_BY(mu_);
+  std::optional<std::pair<uint64_t, Error>> failure_ GUARDED_BY(mu_);
+};
+
 }  // namespace
 
 Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
-                                        const std::string& path) {
+                                        const std::string& path, const FindRecords& records,
+                                        const std::stop_token& stop) {
   if (manifest.At(top).kind != Kind::kDirectory)
     return Error{Code::kInvalid, "an order is of the files in a directory, and " +
                                      manifest.PathOf(top) + " is none"};
@@ -55,19 +161,32 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
   std::ifstream in(path);
   if (!in) return io::ErrnoError(errno, "open " + path);
   std::vector<FilePart> parts;
+  NumberedParts numbered;
   std::string line;
   for (uint64_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
-    const auto part = PartOf(manifest, base, line);
-    if (!part)
+    if (const auto part = PartOf(manifest, base, line)) {
+      parts.push_back(*part);
+      continue;
+    }
+    std::string_view name = line;
+    const auto range = TakeRecords(name);
+    const auto file = range ? FileAt(manifest, base, name) : std::nullopt;
+    if (!file)
       return Error{
           Code::kNotFound,
-          fmt::format("{} line {}: there is no file {} in {}; a line is PATH or PATH "
-                      "OFFSET LENGTH",
+          fmt::format("{} line {}: there is no file {} in {}; a line is PATH, PATH OFFSET LENGTH, "
+                      "PATH#RECORD or PATH#FIRST-LAST",
                       path, number, line, base.empty() ? std::string(manifest.source()) : base)};
-    parts.push_back(*part);
+    numbered[*file].push_back(
+        {.part = parts.size(), .line = number, .first = range->first, .last = range->second});
+    parts.push_back({});
   }
   if (in.bad()) return io::ErrnoError(errno, "read " + path);
+  if (const auto failure = Lookup(numbered, records, parts).Run(stop))
+    return Error{failure->second.code,
+                 fmt::format("{} line {}: {}", path, failure->first, failure->second.message)};
+  if (stop.stop_requested()) return Error{Code::kCancelled, "load: stopped"};
   return parts;
 }
 

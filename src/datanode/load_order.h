@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "datanode/manifest.h"
+#include "datanode/record_index.h"
 
 namespace leat::datanode {
 
@@ -18,11 +20,19 @@ struct FilePart {
   uint64_t length = 0;
 };
 
-// Reads a file with one path relative to the directory `top` a line, for the whole file, or a path,
-// an offset and a length with blanks between, for the part (of a TFRecord or WebDataset file, as
-// its index has it), cut at the file's end. A line that is a path as it is, is that. Empty lines
-// are skipped. kNotFound and kInvalid name the line.
+// The records of the file at an index of the manifest, at least up to number `last`, as far as
+// there are so many. Called from several threads at once, once for each file.
+using FindRecords = std::function<Result<std::vector<Extent>>(uint32_t file, uint64_t last)>;
+
+// Reads a file with one of these a line, paths relative to the directory `top`:
+//   PATH                 the whole file
+//   PATH OFFSET LENGTH   a part, cut at the file's end; blanks between
+//   PATH#N, PATH#N-M     record N of a TFRecord file or sample N of a WebDataset tar, from 0 on; N
+//                        to M, both included
+// A line that is a path as it is, is that. Empty lines are skipped. kNotFound, kInvalid and the
+// errors of `records` name the line. kCancelled.
 Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
-                                        const std::string& path);
+                                        const std::string& path, const FindRecords& records,
+                                        const std::stop_token& stop);
 
 }  // namespace leat::datanode

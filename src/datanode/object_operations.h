@@ -32,8 +32,9 @@ Result<json::Value> ListEntries(DataNode& node, const Target& target, bool recur
 Result<json::Value> DescribeEntry(DataNode& node, const Target& target,
                                   const std::stop_token& stop);
 Result<json::Value> ListSkipped(const Target& target, const Tell& tell);
-// With `order`, the path of a file (see load_order.h), what it names, one after the other, until
-// there is no room: nothing is evicted for what comes later. Else all files, in any order.
+// With `order`, the path of a file (see load_order.h), what it names, one after the other. Nothing
+// is evicted for what comes later: once a file found no room, only those that have theirs go on.
+// Else all files, in any order.
 Result<json::Value> LoadFiles(DataNode& node, const Target& target, const std::string& order,
                               const Tell& tell, const std::stop_token& stop);
 Result<json::Value> EvictFiles(DataNode& node, const Target& target, const std::stop_token& stop);

@@ -1,14 +1,21 @@
 """The commands around a mount: `leat mount`, `leat umount` and `leat data`."""
 import base64
+import functools
+import io
 import json
 import os
 import pathlib
+import random
 import signal
+import struct
 import subprocess
+import tarfile
 import tempfile
+import threading
 import unittest
 
-from mounts import BIN, MIB, Mount, Source, alive, needs_fuse, wait_until
+from fault_proxy import FaultProxy
+from mounts import BIN, MIB, Leat, Mount, Source, alive, needs_fuse, random_bytes, wait_until
 
 
 def rows(mount, *args):
@@ -246,6 +253,188 @@ class DataTest(unittest.TestCase):
         said = self.mount.leat("data", "ls", self.source.path, check=False)
         self.assertEqual(said.returncode, 1)
         self.assertIn("no mount of Leat", said.stderr)
+
+
+@functools.cache
+def crc32c_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+def masked_crc32c(data):
+    table, crc = crc32c_table(), 0xFFFFFFFF
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return struct.pack("<I", (crc >> 15 | crc << 17) + 0xA282EAD8 & 0xFFFFFFFF)
+
+
+def tfrecords(bodies):
+    """The file, and what tfrecord2idx writes of it."""
+    file, index = b"", ""
+    for body in bodies:
+        length = struct.pack("<Q", len(body))
+        record = length + masked_crc32c(length) + body + masked_crc32c(body)
+        index += f"{len(file)} {len(record)}\n"
+        file += record
+    return file, index.encode()
+
+
+def webdataset(samples):
+    """The tar, and what wds2idx writes of it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for key, files in samples.items():
+            for extension, data in files.items():
+                member = tarfile.TarInfo(f"{key}.{extension}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    buffer.seek(0)
+    lines = {}
+    with tarfile.open(fileobj=buffer) as tar:
+        for member in tar:
+            key, extension = member.name.split(".", 1)
+            lines.setdefault(key, []).append(f"{extension} {member.offset_data} {member.size} {member.name}")
+    index = f"v1.2 {len(lines)}\n" + "".join(" ".join(files) + "\n" for files in lines.values())
+    return buffer.getvalue(), index.encode()
+
+
+@needs_fuse
+class LoadRecordsTest(unittest.TestCase):
+    """`leat data load --order` with records by their numbers."""
+    RECORD = 700_000  # bytes of each of ten
+
+    @classmethod
+    def setUpClass(cls):
+        cls.records, cls.index = tfrecords([bytes([n]) * cls.RECORD for n in range(10)])
+
+    def setUp(self):
+        self.source = self.enterContext(Source())
+        self.scratch = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def load(self, mount, *lines, check=True):
+        order = self.scratch / "order"
+        order.write_text("".join(line + "\n" for line in lines))
+        return mount.leat("data", "load", mount.path, "--order", order, check=check)
+
+    def cached(self, mount, name):
+        return int(os.getxattr(mount.path / name, "user.leat.cached"))
+
+    def chunks_of(self, begin, end):
+        return (end - 1) // MIB - begin // MIB + 1
+
+    def test_records_of_a_tfrecord_file_bring_the_chunks_that_they_touch(self):
+        size = self.RECORD + 16
+        for index in ("train.tfrecord.idx", "train.idx", "train.tfrecord.index"):
+            with self.subTest(index=index), Source() as source:
+                source.put("set/train.tfrecord", data=self.records)
+                source.put(f"set/{index}", data=self.index)
+                with Mount(source.url) as mount:
+                    said = self.load(mount, "set/train.tfrecord#3-5").stdout
+                    self.assertIn("1 part are cached, 2.0 MiB", said)
+                    wanted = self.chunks_of(3 * size, 6 * size) * MIB
+                    self.assertLess(wanted, 4 * MIB)
+                    self.assertEqual(self.cached(mount, "set/train.tfrecord"), wanted)
+                    self.load(mount, "set/train.tfrecord#9", "set/train.tfrecord#9")
+                    self.assertEqual(self.cached(mount, "set/train.tfrecord"),
+                                     wanted + self.chunks_of(9 * size, 10 * size) * MIB)
+                    before = mount.stats()["fill_bytes"]
+                    with open(mount.path / "set/train.tfrecord", "rb") as file:
+                        self.assertEqual(os.pread(file.fileno(), self.RECORD, 4 * size + 12), b"\4" * self.RECORD)
+                    self.assertEqual(mount.stats()["fill_bytes"], before, "what was loaded is not fetched again")
+
+    def test_without_an_index_the_records_before_are_walked_over(self):
+        self.source.put("train", data=self.records)
+        with Mount(self.source.url) as mount:
+            self.load(mount, "train#3-5")
+            self.assertEqual(self.cached(mount, "train"), self.chunks_of(0, 6 * (self.RECORD + 16)) * MIB)
+            failed = self.load(mount, "train#8-10", check=False)
+            self.assertEqual(failed.returncode, 1)
+            self.assertIn("has 10 records, numbered from 0", failed.stderr)
+
+    def test_samples_of_a_webdataset_tar(self):
+        tar, index = webdataset({f"{n:04}": {"jpg": bytes([n]) * 900_000, "cls": b"7"} for n in range(8)})
+        self.source.put("shard-0.tar", data=tar)
+        self.source.put("shard-0.idx", data=index)
+        with Mount(self.source.url) as mount:
+            self.load(mount, "shard-0.tar#6", "shard-0.tar#1")
+            sample = 512 + (900_000 + 511) // 512 * 512 + 1024  # with the next file, of one byte
+            wanted = sum(self.chunks_of(n * sample, (n + 1) * sample - 511) for n in (6, 1)) * MIB
+            self.assertEqual(self.cached(mount, "shard-0.tar"), wanted)
+
+    def test_files_that_found_room_go_on_when_others_found_none(self):
+        for name in "abcd":
+            self.source.put(name, 4 * MIB)
+        with Mount(self.source.url, cache_flags=",size=10M") as mount:
+            said = self.load(mount, f"a {MIB} 1", "b 0 1", "c 0 1", f"a {2 * MIB} 1", "d 0 1", f"b {3 * MIB} 1",
+                             check=False)
+            self.assertEqual(said.returncode, 1)
+            self.assertIn("2 parts (2 B) did not fit", said.stdout)
+            self.assertEqual([self.cached(mount, name) for name in "abcd"], [2 * MIB, 2 * MIB, 0, 0])
+
+    def test_what_is_wrong_is_told_with_file_and_line(self):
+        tar, _ = webdataset({"a": {"txt": b"x" * 300_000}})
+        self.source.put("bare.tar", data=tar)
+        self.source.put("good", data=self.records)
+        self.source.put("good.idx", data=self.index)
+        self.source.put("bad", data=self.records[:1000])
+        self.source.put("bad.idx", data=b"0 16\nnonsense\n")
+        self.source.put("stale", data=self.records[:1000])
+        self.source.put("stale.idx", data=self.index)
+        with Mount(self.source.url) as mount:
+            for line, text in [("bad#0", "bad.idx line 2: is not OFFSET SIZE"),
+                               ("stale#0", "stale.idx line 1: ends at byte 700016, and the file has 1000"),
+                               ("good#10", "has 10 records"), ("good#5-4", "PATH#FIRST-LAST"),
+                               ("bare.tar#0", "wds2idx")]:
+                failed = self.load(mount, "good", line, check=False)
+                self.assertEqual(failed.returncode, 1)
+                self.assertIn(text, failed.stderr)
+                self.assertIn(f"{self.scratch}/order line 2: ", failed.stderr)
+
+
+@needs_fuse
+class LoadAheadTest(unittest.TestCase):
+    def test_what_is_read_first_is_asked_for_first(self):
+        with Leat() as leat, FaultProxy(leat.aws) as proxy, tempfile.TemporaryDirectory() as scratch:
+            names = [f"{n:02}" for n in range(60)]
+            leat.s3().create_bucket(Bucket="ahead")
+            for name in names:
+                leat.s3().put_object(Bucket="ahead", Key=name, Body=random_bytes(MIB, name))
+            order = random.Random(7).sample(names, len(names))
+            position = {f"/ahead/{name}": n for n, name in enumerate(order)}
+            asked, go_on = set(), threading.Event()
+
+            def hold_what_comes_later(request):
+                if request.reads:
+                    asked.add(position[request.path])
+                    if position[request.path] >= 20:
+                        go_on.wait(60)
+
+            proxy.fault = hold_what_comes_later
+            keys = {"AWS_ACCESS_KEY_ID": leat.key_id, "AWS_SECRET_ACCESS_KEY": leat.secret,
+                    "AWS_DEFAULT_REGION": "us-east-1"}
+            with Mount("s3://ahead", "--endpoint", proxy.url, env=keys) as mount:
+                path = pathlib.Path(scratch, "order")
+                path.write_text("\n".join(order))
+                load = subprocess.Popen([BIN / "leat", "data", "load", mount.path, "--order", path],
+                                        stdout=subprocess.DEVNULL)
+                try:
+                    wait_until(lambda: all(os.getxattr(mount.path / name, "user.leat.state") == b"complete"
+                                           for name in order[:20]), what="the first twenty")
+                    wait_until(lambda: len(asked) >= 21, what="the next")
+                    before = mount.stats()["fill_bytes"]
+                    for name in order[:20]:  # a reader finds them, though the store hangs
+                        self.assertTrue((mount.path / name).read_bytes() == random_bytes(MIB, name), name)
+                    self.assertEqual(mount.stats()["fill_bytes"], before)
+                    self.assertLess(max(asked), 20 + 16, "no more than sixteen at once")
+                finally:
+                    go_on.set()
+                self.assertEqual(load.wait(60), 0)
+                self.assertEqual(asked, set(range(60)))
 
 
 if __name__ == "__main__":
