@@ -133,7 +133,7 @@ Status ListSource(objectstore::ObjectStore& store, const std::string& path,
                   const std::stop_token& stop) {
   const std::string log_path = path.substr(0, path.rfind('/')) + "/listing.partial";
   const ListingLog::Past past = ListingLog::Read(log_path, store.Name(), now - kLogSeconds);
-  auto log = ListingLog::Open(log_path, store.Name(), now, past.planned);
+  auto log = ListingLog::Open(log_path, store.Name(), now, past.end);
   if (!log) return log.error();
   ManifestBuilder builder(store.Name(), std::move(previous));
   Lister lister(store, builder, **log, progress);

@@ -1,7 +1,9 @@
 #include "datanode/listing_log.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -80,6 +82,7 @@ ListingLog::Past ListingLog::Read(const std::string& path, const std::string& so
     if (type == kSource) {
       const int64_t began = record.Number<int64_t>();
       ours = record.good && began >= not_before && record.left == source;
+      if (!ours) break;
     } else if (!ours) {
       break;
     } else if (type == kObject) {
@@ -97,6 +100,7 @@ ListingLog::Past ListingLog::Read(const std::string& path, const std::string& so
     } else if (type == kFinished) {
       past.finished.emplace(text);
     }
+    past.end = bytes->size() - file.left.size();
   }
   // Without the whole plan it is not known what the objects cover.
   return past.planned ? past : Past();
@@ -104,11 +108,14 @@ ListingLog::Past ListingLog::Read(const std::string& path, const std::string& so
 
 Result<std::unique_ptr<ListingLog>> ListingLog::Open(const std::string& path,
                                                      const std::string& source, int64_t now,
-                                                     bool go_on) {
-  auto fd = io::Open(path, O_WRONLY | O_APPEND | O_CREAT | (go_on ? 0 : O_TRUNC));
+                                                     uint64_t end) {
+  auto fd = io::Open(path, O_WRONLY | O_APPEND | O_CREAT);
   if (!fd) return fd.error();
+  // A record that was cut short would take what follows for its own bytes.
+  if (::ftruncate(fd->get(), static_cast<off_t>(end)) != 0)
+    return io::ErrnoError(errno, "cut " + path);
   std::unique_ptr<ListingLog> log(new ListingLog(std::move(*fd)));
-  if (!go_on) log->Append(kSource, SourceRecord(source, now));
+  if (end == 0) log->Append(kSource, SourceRecord(source, now));
   return log;
 }
 

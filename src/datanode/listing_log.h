@@ -27,13 +27,14 @@ class ListingLog {
     std::vector<std::string> plan;   // prefixes to list, each whole
     std::set<std::string> finished;  // of those
     std::vector<objectstore::ObjectInfo> objects;
+    uint64_t end = 0;  // of the last whole record; 0 without a plan
   };
   static Past Read(const std::string& path, const std::string& source, int64_t not_before);
 
-  // Goes on with the log that Read returned, or begins one.
+  // Goes on with the log that Read returned, after its `end`; 0 begins one.
   static Result<std::unique_ptr<ListingLog>> Open(const std::string& path,
                                                   const std::string& source, int64_t now,
-                                                  bool go_on);
+                                                  uint64_t end);
   void Object(const objectstore::ObjectInfo& object);
   void Plan(const std::vector<std::string>& prefixes);
   void Finished(const std::string& prefix);

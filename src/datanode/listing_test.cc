@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "datanode/listing_log.h"
 #include "datanode/manifest.h"
 #include "io/file.h"
 
@@ -133,6 +134,34 @@ TEST_F(ListingTest, DamagedLogIsNotBelieved) {
   ASSERT_TRUE(io::WriteFile(dir_.path() + "/listing.partial", "s\x08\x01"));
   ASSERT_TRUE(List());
   EXPECT_EQ((*Manifest::Open(path_))->files(), 1u);
+}
+
+TEST_F(ListingTest, LogThatWasCutShortGoesOnAfterItsLastWholeRecord) {
+  const std::string path = dir_.path() + "/listing.partial";
+  {
+    auto log = ListingLog::Open(path, "fake://", 100, 0);
+    ASSERT_TRUE(log);
+    (*log)->Plan({"a/", "b/"});
+    (*log)->Object({.key = "a/1", .size = 5, .etag = "e"});
+    (*log)->Object({.key = "a/2", .size = 5, .etag = "e"});
+    ASSERT_TRUE((*log)->Flush());
+  }
+  const std::string whole = *io::ReadFile(path);
+  for (size_t cut = 1; cut < 30; ++cut) {
+    ASSERT_TRUE(io::WriteFile(path, whole.substr(0, whole.size() - cut)));
+    const auto past = ListingLog::Read(path, "fake://", 0);
+    ASSERT_TRUE(past.planned);
+    ASSERT_EQ(past.objects.size(), 1u);
+    auto log = ListingLog::Open(path, "fake://", 100, past.end);
+    ASSERT_TRUE(log);
+    (*log)->Object({.key = "a/3", .size = 5, .etag = "e"});
+    (*log)->Finished("a/");
+    ASSERT_TRUE((*log)->Flush());
+    const auto after = ListingLog::Read(path, "fake://", 0);
+    ASSERT_EQ(after.objects.size(), 2u) << cut;
+    EXPECT_EQ(after.objects[1].key, "a/3");
+    EXPECT_TRUE(after.finished.contains("a/"));
+  }
 }
 
 }  // namespace
