@@ -69,9 +69,11 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
   api::ObjectClient& client = cluster->apiserver_->client();
   auto programs = ProgramsDir();
   if (!programs) return programs.error();
-  auto node = node::Node::Start(
-      {.data_dir = data_dir.File("node"), .name = options.node_name, .programs_dir = *programs},
-      client, clock);
+  auto node = node::Node::Start({.data_dir = data_dir.File("node"),
+                                 .name = options.node_name,
+                                 .programs_dir = *programs,
+                                 .cache_dirs = options.cache_dirs},
+                                client, clock);
   if (!node) return node.error();
   cluster->node_ = std::move(*node);
   cluster->apiserver_->SetPodLogs(cluster->node_.get());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "apiserver/apiserver.h"
 #include "awsserver/awsserver.h"
@@ -23,6 +24,7 @@ struct ClusterOptions {
   ListenAddress aws_listen{"127.0.0.1", 9000};
   bool aws_tls = false;
   std::string node_name;
+  std::vector<std::string> cache_dirs;  // as node::Options
 };
 
 class EmbeddedCluster {

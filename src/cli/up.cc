@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/data_node_access.h"
 #include "cli/embedded_cluster.h"
 
 namespace leat::cli {
@@ -20,6 +21,7 @@ struct UpFlags {
   std::string listen = "127.0.0.1:6443";
   std::string aws_listen = "127.0.0.1:9000";
   std::string node_name;
+  CacheFlags cache;
   bool aws_tls = false;
   bool stop_pods = false;
 };
@@ -82,6 +84,12 @@ int Up(const UpFlags& flags) {
   if (!listen) return Fail(listen.error());
   const auto aws_listen = ListenAddress::Parse(flags.aws_listen);
   if (!aws_listen) return Fail(aws_listen.error());
+  std::vector<std::string> cache_dirs;
+  if (!flags.cache.directories.empty()) {
+    auto given = CacheDirectories(flags.cache);
+    if (!given) return Fail(given.error());
+    cache_dirs = std::move(*given);
+  }
   auto data_dir = DataDir::Take(flags.data_dir);
   if (!data_dir) return Fail(data_dir.error());
 
@@ -89,7 +97,8 @@ int Up(const UpFlags& flags) {
   auto cluster = EmbeddedCluster::Start({.listen = *listen,
                                          .aws_listen = *aws_listen,
                                          .aws_tls = flags.aws_tls,
-                                         .node_name = flags.node_name},
+                                         .node_name = flags.node_name,
+                                         .cache_dirs = std::move(cache_dirs)},
                                         *data_dir, clock);
   if (!cluster) {
     if (auto discarded = data_dir->DiscardIfNew(); !discarded)
@@ -125,6 +134,12 @@ void AddUp(CLI::App& app, Run& run) {
       ->capture_default_str();
   up->add_flag("--aws-tls", flags->aws_tls, "Serve the AWS-compatible endpoint over TLS");
   up->add_option("--node-name", flags->node_name, "Name of this node (the host name)");
+  up->add_option(
+        "--cache-dir", flags->cache.directories,
+        "PATH[,size=N][,tier=memory|ssd|hdd]: where FastFile channels and other volumes of "
+        "object storage keep what they read; repeatable (in the data directory, a tenth of "
+        "its disk)")
+      ->allow_extra_args(false);
   up->add_flag("--stop-pods", flags->stop_pods,
                "At the end (Ctrl-C or SIGTERM) stop the pods first, each with its grace period; "
                "without it they go on and the next start finds them");

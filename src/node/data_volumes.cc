@@ -43,8 +43,8 @@ std::string LastWords(std::string_view said) {
 
 }  // namespace
 
-DataMounter::DataMounter(std::string leat, std::string cache_dir)
-    : leat_(std::move(leat)), cache_dir_(std::move(cache_dir)) {}
+DataMounter::DataMounter(std::string leat, std::vector<std::string> cache_dirs)
+    : leat_(std::move(leat)), cache_dirs_(std::move(cache_dirs)) {}
 
 DataMounter::~DataMounter() = default;
 
@@ -82,9 +82,9 @@ Result<io::Process> DataMounter::Begin(const std::string& path, const json::Valu
   const json::Value& attributes = csi["volumeAttributes"];
   if (!io::Exists(path))
     if (auto made = io::MakeDirs(path, 0755); !made) return made.error();
-  std::vector<std::string> argv = {leat_,         "mount",       attributes["source"].Str(),
-                                   path,          "--cache-dir", cache_dir_,
-                                   "--retry-for", kRetryFor};
+  std::vector<std::string> argv = {leat_, "mount",       attributes["source"].Str(),
+                                   path,  "--retry-for", kRetryFor};
+  for (const std::string& dir : cache_dirs_) argv.insert(argv.end(), {"--cache-dir", dir});
   // Nothing of our own environment: the pod reads with its key or with none.
   Variables env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
   if (const std::string endpoint = attributes["endpoint"].Str(); !endpoint.empty())

@@ -5,6 +5,7 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
@@ -17,9 +18,9 @@ inline constexpr char kDataDriver[] = "data.leat.dev";
 
 class DataMounter {
  public:
-  // `leat` is the program; all its mounts share the one cache. Any thread, but one at a time for a
-  // path.
-  DataMounter(std::string leat, std::string cache_dir);
+  // `leat` is the program; all its mounts share the one cache, whose directories are given as to
+  // `leat mount --cache-dir`, at least one. Any thread, but one at a time for a path.
+  DataMounter(std::string leat, std::vector<std::string> cache_dirs);
   // Ends attempts that are under way.
   ~DataMounter();
 
@@ -39,7 +40,8 @@ class DataMounter {
   Result<io::Process> Begin(const std::string& path, const json::Value& csi,
                             const std::map<std::string, std::string>& secret) const;
 
-  const std::string leat_, cache_dir_;
+  const std::string leat_;
+  const std::vector<std::string> cache_dirs_;
   Mutex mu_;
   std::map<std::string, io::Process> attempts_ GUARDED_BY(mu_);  // by path
 };

@@ -32,7 +32,7 @@ class DataMounterTest : public testing::Test {
   io::TempDir dir_;
   const std::string leat_ = dir_.path() + "/leat";
   const std::string path_ = dir_.path() + "/volumes/v";
-  DataMounter mounter_{leat_, "/cache"};
+  DataMounter mounter_{leat_, {"/cache,size=1G", "/more"}};
 };
 
 TEST_F(DataMounterTest, ReadsWithThePodsKeyAndNothingOfOurs) {
@@ -43,7 +43,8 @@ TEST_F(DataMounterTest, ReadsWithThePodsKeyAndNothingOfOurs) {
   unsetenv("AWS_PROFILE");
   ASSERT_TRUE(mounted) << mounted.error().message;
   EXPECT_EQ(Read("args"), "mount s3://b/p/ " + path_ +
-                              " --cache-dir /cache --retry-for 600s --endpoint http://e\n");
+                              " --retry-for 600s --cache-dir /cache,size=1G --cache-dir /more"
+                              " --endpoint http://e\n");
   for (const char* variable :
        {"AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=S", "AWS_SESSION_TOKEN=T", "AWS_REGION=r"})
     EXPECT_TRUE(Has(variable)) << variable;

@@ -48,7 +48,10 @@ class EmbeddedNode : public Node {
             {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
             catalogue_)),
         registration_(name_, client, clock, *runtime_),
-        sync_(name_, dirs_, client, clock, *runtime_, addresses_, options.programs_dir + "/leat"),
+        mounter_(options.programs_dir + "/leat", options.cache_dirs.empty()
+                                                     ? std::vector<std::string>{dirs_.Cache()}
+                                                     : options.cache_dirs),
+        sync_(name_, dirs_, client, clock, *runtime_, addresses_, mounter_),
         pods_(client, clock, api::gvr::kPods, {.field_selector = "spec.nodeName=" + name_}) {}
 
   Status Begin() {
@@ -213,6 +216,7 @@ class EmbeddedNode : public Node {
   const std::unique_ptr<ContainerRuntime> runtime_;
   AddressBook addresses_;
   Registration registration_;
+  DataMounter mounter_;
   PodSync sync_;
   client::Informer pods_;
   std::unique_ptr<reconcile::Controller> controller_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "api/object_client.h"
 #include "api/pod_logs.h"
@@ -17,6 +18,8 @@ struct Options {
   std::string data_dir;      // DIR/node: bundles, volumes, logs, exit files; survives restarts
   std::string name;          // the Node object; the host name when empty
   std::string programs_dir;  // where leat, leat-ml, kubectl-smlogs are; bound into containers
+  // Of the volumes of data.leat.dev, as for `leat mount --cache-dir`; DIR/node/cache when empty.
+  std::vector<std::string> cache_dirs;
 };
 
 // Runs from Start to destruction, which leaves containers running; a new Node with the same

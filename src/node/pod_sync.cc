@@ -59,14 +59,14 @@ struct PodSync::Pod {
 };
 
 PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-                 ContainerRuntime& runtime, AddressBook& addresses, const std::string& leat)
+                 ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter)
     : node_name_(std::move(node_name)),
       dirs_(std::move(dirs)),
       client_(client),
       clock_(clock),
       runtime_(runtime),
       addresses_(addresses),
-      mounter_(leat, dirs_.Cache()),
+      mounter_(mounter),
       events_(client, clock, "node") {}
 
 Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token& stop) {

@@ -22,7 +22,7 @@ namespace leat::node {
 class PodSync : public reconcile::Reconciler {
  public:
   PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-          ContainerRuntime& runtime, AddressBook& addresses, const std::string& leat);
+          ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter);
 
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
@@ -63,7 +63,7 @@ class PodSync : public reconcile::Reconciler {
   Clock& clock_;
   ContainerRuntime& runtime_;
   AddressBook& addresses_;
-  DataMounter mounter_;
+  DataMounter& mounter_;
   reconcile::EventRecorder events_;
   Mutex mu_;
   std::map<std::pair<std::string, std::string>, Retry> retries_ GUARDED_BY(mu_);

@@ -61,7 +61,8 @@ class PodSyncTest : public testing::Test {
   RealClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
-  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_, "false"};
+  DataMounter mounter_{"false", {"/nonexistent"}};
+  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_, mounter_};
 };
 
 TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {

@@ -34,7 +34,7 @@ class VolumesTest : public testing::Test {
 
   io::TempDir dir_;
   NoObjects no_objects_;
-  DataMounter mounter_{"false", ""};
+  DataMounter mounter_{"false", {"/nonexistent"}};
   const PodDirs dirs_{dir_.path()};
 };
 

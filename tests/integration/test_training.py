@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import unittest
 
-from leat import Leat, eventually, needs_root
+from leat import BIN, Leat, eventually, needs_root
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
 
@@ -100,6 +100,7 @@ kind = re.search(r" /opt/ml/input/data/train .* - (\S+) ", pathlib.Path("/proc/s
 mode = json.loads((ml / "input/config/inputdataconfig.json").read_text())["train"]["TrainingInputMode"]
 (ml / "model/told").write_text(json.dumps({"digest": digest.hexdigest(), "files": len(files), "writing": writing,
                                            "kind": kind and kind[1], "mode": mode}))
+print("digest", digest.hexdigest(), kind and kind[1])
 """
 
 # Reads its channel for eight seconds, and the last object only then.
@@ -448,6 +449,36 @@ class Endpoint(unittest.TestCase):
             self.assertIn("[2]#011", leat.kubectl("smlogs", "trainingjob", "over-tls").stdout)
             leat.run("leat", "cp", status()["modelPath"], leat.dir / "model.tar.gz")
             self.assertEqual(tarfile.open(leat.dir / "model.tar.gz").getnames(), ["xgboost-model"])
+
+    def test_two_hosts_read_a_fast_file_channel_through_the_cache_that_was_chosen(self):
+        with tempfile.TemporaryDirectory(prefix="leat-cache-") as scratch:
+            with Leat("--cache-dir", f"{scratch}/cache,size=64M") as leat:
+                bodies = {f"part-{n}": random.Random(n).randbytes(3 << 20) for n in range(3)}
+                with_data(leat)
+                for key, body in bodies.items():
+                    leat.s3().put_object(Bucket="bkt", Key="big/" + key, Body=body)
+                map_image(leat, "example.com/digest:*", DIGEST)
+                spec = job("both", image="example.com/digest:1", channels=("train",), instances=2)
+                spec["spec"]["algorithmSpecification"]["trainingInputMode"] = "FastFile"
+                spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3Uri"] = "s3://bkt/big/"
+                leat.apply(spec)
+                status = lambda: leat.get("trainingjob", "both").get("status", {})
+                eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 120)
+                self.assertEqual(status()["trainingJobStatus"], "Completed", status())
+                digest = hashlib.sha256()
+                for key in sorted(bodies):
+                    digest.update(key.encode() + b"\0" + bodies[key])
+                log = leat.kubectl("smlogs", "trainingjob", "both").stdout
+                self.assertEqual(re.findall(r"digest (\w+) (\S+)", log), [(digest.hexdigest(), "fuse.leat")] * 2, log)
+                kept = [path.stat().st_size for path in pathlib.Path(scratch, "cache").rglob("*.data")]
+                self.assertEqual(sorted(kept), [3 << 20] * 3)  # once for both
+                self.assertFalse((leat.dir / "node/cache").exists())
+
+    def test_a_cache_that_makes_no_sense_is_refused_at_once(self):
+        done = subprocess.run([BIN / "leat", "up", "--cache-dir", "/tmp/x,size=lots"],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("size", done.stderr)
 
     def test_a_full_disk_fails_the_job_and_loses_nothing(self):
         scratch = tempfile.mkdtemp(prefix="leat-full-")
