@@ -1,0 +1,96 @@
+// What the fetcher's threads share. Internal to the fetcher, which is in four files: fetcher.cc
+// (objects in use, prefetch, load), fetcher_read.cc (reads and what they wait for), fetcher_work.cc
+// (the threads that fetch), fetcher_pace.cc (how fast the store is, and second requests).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "datanode/active_object.h"
+#include "datanode/chunk_pool.h"
+#include "datanode/fetcher.h"
+
+namespace leat::datanode {
+
+inline constexpr uint64_t kMostChunksPerGet = 8;
+
+struct Fetcher::State {
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  State(blocks::Cache& c, FetcherOptions o, Events e);
+
+  // A run of neighbouring chunks of one object, fetched by one GET.
+  struct Job {
+    std::shared_ptr<ActiveObject> object;
+    uint64_t first = 0;
+    uint64_t chunks = 0;
+  };
+
+  // fetcher.cc
+  std::shared_ptr<ActiveObject> FindActive(const blocks::ObjectId& id);
+  std::shared_ptr<ActiveObject> KeepActive(std::shared_ptr<ActiveObject> object);
+
+  // fetcher_read.cc
+  bool AnswerFromCache(ActiveObject& object, uint64_t offset, uint64_t size, const Done& done);
+  uint64_t ReadChunk(const std::shared_ptr<ActiveObject>& object, uint64_t chunk, uint64_t begin,
+                     uint64_t end, uint64_t number, Done done);
+  // Ends the chunk's flight: who waited for it, to be answered outside the lock.
+  std::vector<std::shared_ptr<Wait>> TakeWaits(ActiveObject& object, uint64_t chunk) REQUIRES(mu);
+
+  // fetcher_work.cc
+  void Work(const std::stop_token& stop);
+  std::optional<Job> Next(const std::stop_token& stop);
+  void Run(const Job& job, const std::stop_token& stop);
+  void Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
+               std::shared_ptr<Chunk> chunk);
+  void Failed(const Job& job, uint64_t from, const Error& error);
+
+  // fetcher_pace.cc
+  void Learn(SteadyTime began, SteadyTime first_byte, uint64_t bytes);
+  void Hedge(const std::stop_token& stop);
+
+  blocks::Cache& cache;
+  const FetcherOptions options;
+  const Events events;
+  ChunkPool pool;
+
+  Mutex mu;
+  CondVar wanted;
+  using Place = std::pair<std::weak_ptr<ActiveObject>, uint64_t>;  // and a chunk
+  std::deque<Place> demand GUARDED_BY(mu);
+  std::deque<Place> prefetch GUARDED_BY(mu);
+  std::unordered_map<blocks::ObjectId, std::weak_ptr<ActiveObject>> active GUARDED_BY(mu);
+  std::unordered_multimap<uint64_t, std::shared_ptr<Wait>> waits GUARDED_BY(mu);
+  uint64_t next_wait GUARDED_BY(mu) = 1;
+  // GETs that have not answered a byte yet: what a second one may be asked for.
+  struct Silent {
+    std::weak_ptr<ActiveObject> object;
+    uint64_t first = 0;
+    uint64_t chunks = 0;
+    SteadyTime began;
+  };
+  std::list<Silent> silent GUARDED_BY(mu);
+  CondVar began_silent;
+  std::array<double, 128> latencies GUARDED_BY(mu) = {};  // the last ones, in seconds
+  size_t next_latency GUARDED_BY(mu) = 0;
+  double latency GUARDED_BY(mu) = 0.02;     // seconds to the first byte, lately
+  double bandwidth GUARDED_BY(mu) = 100e6;  // bytes per second of all GETs together, lately
+  double window_bytes GUARDED_BY(mu) = 0;
+  SteadyTime window_began GUARDED_BY(mu);
+
+  std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0;
+  std::atomic<uint64_t> errors = 0, hedges = 0;
+  std::vector<std::jthread> threads;  // last: they end before what they use
+};
+
+}  // namespace leat::datanode

@@ -1,0 +1,142 @@
+// What the threads that fetch do.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+#include "datanode/fetcher_state.h"
+
+namespace leat::datanode {
+
+using blocks::kChunkSize;
+
+std::optional<Fetcher::State::Job> Fetcher::State::Next(const std::stop_token& stop) {
+  while (true) {
+    std::shared_ptr<ActiveObject> passed_over;  // may be the last reference: ends outside the lock
+    MutexLock lock(mu);
+    wanted.Wait(mu, stop, [&]() REQUIRES(mu) { return !demand.empty() || !prefetch.empty(); });
+    if (stop.stop_requested()) return std::nullopt;
+    std::deque<Place>& queue = demand.empty() ? prefetch : demand;
+    Job job{.object = queue.front().first.lock(), .first = queue.front().second, .chunks = 1};
+    queue.pop_front();
+    if (!job.object) continue;
+    auto& flights = job.object->flights;
+    auto flight = flights.find(job.first);
+    if (flight == flights.end() || flight->second.running) {  // a neighbour's job took it along
+      passed_over = std::move(job.object);
+      continue;
+    }
+    flight->second.running = true;
+    for (++flight; flight != flights.end() && job.chunks < kMostChunksPerGet &&
+                   flight->first == job.first + job.chunks && !flight->second.running;
+         ++flight) {
+      flight->second.running = true;
+      ++job.chunks;
+    }
+    return job;
+  }
+}
+
+void Fetcher::State::Work(const std::stop_token& stop) {
+  while (auto job = Next(stop)) Run(*job, stop);
+}
+
+void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
+  const ObjectVersion& version = job.object->version;
+  const uint64_t offset = job.first * kChunkSize;
+  const uint64_t size = std::min(job.chunks * kChunkSize, version.size - offset);
+  const auto began = std::chrono::steady_clock::now();
+  SteadyTime first_byte = began;
+  std::list<Silent> here;  // our place in `silent`, until the first byte or the end
+  here.push_back({.object = job.object, .first = job.first, .chunks = job.chunks, .began = began});
+  const auto place = here.begin();
+  {
+    MutexLock lock(mu);
+    silent.splice(silent.end(), here);
+    began_silent.NotifyOne();
+  }
+  bool is_silent = true;
+  const auto speak = [&] {
+    if (!std::exchange(is_silent, false)) return;
+    MutexLock lock(mu);
+    here.splice(here.end(), silent, place);
+  };
+  uint64_t index = job.first;
+  std::shared_ptr<Chunk> chunk;
+  const Error too_long{Code::kCorrupt, version.key + ": the store gave more than was asked for"};
+  const auto take = [&](std::string_view bytes) -> Status {
+    if (is_silent) {
+      first_byte = std::chrono::steady_clock::now();
+      speak();
+    }
+    while (!bytes.empty()) {
+      if (index == job.first + job.chunks) return too_long;
+      if (!chunk) chunk = pool.Take(stop);
+      if (!chunk) return Error{Code::kCancelled, "the mount is being stopped"};
+      const size_t room = job.object->LengthOf(index) - chunk->size;
+      const size_t n = std::min(room, bytes.size());
+      std::memcpy(chunk->data.get() + chunk->size, bytes.data(), n);
+      chunk->size += n;
+      bytes.remove_prefix(n);
+      if (n < room) break;
+      Arrived(job.object, index++, std::move(chunk));
+      chunk = nullptr;
+    }
+    return {};
+  };
+  auto got = version.store->Get(version.key, version.etag, offset, size, take, stop);
+  if (got && index != job.first + job.chunks) {
+    got = Error{Code::kCorrupt, version.key + ": the store gave less than was asked for"};
+  }
+  speak();
+  if (got) {
+    Learn(began, first_byte, size);
+    return;
+  }
+  ++errors;
+  Failed(job, index, got.error());
+}
+
+void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
+                             std::shared_ptr<Chunk> chunk) {
+  const std::string_view bytes = chunk->bytes();
+  Status kept = object->through ? Status(Error{Code::kExhausted, "not cached"}) : Status();
+  if (kept) {
+    kept = object->small() ? cache.PutSmall(object->version.id, bytes)
+                           : object->file->Fill(index, bytes);
+    if (!kept && !object->through.exchange(true)) {
+      LogWarning("the cache takes no more of an object; it is read through",
+                 {{"key", object->version.key}, {"error", kept.error()}});
+    }
+  }
+  (kept ? fill_bytes : through_bytes) += bytes.size();
+  if (!kept) pool.Keep({object->version.id, index}, chunk);
+  std::vector<std::shared_ptr<Wait>> waiting;
+  {
+    MutexLock lock(mu);
+    waiting = TakeWaits(*object, index);
+  }
+  for (const auto& wait : waiting) {
+    wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
+  }
+  if (kept && events.on_complete && (object->small() || object->file->complete())) {
+    events.on_complete(object->version);
+  }
+}
+
+void Fetcher::State::Failed(const Job& job, uint64_t from, const Error& error) {
+  std::vector<std::shared_ptr<Wait>> waiting;
+  {
+    MutexLock lock(mu);
+    for (uint64_t chunk = from; chunk < job.first + job.chunks; ++chunk) {
+      const auto taken = TakeWaits(*job.object, chunk);
+      waiting.insert(waiting.end(), taken.begin(), taken.end());
+    }
+  }
+  if (events.on_changed && (error.code == Code::kConflict || error.code == Code::kNotFound)) {
+    events.on_changed(job.object->version, error);
+  }
+  for (const auto& wait : waiting) wait->Answer(error);
+}
+
+}  // namespace leat::datanode
