@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <utility>
@@ -37,9 +38,18 @@ struct Flight {
   std::vector<std::shared_ptr<Wait>> waits;
 };
 
+// Where chunks wait to be fetched, one lane for each endpoint (or source, where that is its own),
+// so that a store that hangs holds up its own readers only. Under the fetcher's lock.
+struct Lane {
+  using Place = std::pair<std::weak_ptr<ActiveObject>, uint64_t>;  // and a chunk
+  std::deque<Place> demand;
+  std::deque<Place> prefetch;
+  int running = 0;  // GETs
+};
+
 class ActiveObject {
  public:
-  explicit ActiveObject(ObjectVersion v) : version(std::move(v)) {}
+  ActiveObject(ObjectVersion v, Lane& l) : version(std::move(v)), lane(l) {}
 
   bool small() const { return version.size < blocks::kPackedBelow; }
   uint64_t chunks() const { return (version.size + blocks::kChunkSize - 1) / blocks::kChunkSize; }
@@ -48,6 +58,7 @@ class ActiveObject {
   }
 
   const ObjectVersion version;
+  Lane& lane;                          // the fetcher's
   blocks::Cache::Handle file;          // empty: small, or the cache did not take it
   std::atomic<bool> through = false;   // bytes are not (or no longer) put into the cache
   std::atomic<bool> verified = false;  // IsComplete has checked every chunk

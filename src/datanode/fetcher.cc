@@ -19,6 +19,13 @@ size_t BuffersOf(const FetcherOptions& options) {
   return std::max<uint64_t>(options.memory, 8_MiB) / kChunkSize;
 }
 
+int ConnectionsOf(const FetcherOptions& options) {
+  return std::clamp(options.connections, 2, static_cast<int>(BuffersOf(options) / 2));
+}
+
+// With a third more, one lane alone gets all its connections by NextLane's rule.
+int ThreadsFor(int connections) { return connections + (connections + 2) / 3; }
+
 }  // namespace
 
 ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
@@ -28,12 +35,21 @@ ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::
 }
 
 Fetcher::State::State(blocks::Cache& c, FetcherOptions o, Events e)
-    : cache(c), options(o), events(std::move(e)), pool(BuffersOf(o)) {}
+    : cache(c),
+      options(o),
+      events(std::move(e)),
+      connections(ConnectionsOf(o)),
+      pool(BuffersOf(o)),
+      idle(ThreadsFor(connections)) {}
+
+Lane& Fetcher::State::LaneOf(const objectstore::ObjectStore& store) {
+  MutexLock lock(mu);
+  return lanes[store.Endpoint().empty() ? store.Name() : store.Endpoint()];
+}
 
 Fetcher::Fetcher(blocks::Cache& cache, FetcherOptions options, Events events)
     : state_(new State(cache, options, std::move(events))) {
-  const int most = static_cast<int>(BuffersOf(options) / 2);
-  for (int n = 0; n < std::clamp(options.connections, 2, most); ++n) {
+  for (int n = 0; n < ThreadsFor(state_->connections); ++n) {
     state_->threads.emplace_back([this](const std::stop_token& stop) { state_->Work(stop); });
   }
   state_->threads.emplace_back([this](const std::stop_token& stop) { state_->Hedge(stop); });
@@ -56,15 +72,16 @@ void Fetcher::Stop() {
 std::shared_ptr<ActiveObject> Fetcher::Activate(const ObjectVersion& version) {
   state_->cache.Access(version.id, version.size);
   if (auto object = state_->FindActive(version.id)) return object;
-  auto object = std::shared_ptr<ActiveObject>(
-      new ActiveObject(version), [state = state_.get()](ActiveObject* ended) {
-        {
-          MutexLock lock(state->mu);
-          auto found = state->active.find(ended->version.id);
-          if (found != state->active.end() && found->second.expired()) state->active.erase(found);
-        }
-        delete ended;
-      });
+  const auto end = [state = state_.get()](ActiveObject* ended) {
+    {
+      MutexLock lock(state->mu);
+      auto found = state->active.find(ended->version.id);
+      if (found != state->active.end() && found->second.expired()) state->active.erase(found);
+    }
+    delete ended;
+  };
+  auto object =
+      std::shared_ptr<ActiveObject>(new ActiveObject(version, state_->LaneOf(*version.store)), end);
   if (!object->small()) {
     auto file = state_->cache.FindOrCreate(version.id, version.size);
     if (file) object->file = std::move(*file);
@@ -105,11 +122,11 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   // Without a place in the cache, only as much as can be kept in memory.
   if (object->through) end = std::min(end, begin + state_->options.memory / 8);
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
-    if (state_->prefetch.size() >= kMostPrefetches) return;
+    if (object->lane.prefetch.size() >= kMostPrefetches) return;
     if (object->file && object->file->Has(chunk)) continue;
     if (object->through && state_->pool.Find({object->version.id, chunk})) continue;
     if (!object->flights.try_emplace(chunk).second) continue;
-    state_->prefetch.emplace_back(object, chunk);
+    object->lane.prefetch.emplace_back(object, chunk);
     state_->wanted.NotifyOne();
   }
 }
@@ -120,7 +137,7 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
   const ObjectVersion& version = object->version;
   const Error full{Code::kExhausted, version.key + ": the cache has no room for it"};
   if (!object->small() && !object->file) return full;
-  const uint64_t most = 2 * kMostChunksPerGet * state_->threads.size();
+  const uint64_t most = 2 * kMostChunksPerGet * static_cast<uint64_t>(state_->connections);
   struct Progress {
     Mutex mu;
     CondVar changed;

@@ -3,8 +3,9 @@
 //
 // Each chunk is fetched once however many wait for it. Neighbouring chunks travel as one ranged GET
 // of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its
-// waiters as it arrives. Demand goes before prefetch. Memory is a fixed number of chunk buffers:
-// when they are all in use, fetches wait.
+// waiters as it arrives. Demand goes before prefetch, and a store that hangs does not take the
+// threads of others. Memory is a fixed number of chunk buffers: when they are all in use, fetches
+// wait.
 #pragma once
 
 #include <chrono>
@@ -35,7 +36,8 @@ ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::
 
 struct FetcherOptions {
   uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
-  int connections = 16;            // GETs side by side; at most half as many as there are buffers
+  // GETs side by side to one endpoint; at most half as many as there are buffers.
+  int connections = 16;
   // A GET that somebody waits for and that has not begun to answer is asked a second time when it
   // takes longer than all of the last 128 did, and than this.
   std::chrono::milliseconds hedge_after{100};
@@ -86,7 +88,7 @@ class Fetcher {
   // Ends a wait with kCancelled, unless it was answered.
   void Cancel(uint64_t wait);
   // Fetches what is not there of [begin, end) when nothing is waiting for other bytes. Dropped when
-  // the queue (4,096 chunks) is full, or once nobody holds the object any more.
+  // its store's queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
   // Fetches all of it and waits; `progress` gets the bytes of each step, one call at a time.
   // kExhausted when the cache does not take it.

@@ -44,7 +44,7 @@ void Fetcher::State::Hedge(const std::stop_token& stop) {
           if (flight->second.waits.empty() || std::exchange(flight->second.hedged, true)) continue;
           // Another thread takes it; what comes first answers, and the second finds nobody waiting.
           flight->second.running = false;
-          demand.emplace_front(object, chunk);
+          object->lane.demand.emplace_front(object, chunk);
           ++hedges;
           wanted.NotifyOne();
         }

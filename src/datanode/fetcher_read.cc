@@ -114,7 +114,7 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
     Flight& flight = object->flights[chunk];
     flight.waits.push_back(wait);
     waits.emplace(number, wait);
-    if (!flight.running) demand.emplace_back(object, chunk);
+    if (!flight.running) object->lane.demand.emplace_back(object, chunk);
     wanted.NotifyOne();
     return number;
   }

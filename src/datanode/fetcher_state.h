@@ -6,10 +6,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -28,6 +29,7 @@ struct Fetcher::State {
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   State(blocks::Cache& c, FetcherOptions o, Events e);
+  Lane& LaneOf(const objectstore::ObjectStore& store);
 
   // A run of neighbouring chunks of one object, fetched by one GET.
   struct Job {
@@ -50,6 +52,8 @@ struct Fetcher::State {
   // fetcher_work.cc
   void Work(const std::stop_token& stop);
   std::optional<Job> Next(const std::stop_token& stop);
+  // The lane that may begin a GET and should before others; null when none may.
+  Lane* NextLane() REQUIRES(mu);
   void Run(const Job& job, const std::stop_token& stop);
   void Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
                std::shared_ptr<Chunk> chunk);
@@ -62,13 +66,13 @@ struct Fetcher::State {
   blocks::Cache& cache;
   const FetcherOptions options;
   const Events events;
+  const int connections;  // that one lane may have
   ChunkPool pool;
 
   Mutex mu;
-  CondVar wanted;
-  using Place = std::pair<std::weak_ptr<ActiveObject>, uint64_t>;  // and a chunk
-  std::deque<Place> demand GUARDED_BY(mu);
-  std::deque<Place> prefetch GUARDED_BY(mu);
+  CondVar wanted;                                    // something may begin
+  std::map<std::string, Lane> lanes GUARDED_BY(mu);  // few, and none ever goes
+  int idle GUARDED_BY(mu);                           // threads without a job
   std::unordered_map<blocks::ObjectId, std::weak_ptr<ActiveObject>> active GUARDED_BY(mu);
   std::unordered_multimap<uint64_t, std::shared_ptr<Wait>> waits GUARDED_BY(mu);
   uint64_t next_wait GUARDED_BY(mu) = 1;

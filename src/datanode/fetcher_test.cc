@@ -20,7 +20,9 @@ using blocks::kChunkSize;
 // Objects in memory. Counts what is asked of it, can hold its answers back, and fail.
 class FakeStore : public objectstore::ObjectStore {
  public:
+  explicit FakeStore(std::string endpoint = "") : endpoint_(std::move(endpoint)) {}
   const std::string& Name() const override { return name_; }
+  const std::string& Endpoint() const override { return endpoint_; }
   Status List(const std::string&, const std::string&,
               const std::function<bool(objectstore::ObjectInfo)>&,
               const std::stop_token&) override {
@@ -79,6 +81,7 @@ class FakeStore : public objectstore::ObjectStore {
 
  private:
   const std::string name_ = "fake://";
+  const std::string endpoint_;
   std::map<std::string, std::string> objects_;
   Mutex mu_;
   CondVar open_;
@@ -294,6 +297,40 @@ TEST_F(FetcherTest, HungStoreIsAskedTwiceAndNotMore) {
   }
   EXPECT_LE(store_->gets(), 4) << "twice each, however slow this machine is";
   store_->HoldFirst(0);
+}
+
+TEST_F(FetcherTest, StoresThatHangDoNotHoldUpOthers) {
+  Open(256 << 20, {.connections = 4, .hedge_after = kNever});
+  std::vector<std::shared_ptr<ActiveObject>> waited_for;
+  const auto hang = [&](const std::string& endpoint, int most) {
+    const auto store = std::make_shared<FakeStore>(endpoint);
+    store->Hold(true);
+    for (int n = 0; n < 40; ++n) {
+      ObjectVersion version = Object(endpoint + std::to_string(n), 1000);
+      version.store = store;
+      waited_for.push_back(fetcher_->Activate(version));
+      fetcher_->Read(waited_for.back(), 0, 10, [](const Result<std::string_view>&) {});
+    }
+    while (store->gets() < most) std::this_thread::yield();
+    return store;
+  };
+  // Whether another store answers; 20 s are for failing.
+  const auto answers = [&](const std::string& key) {
+    const auto object = fetcher_->Activate(Object(key, 10));
+    const auto answered = std::make_shared<std::promise<bool>>();
+    fetcher_->Read(object, 0, 10, [answered](const Result<std::string_view>& bytes) {
+      answered->set_value(bytes.has_value());
+    });
+    auto future = answered->get_future();
+    return future.wait_for(std::chrono::seconds(20)) == std::future_status::ready && future.get();
+  };
+  const auto first = hang("dead:1", 4);  // alone, it gets all connections
+  EXPECT_TRUE(answers("a"));
+  const auto second = hang("dead:2", 1);  // beside it, what leaves one for somebody else
+  EXPECT_TRUE(answers("b"));
+  EXPECT_EQ(first->gets(), 4);
+  EXPECT_EQ(second->gets(), 1);
+  fetcher_->Stop();
 }
 
 TEST_F(FetcherTest, EndAnswersThoseWhoWait) {

@@ -10,13 +10,28 @@ namespace leat::datanode {
 
 using blocks::kChunkSize;
 
+Lane* Fetcher::State::NextLane() {
+  Lane* next = nullptr;
+  for (auto& [name, lane] : lanes) {
+    if (lane.demand.empty() && lane.prefetch.empty()) continue;
+    // Up to thrice as many as are left idle: whatever hangs, there is a thread for a lane that has
+    // none, and lanes that all have much to do get equal shares.
+    const bool may = lane.running == 0 ? idle > 0 : lane.running < 3 * (idle - 1);
+    if (!may) continue;
+    const auto rank = [](const Lane& one) { return std::pair(one.demand.empty(), one.running); };
+    if (!next || rank(lane) < rank(*next)) next = &lane;
+  }
+  return next;
+}
+
 std::optional<Fetcher::State::Job> Fetcher::State::Next(const std::stop_token& stop) {
   while (true) {
     std::shared_ptr<ActiveObject> passed_over;  // may be the last reference: ends outside the lock
     MutexLock lock(mu);
-    wanted.Wait(mu, stop, [&]() REQUIRES(mu) { return !demand.empty() || !prefetch.empty(); });
+    wanted.Wait(mu, stop, [&]() REQUIRES(mu) { return NextLane() != nullptr; });
     if (stop.stop_requested()) return std::nullopt;
-    std::deque<Place>& queue = demand.empty() ? prefetch : demand;
+    Lane& lane = *NextLane();
+    std::deque<Lane::Place>& queue = lane.demand.empty() ? lane.prefetch : lane.demand;
     Job job{.object = queue.front().first.lock(), .first = queue.front().second, .chunks = 1};
     queue.pop_front();
     if (!job.object) continue;
@@ -33,12 +48,20 @@ std::optional<Fetcher::State::Job> Fetcher::State::Next(const std::stop_token& s
       flight->second.running = true;
       ++job.chunks;
     }
+    ++lane.running;
+    --idle;
+    if (NextLane()) wanted.NotifyOne();
     return job;
   }
 }
 
 void Fetcher::State::Work(const std::stop_token& stop) {
-  while (auto job = Next(stop)) Run(*job, stop);
+  while (auto job = Next(stop)) {
+    Run(*job, stop);
+    MutexLock lock(mu);
+    --job->object->lane.running;
+    ++idle;
+  }
 }
 
 void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {

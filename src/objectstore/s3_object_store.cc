@@ -13,7 +13,10 @@ namespace {
 class S3ObjectStore : public ObjectStore {
  public:
   S3ObjectStore(S3Source source, S3Options options)
-      : source_(std::move(source)), name_(source_.ToString()), session_(std::move(options)) {}
+      : source_(std::move(source)),
+        name_(source_.ToString()),
+        endpoint_(EndpointName(source_, options.endpoint)),
+        session_(std::move(options)) {}
 
   // Whether the bucket can be listed.
   Status Probe() {
@@ -22,6 +25,7 @@ class S3ObjectStore : public ObjectStore {
   }
 
   const std::string& Name() const override { return name_; }
+  const std::string& Endpoint() const override { return endpoint_; }
 
   Status List(const std::string& prefix, const std::string& after,
               const std::function<bool(ObjectInfo)>& each, const std::stop_token& stop) override {
@@ -104,6 +108,7 @@ class S3ObjectStore : public ObjectStore {
 
   const S3Source source_;
   const std::string name_;
+  const std::string endpoint_;
   S3Session session_;
 };
 
@@ -124,6 +129,16 @@ Result<S3Source> S3Source::Parse(const std::string& url) {
   }
   if (!source.prefix.empty() && !source.prefix.ends_with('/')) source.prefix += '/';
   return source;
+}
+
+std::string EndpointName(const S3Source& source, const std::string& endpoint) {
+  const auto url = net::Url::Parse(endpoint);
+  if (!url) return "";
+  const std::string host = Lower(url->host);
+  const bool own = (source.scheme == "s3" && host.ends_with(".amazonaws.com")) ||
+                   (source.scheme == "gs" && host == "storage.googleapis.com") ||
+                   (source.scheme == "oss" && host.ends_with(".aliyuncs.com"));
+  return own ? "" : Lower(url->HostHeader());
 }
 
 std::unique_ptr<ObjectStore> MakeS3ObjectStore(S3Source source, S3Options options) {

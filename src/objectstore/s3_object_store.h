@@ -19,6 +19,10 @@ struct S3Source {
   std::string ToString() const { return scheme + "://" + bucket + "/" + prefix; }
 };
 
+// ObjectStore::Endpoint() of a source: "" at the provider's own, where the names of buckets are
+// unique, and for what is no URL.
+std::string EndpointName(const S3Source& source, const std::string& endpoint);
+
 // Asks nothing of the store yet.
 std::unique_ptr<ObjectStore> MakeS3ObjectStore(S3Source source, S3Options options);
 // Lists one key to see that the bucket is there: errors as ObjectStore's.

@@ -59,6 +59,24 @@ TEST_F(S3StoreTest, IsNamedWithoutCredentialsAndWithASlash) {
   EXPECT_EQ((*Open())->Name(), "s3://bucket/data/");
 }
 
+TEST_F(S3StoreTest, IsToldFromItsNamesakesAtOtherEndpoints) {
+  const auto store = Open();
+  EXPECT_EQ("http://" + (*store)->Endpoint(), server_.endpoint());
+  const auto endpoint = [](const std::string& source, const std::string& at) {
+    return EndpointName(*S3Source::Parse(source), at);
+  };
+  EXPECT_EQ(endpoint("s3://b/k", "https://MinIO.example:9000"), "minio.example:9000");
+  EXPECT_EQ(endpoint("s3://b/k", "https://minio.example:443"), "minio.example");
+  // At a provider's own, buckets have their names to themselves, whatever the region.
+  EXPECT_EQ(endpoint("s3://b/k", "https://s3.eu-west-1.amazonaws.com"), "");
+  EXPECT_EQ(endpoint("gs://b/k", "https://storage.googleapis.com"), "");
+  EXPECT_EQ(endpoint("oss://b/k", "https://oss-cn-hangzhou-internal.aliyuncs.com"), "");
+  // Not so at another's.
+  EXPECT_EQ(endpoint("s3://b/k", "https://storage.googleapis.com"), "storage.googleapis.com");
+  EXPECT_EQ(endpoint("s3://b/k", "https://s3.cn-north-1.amazonaws.com.cn"),
+            "s3.cn-north-1.amazonaws.com.cn");
+}
+
 TEST_F(S3StoreTest, SignsUnlessAnonymous) {
   EXPECT_TRUE(
       Authorizations("s3://bucket/data")[0].starts_with("AWS4-HMAC-SHA256 Credential=AKIA/"));
