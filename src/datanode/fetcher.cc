@@ -178,7 +178,8 @@ FetcherStats Fetcher::Stats() const {
           .through_bytes = state_->through_bytes,
           .stall_ms = state_->stall_ns / 1'000'000,
           .store_errors = state_->errors,
-          .hedges = state_->hedges};
+          .hedges = state_->hedges,
+          .gathered_bytes = state_->gathered};
 }
 
 }  // namespace leat::datanode

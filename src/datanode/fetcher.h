@@ -35,7 +35,9 @@ ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::
                           std::string etag, uint64_t size);
 
 struct FetcherOptions {
-  uint64_t memory = 128ull << 20;  // for chunk buffers; at least 8 MiB
+  // For chunk buffers; at least 8 MiB. Reads that span chunks which the cache does not take may
+  // hold an eighth more; and each thread that answers has buffers as long as the longest read.
+  uint64_t memory = 128ull << 20;
   // GETs side by side to one endpoint; at most half as many as there are buffers.
   int connections = 16;
   // A GET that somebody waits for and that has not begun to answer is asked a second time when it
@@ -49,7 +51,8 @@ struct FetcherStats {
   uint64_t through_bytes = 0;  // from the store, not cached
   uint64_t stall_ms = 0;       // that reads waited, added up
   uint64_t store_errors = 0;
-  uint64_t hedges = 0;  // second requests, for ones that were slow to begin
+  uint64_t hedges = 0;          // second requests, for ones that were slow to begin
+  uint64_t gathered_bytes = 0;  // now in memory for reads that wait for more chunks
 };
 
 // An object in use: shared by its open files and its fetches. Holds the cache's handle, so that it

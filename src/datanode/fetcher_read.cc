@@ -1,6 +1,9 @@
 // Reads: answered from the cache, or waits for the chunks that they need.
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "datanode/fetcher_state.h"
@@ -10,38 +13,58 @@ namespace {
 
 using blocks::kChunkSize;
 
-// Joins the pieces of a read that spans chunks.
-struct Gather {
-  Gather(uint64_t size, int chunks, Fetcher::Done d)
-      : size(size), left(chunks), done(std::move(d)) {}
-
-  void Arrive(uint64_t at, const Result<std::string_view>& piece) {
-    {
-      MutexLock lock(mu);
-      if (piece && !error) {
-        if (bytes.empty()) bytes.resize(size);
-        std::memcpy(bytes.data() + at, piece->data(), piece->size());
-      } else if (!piece && !error) {
-        error = piece.error();
-      }
-      if (--left > 0) return;
-    }
-    if (error) {
-      done(*error);
-    } else {
-      done(std::string_view(bytes));
-    }
-  }
-
-  Mutex mu;
-  const uint64_t size;
-  int left;
-  std::string bytes;  // made when the first piece is there, so that waiting takes no memory
-  std::optional<Error> error;
-  Fetcher::Done done;
-};
+// Where bytes go that are given on at once. Each thread has two, so that what came from a cache
+// file can be joined to more: as long as the longest read.
+template <int kWhich>
+char* Scratch(uint64_t size) {
+  thread_local std::string buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  return buffer.data();
+}
 
 }  // namespace
+
+// A read that spans chunks. When the last one comes, the others' bytes are taken from the cache;
+// those of chunks that it did not take are copied when they come, while there is budget for it, and
+// else looked for among the chunks kept in memory, or asked for again.
+struct Fetcher::State::Gather {
+  struct Part {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+
+  Gather(State& s, std::shared_ptr<ActiveObject> o, uint64_t from, uint64_t to, uint64_t wait,
+         Done d)
+      : state(s), object(std::move(o)), offset(from), end(to), number(wait), done(std::move(d)) {}
+  ~Gather() {
+    for (const auto& [chunk, copy] : copies) state.gathered -= copy.size();
+  }
+  uint64_t first() const { return offset / kChunkSize; }
+  uint64_t last() const { return (end - 1) / kChunkSize; }
+  Part PartOf(uint64_t chunk) const {
+    return {std::max(offset, chunk * kChunkSize), std::min(end, (chunk + 1) * kChunkSize)};
+  }
+  // Whether there was budget for it.
+  bool Copy(uint64_t chunk, std::string_view piece) {
+    if (state.gathered.fetch_add(piece.size()) + piece.size() > state.options.memory / 8) {
+      state.gathered -= piece.size();
+      return false;
+    }
+    copies.emplace(chunk, piece);
+    return true;
+  }
+
+  State& state;
+  const std::shared_ptr<ActiveObject> object;
+  const uint64_t offset;
+  const uint64_t end;
+  const uint64_t number;
+  Done done;
+  Mutex mu;           // for what follows, until all chunks have come: then one thread has it
+  uint64_t left = 0;  // chunks that have not come
+  std::map<uint64_t, std::string> copies;
+  std::optional<Error> error;
+};
 
 bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint64_t size,
                                      const Done& done) {
@@ -53,12 +76,11 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
     return true;
   }
   if (!object.file || !object.file->Has(offset / kChunkSize)) return false;
-  thread_local std::string buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  const auto read = object.file->Read(offset, {buffer.data(), size});
+  char* const buffer = Scratch<0>(size);
+  const auto read = object.file->Read(offset, {buffer, size});
   if (!read || *read != size) return false;
   hit_bytes += size;
-  done(std::string_view(buffer).substr(0, size));
+  done(std::string_view(buffer, size));
   return true;
 }
 
@@ -81,17 +103,75 @@ uint64_t Fetcher::Read(const std::shared_ptr<ActiveObject>& object, uint64_t off
     const uint64_t begin = offset - first * kChunkSize;
     return state_->ReadChunk(object, first, begin, begin + size, number, std::move(done));
   }
-  auto gather = std::make_shared<Gather>(size, static_cast<int>(last - first + 1), std::move(done));
-  for (uint64_t chunk = first; chunk <= last; ++chunk) {
-    const uint64_t start = chunk * kChunkSize;
-    const uint64_t begin = std::max(offset, start);
-    const uint64_t end = std::min(offset + size, start + kChunkSize);
-    state_->ReadChunk(object, chunk, begin - start, end - start, number,
-                      [gather, at = begin - offset](const Result<std::string_view>& piece) {
-                        gather->Arrive(at, piece);
-                      });
-  }
+  state_->Collect(std::make_shared<State::Gather>(*state_, object, offset, offset + size, number,
+                                                  std::move(done)));
   return number;
+}
+
+void Fetcher::State::Collect(const std::shared_ptr<Gather>& gather) {
+  std::vector<uint64_t> missing;
+  {
+    MutexLock lock(gather->mu);
+    for (uint64_t chunk = gather->first(); chunk <= gather->last(); ++chunk) {
+      if (!gather->copies.contains(chunk)) missing.push_back(chunk);
+    }
+    gather->left = missing.size();
+  }
+  for (const uint64_t chunk : missing) {
+    const auto [begin, end] = gather->PartOf(chunk);
+    const uint64_t start = chunk * kChunkSize;
+    ReadChunk(gather->object, chunk, begin - start, end - start, gather->number,
+              [this, gather, chunk](const Result<std::string_view>& piece) {
+                TakePiece(gather, chunk, piece);
+              });
+  }
+}
+
+void Fetcher::State::TakePiece(const std::shared_ptr<Gather>& gather, uint64_t chunk,
+                               const Result<std::string_view>& piece) {
+  {
+    MutexLock lock(gather->mu);
+    if (!piece && !gather->error) gather->error = piece.error();
+    if (--gather->left > 0) {
+      const auto& file = gather->object->file;
+      if (piece && !(file && file->Has(chunk))) (void)gather->Copy(chunk, *piece);
+      return;
+    }
+  }
+  if (gather->error) {
+    gather->done(*gather->error);
+  } else if (!Join(*gather, chunk, *piece)) {
+    (void)gather->Copy(chunk, *piece);
+    Collect(gather);
+  }
+}
+
+bool Fetcher::State::Join(Gather& gather, uint64_t at_hand, std::string_view piece) {
+  char* const bytes = Scratch<1>(gather.end - gather.offset);
+  for (uint64_t chunk = gather.first(); chunk <= gather.last(); ++chunk) {
+    const auto [begin, end] = gather.PartOf(chunk);
+    char* const to = bytes + (begin - gather.offset);
+    if (chunk == at_hand) {
+      std::memcpy(to, piece.data(), piece.size());
+    } else if (const auto copy = gather.copies.find(chunk); copy != gather.copies.end()) {
+      std::memcpy(to, copy->second.data(), copy->second.size());
+    } else if (!CopyOfKept(*gather.object, begin, {to, end - begin})) {
+      return false;
+    }
+  }
+  gather.done(std::string_view(bytes, gather.end - gather.offset));
+  return true;
+}
+
+bool Fetcher::State::CopyOfKept(ActiveObject& object, uint64_t offset, std::span<char> to) {
+  const uint64_t chunk = offset / kChunkSize;
+  if (object.file && object.file->Has(chunk)) {
+    const auto read = object.file->Read(offset, to);
+    return read && *read == to.size();
+  }
+  const auto kept = pool.Find({object.version.id, chunk});
+  if (kept) std::memcpy(to.data(), kept->data.get() + offset % kChunkSize, to.size());
+  return kept != nullptr;
 }
 
 uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, uint64_t chunk,

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -46,6 +47,15 @@ struct Fetcher::State {
   bool AnswerFromCache(ActiveObject& object, uint64_t offset, uint64_t size, const Done& done);
   uint64_t ReadChunk(const std::shared_ptr<ActiveObject>& object, uint64_t chunk, uint64_t begin,
                      uint64_t end, uint64_t number, Done done);
+  struct Gather;
+  // Asks for what it has not.
+  void Collect(const std::shared_ptr<Gather>& gather);
+  void TakePiece(const std::shared_ptr<Gather>& gather, uint64_t chunk,
+                 const Result<std::string_view>& piece);
+  // Answers, unless bytes that came earlier are no longer there.
+  bool Join(Gather& gather, uint64_t at_hand, std::string_view piece);
+  // Of one chunk, from the cache file or the pool; false when they have it not.
+  bool CopyOfKept(ActiveObject& object, uint64_t offset, std::span<char> to);
   // Ends the chunk's flight: who waited for it, to be answered outside the lock.
   std::vector<std::shared_ptr<Wait>> TakeWaits(ActiveObject& object, uint64_t chunk) REQUIRES(mu);
 
@@ -94,7 +104,8 @@ struct Fetcher::State {
 
   std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0;
   std::atomic<uint64_t> errors = 0, hedges = 0;
-  std::vector<std::jthread> threads;  // last: they end before what they use
+  std::atomic<uint64_t> gathered = 0;  // bytes of copies in gathers
+  std::vector<std::jthread> threads;   // last: they end before what they use
 };
 
 }  // namespace leat::datanode

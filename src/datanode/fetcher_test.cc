@@ -39,6 +39,7 @@ class FakeStore : public objectstore::ObjectStore {
              const std::function<Status(std::string_view)>& sink,
              const std::stop_token& stop) override {
     std::string bytes;
+    uint64_t held_from = 0;
     {
       MutexLock lock(mu_);
       const int number = ++gets_;
@@ -48,8 +49,13 @@ class FakeStore : public objectstore::ObjectStore {
       if (etag != "v1") return Error{Code::kConflict, key + " has changed"};
       bytes = objects_.at(key).substr(offset, size);
       bytes_ += bytes.size();
+      held_from = held_from_;
     }
     for (size_t at = 0; at < bytes.size(); at += 300'000) {  // pieces that fit no chunk
+      if (offset + at >= held_from) {
+        MutexLock lock(mu_);
+        open_.Wait(mu_, stop, [&] { return offset + at < held_from_; });
+      }
       if (auto taken = sink(std::string_view(bytes).substr(at, 300'000)); !taken) return taken;
     }
     return {};
@@ -64,6 +70,12 @@ class FakeStore : public objectstore::ObjectStore {
   void HoldFirst(int requests) {
     MutexLock lock(mu_);
     held_first_ = requests;
+    open_.NotifyAll();
+  }
+  // Answers break off here, until it is further on.
+  void HoldFrom(uint64_t offset) {
+    MutexLock lock(mu_);
+    held_from_ = offset;
     open_.NotifyAll();
   }
   void Fail(std::optional<Error> error) {
@@ -87,6 +99,7 @@ class FakeStore : public objectstore::ObjectStore {
   CondVar open_;
   bool held_ = false;
   int held_first_ = 0;
+  uint64_t held_from_ = UINT64_MAX;
   std::optional<Error> error_;
   int gets_ = 0;
   uint64_t bytes_ = 0;
@@ -240,6 +253,38 @@ TEST_F(FetcherTest, ReadThroughKeepsTheLastChunksInMemory) {
     EXPECT_EQ(*Read(object, offset, 128 * 1024), Expected("big", offset, 128 * 1024));
   }
   EXPECT_EQ(store_->bytes(), kChunkSize);
+}
+
+TEST_F(FetcherTest, ReadsThatSpanChunksTakeLittleMemoryWhileTheyWait) {
+  for (const std::string kind : {"cached", "through"}) {
+    Open(kind == "cached" ? 256 << 20 : 2 << 20, {.memory = 8 << 20, .hedge_after = kNever});
+    auto object = fetcher_->Activate(Object(kind, 3 * kChunkSize));
+    ASSERT_EQ(object->through, kind == "through");
+    store_->HoldFrom(kChunkSize + 100'000);
+    std::atomic<int> good = 0;
+    constexpr int kReads = 300;
+    for (uint64_t n = 0; n < kReads; ++n) {
+      const uint64_t offset = kChunkSize / 2 + n * 1000;
+      fetcher_->Read(object, offset, kChunkSize,
+                     [&, offset](const Result<std::string_view>& bytes) {
+                       EXPECT_TRUE(bytes && *bytes == Expected(kind, offset, kChunkSize));
+                       ++good;
+                       good.notify_all();
+                     });
+    }
+    if (object->through) {
+      while (fetcher_->Stats().gathered_bytes == 0) std::this_thread::yield();
+      EXPECT_LE(fetcher_->Stats().gathered_bytes, 1u << 20);
+    } else {
+      while (!object->file->Has(0)) std::this_thread::yield();
+      EXPECT_EQ(fetcher_->Stats().gathered_bytes, 0u);
+    }
+    store_->HoldFrom(UINT64_MAX);
+    for (int seen = good; seen < kReads; seen = good) good.wait(seen);
+    fetcher_->Stop();
+    object = nullptr;
+    EXPECT_EQ(fetcher_->Stats().gathered_bytes, 0u);
+  }
 }
 
 TEST_F(FetcherTest, ErrorsReachEveryWaiterAndTheNextReadTriesAgain) {
