@@ -33,7 +33,8 @@ struct Wait {
 
 // A chunk that is being fetched or will be.
 struct Flight {
-  bool running = false;
+  bool taken = false;   // by a thread; a hedge offers it to another
+  int gets = 0;         // under way: an error is one when the last of them has failed
   bool hedged = false;  // asked for a second time
   std::vector<std::shared_ptr<Wait>> waits;
 };
@@ -62,7 +63,7 @@ class ActiveObject {
   blocks::Cache::Handle file;          // empty: small, or the cache did not take it
   std::atomic<bool> through = false;   // bytes are not (or no longer) put into the cache
   std::atomic<bool> verified = false;  // IsComplete has checked every chunk
-  std::map<uint64_t, Flight> flights;  // by chunk; under the fetcher's lock
+  std::map<uint64_t, std::shared_ptr<Flight>> flights;  // by chunk; under the fetcher's lock
 };
 
 }  // namespace leat::datanode

@@ -125,7 +125,9 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
     if (object->lane.prefetch.size() >= kMostPrefetches) return;
     if (object->file && object->file->Has(chunk)) continue;
     if (object->through && state_->pool.Find({object->version.id, chunk})) continue;
-    if (!object->flights.try_emplace(chunk).second) continue;
+    const auto [flight, is_new] = object->flights.try_emplace(chunk);
+    if (!is_new) continue;
+    flight->second = std::make_shared<Flight>();
     object->lane.prefetch.emplace_back(object, chunk);
     state_->wanted.NotifyOne();
   }

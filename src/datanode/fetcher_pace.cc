@@ -41,9 +41,10 @@ void Fetcher::State::Hedge(const std::stop_token& stop) {
           const auto flight = object->flights.find(chunk);
           if (flight == object->flights.end()) continue;
           // Once each: a store that hangs must not get every connection.
-          if (flight->second.waits.empty() || std::exchange(flight->second.hedged, true)) continue;
+          if (flight->second->waits.empty() || std::exchange(flight->second->hedged, true))
+            continue;
           // Another thread takes it; what comes first answers, and the second finds nobody waiting.
-          flight->second.running = false;
+          flight->second->taken = false;
           object->lane.demand.emplace_front(object, chunk);
           ++hedges;
           wanted.NotifyOne();

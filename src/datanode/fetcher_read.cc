@@ -191,10 +191,11 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
     MutexLock lock(mu);
     // It may have come between the looks above and the lock.
     if (object->file && object->file->Has(chunk)) continue;
-    Flight& flight = object->flights[chunk];
-    flight.waits.push_back(wait);
+    std::shared_ptr<Flight>& flight = object->flights[chunk];
+    if (!flight) flight = std::make_shared<Flight>();
+    flight->waits.push_back(wait);
     waits.emplace(number, wait);
-    if (!flight.running) object->lane.demand.emplace_back(object, chunk);
+    if (!flight->taken) object->lane.demand.emplace_back(object, chunk);
     wanted.NotifyOne();
     return number;
   }
@@ -214,7 +215,7 @@ void Fetcher::Cancel(uint64_t number) {
 std::vector<std::shared_ptr<Wait>> Fetcher::State::TakeWaits(ActiveObject& object, uint64_t chunk) {
   auto flight = object.flights.find(chunk);
   if (flight == object.flights.end()) return {};
-  std::vector<std::shared_ptr<Wait>> taken = std::move(flight->second.waits);
+  std::vector<std::shared_ptr<Wait>> taken = std::move(flight->second->waits);
   object.flights.erase(flight);
   const auto now = std::chrono::steady_clock::now();
   for (const auto& wait : taken) {

@@ -36,7 +36,8 @@ struct Fetcher::State {
   struct Job {
     std::shared_ptr<ActiveObject> object;
     uint64_t first = 0;
-    uint64_t chunks = 0;
+    std::vector<std::shared_ptr<Flight>> flights;  // of each chunk
+    uint64_t end() const { return first + flights.size(); }
   };
 
   // fetcher.cc

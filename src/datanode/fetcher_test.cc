@@ -43,9 +43,11 @@ class FakeStore : public objectstore::ObjectStore {
     {
       MutexLock lock(mu_);
       const int number = ++gets_;
-      open_.Wait(mu_, stop, [&] { return !held_ && number > held_first_; });
+      open_.Wait(mu_, stop,
+                 [&] { return (!held_ && number > held_first_) || failing_.contains(number); });
       if (stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
       if (error_) return *error_;
+      if (const auto found = failing_.find(number); found != failing_.end()) return found->second;
       if (etag != "v1") return Error{Code::kConflict, key + " has changed"};
       bytes = objects_.at(key).substr(offset, size);
       bytes_ += bytes.size();
@@ -82,6 +84,12 @@ class FakeStore : public objectstore::ObjectStore {
     MutexLock lock(mu_);
     error_ = std::move(error);
   }
+  // One request, by its number from 1 on, whether it is held or not.
+  void FailOne(int request, const Error& error) {
+    MutexLock lock(mu_);
+    failing_.emplace(request, error);
+    open_.NotifyAll();
+  }
   int gets() {
     MutexLock lock(mu_);
     return gets_;
@@ -101,6 +109,7 @@ class FakeStore : public objectstore::ObjectStore {
   int held_first_ = 0;
   uint64_t held_from_ = UINT64_MAX;
   std::optional<Error> error_;
+  std::map<int, Error> failing_;
   int gets_ = 0;
   uint64_t bytes_ = 0;
 };
@@ -327,6 +336,33 @@ TEST_F(FetcherTest, SlowAnswerIsAskedForASecondTime) {
   EXPECT_EQ(store_->gets(), 2);
   EXPECT_EQ(fetcher_->Stats().hedges, 1u);
   store_->HoldFirst(0);
+}
+
+TEST_F(FetcherTest, ErrorOfOneOfTwoRequestsIsNoError) {
+  const Error down{Code::kUnavailable, "the first replica is down"};
+  for (const int first_to_fail : {1, 2}) {
+    Open(256 << 20, {.hedge_after = std::chrono::milliseconds(1)});
+    const std::string key = "a" + std::to_string(first_to_fail);
+    auto object = fetcher_->Activate(Object(key, kChunkSize));
+    const int before = store_->gets();
+    store_->HoldFirst(before + 2);
+    std::jthread reader([&] { EXPECT_EQ(*Read(object, 0, 10), Expected(key, 0, 10)); });
+    while (store_->gets() < before + 2) std::this_thread::yield();
+    store_->FailOne(before + first_to_fail, down);
+    while (fetcher_->Stats().store_errors == 0) std::this_thread::yield();
+    store_->HoldFirst(0);
+  }
+}
+
+TEST_F(FetcherTest, ErrorOfBothRequestsIsGivenOnce) {
+  Open(256 << 20, {.hedge_after = std::chrono::milliseconds(1)});
+  auto object = fetcher_->Activate(Object("a", kChunkSize));
+  store_->HoldFirst(2);
+  std::jthread reader([&] { EXPECT_EQ(Read(object, 0, 10).error().code, Code::kForbidden); });
+  while (store_->gets() < 2) std::this_thread::yield();
+  store_->FailOne(2, {Code::kUnavailable, "the second"});
+  while (fetcher_->Stats().store_errors == 0) std::this_thread::yield();
+  store_->FailOne(1, {Code::kForbidden, "the first"});
 }
 
 TEST_F(FetcherTest, HungStoreIsAskedTwiceAndNotMore) {

@@ -32,21 +32,21 @@ std::optional<Fetcher::State::Job> Fetcher::State::Next(const std::stop_token& s
     if (stop.stop_requested()) return std::nullopt;
     Lane& lane = *NextLane();
     std::deque<Lane::Place>& queue = lane.demand.empty() ? lane.prefetch : lane.demand;
-    Job job{.object = queue.front().first.lock(), .first = queue.front().second, .chunks = 1};
+    Job job{.object = queue.front().first.lock(), .first = queue.front().second, .flights = {}};
     queue.pop_front();
     if (!job.object) continue;
     auto& flights = job.object->flights;
-    auto flight = flights.find(job.first);
-    if (flight == flights.end() || flight->second.running) {  // a neighbour's job took it along
+    for (auto flight = flights.find(job.first);
+         flight != flights.end() && flight->first == job.end() && !flight->second->taken &&
+         job.flights.size() < kMostChunksPerGet;
+         ++flight) {
+      flight->second->taken = true;
+      ++flight->second->gets;
+      job.flights.push_back(flight->second);
+    }
+    if (job.flights.empty()) {  // a neighbour's job took it along
       passed_over = std::move(job.object);
       continue;
-    }
-    flight->second.running = true;
-    for (++flight; flight != flights.end() && job.chunks < kMostChunksPerGet &&
-                   flight->first == job.first + job.chunks && !flight->second.running;
-         ++flight) {
-      flight->second.running = true;
-      ++job.chunks;
     }
     ++lane.running;
     --idle;
@@ -67,11 +67,12 @@ void Fetcher::State::Work(const std::stop_token& stop) {
 void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   const ObjectVersion& version = job.object->version;
   const uint64_t offset = job.first * kChunkSize;
-  const uint64_t size = std::min(job.chunks * kChunkSize, version.size - offset);
+  const uint64_t size = std::min(job.flights.size() * kChunkSize, version.size - offset);
   const auto began = std::chrono::steady_clock::now();
   SteadyTime first_byte = began;
   std::list<Silent> here;  // our place in `silent`, until the first byte or the end
-  here.push_back({.object = job.object, .first = job.first, .chunks = job.chunks, .began = began});
+  here.push_back(
+      {.object = job.object, .first = job.first, .chunks = job.flights.size(), .began = began});
   const auto place = here.begin();
   {
     MutexLock lock(mu);
@@ -93,7 +94,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
       speak();
     }
     while (!bytes.empty()) {
-      if (index == job.first + job.chunks) return too_long;
+      if (index == job.end()) return too_long;
       if (!chunk) chunk = pool.Take(stop);
       if (!chunk) return Error{Code::kCancelled, "the mount is being stopped"};
       const size_t room = job.object->LengthOf(index) - chunk->size;
@@ -108,7 +109,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
     return {};
   };
   auto got = version.store->Get(version.key, version.etag, offset, size, take, stop);
-  if (got && index != job.first + job.chunks) {
+  if (got && index != job.end()) {
     got = Error{Code::kCorrupt, version.key + ": the store gave less than was asked for"};
   }
   speak();
@@ -151,7 +152,12 @@ void Fetcher::State::Failed(const Job& job, uint64_t from, const Error& error) {
   std::vector<std::shared_ptr<Wait>> waiting;
   {
     MutexLock lock(mu);
-    for (uint64_t chunk = from; chunk < job.first + job.chunks; ++chunk) {
+    for (uint64_t chunk = from; chunk < job.end(); ++chunk) {
+      const auto& flight = job.flights[chunk - job.first];
+      const auto found = job.object->flights.find(chunk);
+      if (found == job.object->flights.end() || found->second != flight) continue;
+      // A second request may still bring it.
+      if (--flight->gets > 0 || !flight->taken) continue;
       const auto taken = TakeWaits(*job.object, chunk);
       waiting.insert(waiting.end(), taken.begin(), taken.end());
     }
