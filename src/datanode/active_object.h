@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Wait {
   uint64_t number = 0;
   uint64_t begin = 0;  // within the chunk
   uint64_t end = 0;
-  std::chrono::steady_clock::time_point since;
+  // When a reader began to wait; nullopt: it is part of a larger wait, or nobody's.
+  std::optional<std::chrono::steady_clock::time_point> since;
   Fetcher::Done done;
   std::atomic<bool> answered = false;
 

@@ -156,14 +156,15 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
       if (shared->error || stop.stop_requested()) break;
       ++shared->outstanding;
     }
-    Read(object, chunk * kChunkSize, 1,
-         [shared, progress, size = object->LengthOf(chunk)](const Result<std::string_view>& byte) {
-           MutexLock lock(shared->mu);
-           if (byte && !shared->ended) progress(size);
-           --shared->outstanding;
-           if (!byte && !shared->error) shared->error = byte.error();
-           shared->changed.NotifyOne();
-         });
+    state_->Read(
+        object, chunk * kChunkSize, 1, std::nullopt,
+        [shared, progress, size = object->LengthOf(chunk)](const Result<std::string_view>& byte) {
+          MutexLock lock(shared->mu);
+          if (byte && !shared->ended) progress(size);
+          --shared->outstanding;
+          if (!byte && !shared->error) shared->error = byte.error();
+          shared->changed.NotifyOne();
+        });
   }
   MutexLock lock(shared->mu);
   shared->changed.Wait(shared->mu, stop, [&] { return shared->outstanding == 0; });

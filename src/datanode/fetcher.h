@@ -49,7 +49,7 @@ struct FetcherStats {
   uint64_t hit_bytes = 0;      // given out of the cache
   uint64_t fill_bytes = 0;     // from the store into the cache
   uint64_t through_bytes = 0;  // from the store, not cached
-  uint64_t stall_ms = 0;       // that reads waited, added up
+  uint64_t stall_ms = 0;       // that reads waited, added up; Load's do not count
   uint64_t store_errors = 0;
   uint64_t hedges = 0;          // second requests, for ones that were slow to begin
   uint64_t gathered_bytes = 0;  // now in memory for reads that wait for more chunks

@@ -34,8 +34,14 @@ struct Fetcher::State::Gather {
   };
 
   Gather(State& s, std::shared_ptr<ActiveObject> o, uint64_t from, uint64_t to, uint64_t wait,
-         Done d)
-      : state(s), object(std::move(o)), offset(from), end(to), number(wait), done(std::move(d)) {}
+         std::optional<SteadyTime> asked, Done d)
+      : state(s),
+        object(std::move(o)),
+        offset(from),
+        end(to),
+        number(wait),
+        since(asked),
+        done(std::move(d)) {}
   ~Gather() {
     for (const auto& [chunk, copy] : copies) state.gathered -= copy.size();
   }
@@ -59,6 +65,7 @@ struct Fetcher::State::Gather {
   const uint64_t offset;
   const uint64_t end;
   const uint64_t number;
+  const std::optional<SteadyTime> since;
   Done done;
   Mutex mu;           // for what follows, until all chunks have come: then one thread has it
   uint64_t left = 0;  // chunks that have not come
@@ -86,25 +93,30 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
 
 uint64_t Fetcher::Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset, uint64_t size,
                        Done done) {
+  return state_->Read(object, offset, size, std::chrono::steady_clock::now(), std::move(done));
+}
+
+uint64_t Fetcher::State::Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset,
+                              uint64_t size, std::optional<SteadyTime> since, Done done) {
   if (offset >= object->version.size || size == 0) {
     done(std::string_view());
     return 0;
   }
   size = std::min(size, object->version.size - offset);
-  if (state_->AnswerFromCache(*object, offset, size, done)) return 0;
+  if (AnswerFromCache(*object, offset, size, done)) return 0;
   uint64_t number;
   {
-    MutexLock lock(state_->mu);
-    number = state_->next_wait++;
+    MutexLock lock(mu);
+    number = next_wait++;
   }
   const uint64_t first = offset / kChunkSize;
   const uint64_t last = (offset + size - 1) / kChunkSize;
   if (first == last) {
     const uint64_t begin = offset - first * kChunkSize;
-    return state_->ReadChunk(object, first, begin, begin + size, number, std::move(done));
+    return ReadChunk(object, first, begin, begin + size, number, since, std::move(done));
   }
-  state_->Collect(std::make_shared<State::Gather>(*state_, object, offset, offset + size, number,
-                                                  std::move(done)));
+  Collect(std::make_shared<Gather>(*this, object, offset, offset + size, number, since,
+                                   std::move(done)));
   return number;
 }
 
@@ -120,7 +132,7 @@ void Fetcher::State::Collect(const std::shared_ptr<Gather>& gather) {
   for (const uint64_t chunk : missing) {
     const auto [begin, end] = gather->PartOf(chunk);
     const uint64_t start = chunk * kChunkSize;
-    ReadChunk(gather->object, chunk, begin - start, end - start, gather->number,
+    ReadChunk(gather->object, chunk, begin - start, end - start, gather->number, std::nullopt,
               [this, gather, chunk](const Result<std::string_view>& piece) {
                 TakePiece(gather, chunk, piece);
               });
@@ -139,6 +151,7 @@ void Fetcher::State::TakePiece(const std::shared_ptr<Gather>& gather, uint64_t c
     }
   }
   if (gather->error) {
+    CountStall(gather->since);
     gather->done(*gather->error);
   } else if (!Join(*gather, chunk, *piece)) {
     (void)gather->Copy(chunk, *piece);
@@ -159,6 +172,7 @@ bool Fetcher::State::Join(Gather& gather, uint64_t at_hand, std::string_view pie
       return false;
     }
   }
+  CountStall(gather.since);
   gather.done(std::string_view(bytes, gather.end - gather.offset));
   return true;
 }
@@ -175,12 +189,13 @@ bool Fetcher::State::CopyOfKept(ActiveObject& object, uint64_t offset, std::span
 }
 
 uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, uint64_t chunk,
-                                   uint64_t begin, uint64_t end, uint64_t number, Done done) {
+                                   uint64_t begin, uint64_t end, uint64_t number,
+                                   std::optional<SteadyTime> since, Done done) {
   auto wait = std::make_shared<Wait>();
   wait->number = number;
   wait->begin = begin;
   wait->end = end;
-  wait->since = std::chrono::steady_clock::now();
+  wait->since = since;
   wait->done = std::move(done);
   while (true) {
     if (AnswerFromCache(*object, chunk * kChunkSize + begin, end - begin, wait->done)) return 0;
@@ -212,14 +227,17 @@ void Fetcher::Cancel(uint64_t number) {
   for (const auto& wait : cancelled) wait->Answer(Error{Code::kCancelled, "the read was given up"});
 }
 
+void Fetcher::State::CountStall(std::optional<SteadyTime> since) {
+  if (since) stall_ns += static_cast<uint64_t>((std::chrono::steady_clock::now() - *since).count());
+}
+
 std::vector<std::shared_ptr<Wait>> Fetcher::State::TakeWaits(ActiveObject& object, uint64_t chunk) {
   auto flight = object.flights.find(chunk);
   if (flight == object.flights.end()) return {};
   std::vector<std::shared_ptr<Wait>> taken = std::move(flight->second->waits);
   object.flights.erase(flight);
-  const auto now = std::chrono::steady_clock::now();
   for (const auto& wait : taken) {
-    stall_ns += static_cast<uint64_t>((now - wait->since).count());
+    CountStall(wait->since);
     const auto [begin, end] = waits.equal_range(wait->number);
     const auto found =
         std::find_if(begin, end, [&](const auto& entry) { return entry.second == wait; });

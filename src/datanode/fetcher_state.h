@@ -46,8 +46,12 @@ struct Fetcher::State {
 
   // fetcher_read.cc
   bool AnswerFromCache(ActiveObject& object, uint64_t offset, uint64_t size, const Done& done);
+  // `since`: when a reader began to wait, if one does; also of what follows.
+  uint64_t Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset, uint64_t size,
+                std::optional<SteadyTime> since, Done done);
   uint64_t ReadChunk(const std::shared_ptr<ActiveObject>& object, uint64_t chunk, uint64_t begin,
-                     uint64_t end, uint64_t number, Done done);
+                     uint64_t end, uint64_t number, std::optional<SteadyTime> since, Done done);
+  void CountStall(std::optional<SteadyTime> since);
   struct Gather;
   // Asks for what it has not.
   void Collect(const std::shared_ptr<Gather>& gather);

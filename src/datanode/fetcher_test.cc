@@ -338,6 +338,26 @@ TEST_F(FetcherTest, SlowAnswerIsAskedForASecondTime) {
   store_->HoldFirst(0);
 }
 
+TEST_F(FetcherTest, OnlyReadersStall) {
+  Open();
+  const auto version = Object("loaded", 2 * kChunkSize);
+  const auto object = fetcher_->Activate(Object("read", 2 * kChunkSize));
+  const auto hold = [&](const std::function<void()>& waiting) {
+    const int before = store_->gets();
+    store_->Hold(true);
+    std::jthread waiter(waiting);
+    while (store_->gets() == before) std::this_thread::yield();
+    const auto held = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - held < std::chrono::milliseconds(5)) {
+    }
+    store_->Hold(false);
+  };
+  hold([&] { EXPECT_TRUE(fetcher_->Load(version, [](uint64_t) {}, {})); });
+  EXPECT_EQ(fetcher_->Stats().stall_ms, 0u);
+  hold([&] { EXPECT_TRUE(Read(object, kChunkSize - 10, 20)); });
+  EXPECT_GE(fetcher_->Stats().stall_ms, 5u);
+}
+
 TEST_F(FetcherTest, ErrorOfOneOfTwoRequestsIsNoError) {
   const Error down{Code::kUnavailable, "the first replica is down"};
   for (const int first_to_fail : {1, 2}) {

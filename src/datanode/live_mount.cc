@@ -253,7 +253,8 @@ MountStats LiveMount::Stats() const {
   add("hit_bytes", fetches.hit_bytes);
   add("fill_bytes", fetches.fill_bytes);
   add("through_bytes", fetches.through_bytes);
-  add("stall_ms", fetches.stall_ms);
+  add("stall_ms",
+      static_cast<uint64_t>(filesystem_->readers().Total().stall / std::chrono::milliseconds(1)));
   add("evictions", cache.evictions);
   add("refused", cache.refused);
   add("corrupt_chunks", cache.corrupt_chunks);

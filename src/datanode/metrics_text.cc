@@ -132,7 +132,7 @@ std::string MetricsText(DataNode& node) {
              fetches.fill_bytes);
   out.Single("through_bytes_total", kCounter, "Bytes fetched from stores and not cached.",
              fetches.through_bytes);
-  out.Single("stall_seconds_total", kCounter, "Time that waits for stores took, loads included.",
+  out.Single("stall_seconds_total", kCounter, "Time that reads waited for stores.",
              static_cast<double>(fetches.stall_ms) / 1000);
   out.Single("store_errors_total", kCounter, "Requests that a store failed.", fetches.store_errors);
   out.Single("hedges_total", kCounter, "Second requests for slow ones.", fetches.hedges);
