@@ -135,7 +135,7 @@ class HttpObjectStore : public TreeStore {
                                                 what, version, etag)};
     };
     Patience patience(options_.retry);
-    return ReadRange({what, offset, size}, open, patience, sink, stop);
+    return ReadRange({what, offset, size, options_.stall_timeout}, open, patience, sink, stop);
   }
 
  protected:

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <random>
 
-#include "base/clock.h"
-
 namespace leat::objectstore {
 namespace {
 
@@ -27,19 +25,24 @@ std::chrono::milliseconds Jittered(std::chrono::milliseconds pause) {
 Status Patience::AfterFailure(const Error& error, const std::stop_token& stop) {
   if (stop.stop_requested()) return Error{Code::kCancelled, error.message};
   if (!WorthRetrying(error)) return error;
-  RealClock clock;
-  const auto now = clock.Monotonic();
+  const MonoTime now = clock().Monotonic();
   if (!since_) {
     since_ = now;
+    bytes_ = 0;
     pause_ = kFirstPause;
   }
   if (now - *since_ + pause_ > options_.retry_for) {
     return Error{error.code == Code::kTimeout ? Code::kUnavailable : error.code, error.message};
   }
   if (options_.on_retry) options_.on_retry(error.message + "; trying again");
-  if (!clock.SleepFor(Jittered(pause_), stop)) return Error{Code::kCancelled, error.message};
+  if (!clock().SleepFor(Jittered(pause_), stop)) return Error{Code::kCancelled, error.message};
   pause_ = std::min(pause_ * 2, kLongestPause);
   return {};
+}
+
+void Patience::Progressed(uint64_t bytes) {
+  bytes_ += bytes;
+  if (bytes_ >= kProgress) since_.reset();
 }
 
 }  // namespace leat::objectstore

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace leat::objectstore {
@@ -15,9 +18,13 @@ struct RetryOptions {
   std::chrono::seconds retry_for{60};
   // Gets "GET s3://b/k: connect to ...: Connection refused; trying again", on any thread.
   std::function<void(const std::string& message)> on_retry;
+  std::shared_ptr<Clock> clock = std::make_shared<RealClock>();
 };
 
-// One user; for one operation. Time counts from the first failure without progress.
+// What counts as progress: less than this is a store that does not answer, however long it takes.
+inline constexpr uint64_t kProgress = 64 << 10;  // bytes
+
+// One user; for one operation. Time counts from the first failure, anew after each kProgress bytes.
 class Patience {
  public:
   explicit Patience(RetryOptions options) : options_(std::move(options)) {}
@@ -25,11 +32,13 @@ class Patience {
   // kUnavailable, kTimeout and kCorrupt are) or time is up, kTimeout then as kUnavailable;
   // kCancelled on stop.
   Status AfterFailure(const Error& error, const std::stop_token& stop);
-  void Progressed() { since_.reset(); }
+  void Progressed(uint64_t bytes);
+  Clock& clock() { return *options_.clock; }
 
  private:
   const RetryOptions options_;
-  std::optional<std::chrono::steady_clock::time_point> since_;
+  std::optional<MonoTime> since_;
+  uint64_t bytes_ = 0;  // since then
   std::chrono::milliseconds pause_{0};
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "base/strings.h"
 
@@ -38,12 +39,43 @@ struct Progress {
   const uint64_t end;
 };
 
+// Sees that an answer does not merely trickle: so long a wait for so few bytes.
+class Pace {
+ public:
+  Pace(Clock& clock, std::chrono::nanoseconds most) : clock_(clock), most_(most) {}
+
+  // Reads on; kTimeout when it is too slow. What else the reader does takes no time from it.
+  Result<size_t> Read(net::ClientResponse& response, std::span<char> buffer) {
+    const MonoTime began = clock_.Monotonic();
+    const auto got = response.Read(buffer);
+    if (!got || *got == 0) return got;
+    waited_ += clock_.Monotonic() - began;
+    bytes_ += *got;
+    if (bytes_ < kProgress && waited_ > most_) {
+      return Error{Code::kTimeout, fmt::format("only {} bytes came in {:.1f} s", bytes_,
+                                               std::chrono::duration<double>(waited_).count())};
+    }
+    if (bytes_ >= kProgress) {
+      bytes_ = 0;
+      waited_ = {};
+    }
+    return got;
+  }
+
+ private:
+  Clock& clock_;
+  const std::chrono::nanoseconds most_;
+  std::chrono::nanoseconds waited_{0};
+  uint64_t bytes_ = 0;
+};
+
 // Reads one answer. An error of the sink goes to `refused`, one of the answer is returned.
-Status Drain(net::ClientResponse& response, uint64_t skip, Progress& at, Patience& patience,
-             const std::function<Status(std::string_view)>& sink, std::optional<Error>& refused) {
+Status Drain(net::ClientResponse& response, uint64_t skip, Progress& at, Pace pace,
+             Patience& patience, const std::function<Status(std::string_view)>& sink,
+             std::optional<Error>& refused) {
   const auto buffer = std::make_unique<char[]>(kBufferSize);
   while (at.offset < at.end) {
-    const auto got = response.Read({buffer.get(), kBufferSize});
+    const auto got = pace.Read(response, {buffer.get(), kBufferSize});
     if (!got) return got.error();
     if (*got == 0) {
       return Error{Code::kCorrupt,
@@ -56,7 +88,7 @@ Status Drain(net::ClientResponse& response, uint64_t skip, Progress& at, Patienc
     bytes =
         bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(bytes.size(), at.end - at.offset)));
     if (bytes.empty()) continue;
-    patience.Progressed();
+    patience.Progressed(bytes.size());
     if (auto taken = sink(bytes); !taken) {
       refused = taken.error();
       return {};
@@ -76,7 +108,8 @@ Status ReadRange(const RangeRead& read, const OpenRange& open, Patience& patienc
     if (!response) return response.error();
     const auto skip = BytesBefore(**response, at.offset, at.end);
     if (!skip) return skip.error().Within(read.what);
-    auto drained = Drain(**response, *skip, at, patience, sink, refused);
+    auto drained = Drain(**response, *skip, at, {patience.clock(), read.stall_timeout}, patience,
+                         sink, refused);
     if (!drained) return drained.error().Within(read.what);
     return {};
   };

@@ -1,6 +1,7 @@
 // A byte range read over HTTP, in as many attempts as it takes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,8 @@ struct RangeRead {
   std::string what;  // "GET s3://b/k", for messages
   uint64_t offset = 0;
   uint64_t size = 0;
+  // An answer that brings less than kProgress in this time is given up, as one that breaks off.
+  std::chrono::milliseconds stall_timeout{20'000};
 };
 
 // Gives exactly the range to `sink`. What breaks off is asked for again from there. An answer of

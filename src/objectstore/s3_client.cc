@@ -97,7 +97,7 @@ Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std
         break;
       }
       if (*got == 0) return {};
-      patience.Progressed();
+      patience.Progressed(*got);
       if (auto taken = sink({buffer.get(), *got}); !taken) return taken;
       offset += *got;
     }

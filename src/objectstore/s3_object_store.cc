@@ -77,7 +77,7 @@ class S3ObjectStore : public ObjectStore {
              const std::function<Status(std::string_view)>& sink,
              const std::stop_token& stop) override {
     S3Call call{.method = "GET", .bucket = source_.bucket, .key = source_.prefix + key};
-    const RangeRead read{call.ToString(), offset, size};
+    const RangeRead read{call.ToString(), offset, size, session_.options().stall_timeout};
     const auto open = [&](uint64_t from, uint64_t end) {
       call.headers.Set("Range", fmt::format("bytes={}-{}", from, end - 1));
       call.headers.Set("If-Match", "\"" + etag + "\"");
