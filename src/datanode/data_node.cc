@@ -22,6 +22,10 @@ namespace {
 constexpr uint64_t kScrubBytesPerSecond = 10 << 20;
 constexpr std::chrono::minutes kScrubPause{30};
 
+// How names of manifests begin; their time follows.
+constexpr std::string_view kManifest = "manifest-";
+constexpr std::string_view kPinnedManifest = "pinned-";
+
 int64_t SecondsOf(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
@@ -43,7 +47,9 @@ struct DataNode::State {
     return all;
   }
   std::string DirectoryOf(const MountSpec& spec) const;
-  Result<std::string> PinnedManifest(const std::string& directory) const;
+  Result<std::string> ManifestFor(const MountSpec& spec, const std::string& directory,
+                                  const std::function<void(const ListingProgress&)>& progress,
+                                  const std::stop_token& stop);
   void TakeOver();
   Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                const std::unordered_map<fuse::NodeId, int32_t>& backings);
@@ -120,13 +126,34 @@ std::string DataNode::State::DirectoryOf(const MountSpec& spec) const {
   return options.directories[0].path + "/mounts/" + HexEncode(digest.substr(0, 8));
 }
 
-Result<std::string> DataNode::State::PinnedManifest(const std::string& directory) const {
-  auto names = io::ListDir(directory);
-  if (!names) return names.error();
-  for (auto name = names->rbegin(); name != names->rend(); ++name) {
-    if (name->starts_with("manifest-") && Manifest::Open(directory + "/" + *name)) return *name;
+// The file in `directory` that the mount begins with: kept by a pinned mount, for a pinned mount,
+// or listed now. What else earlier mounts left there is removed: it is of no use any more, since
+// its ids are others.
+Result<std::string> DataNode::State::ManifestFor(
+    const MountSpec& spec, const std::string& directory,
+    const std::function<void(const ListingProgress&)>& progress, const std::stop_token& stop) {
+  if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
+  const auto left = io::ListDir(directory);
+  if (!left) return left.error();
+  std::string file;
+  for (const std::string& name : *left) {
+    const bool kept = spec.version_pin && name.starts_with(kPinnedManifest);
+    if (kept && Manifest::Open(directory + "/" + name)) file = name;
   }
-  return Error{Code::kNotFound, directory + ": no manifest was kept"};
+  if (file.empty()) {
+    auto store = OpenStore(spec);
+    if (!store) return store.error();
+    const WallTime now = clock.Now();
+    file = fmt::format("{}{}", spec.version_pin ? kPinnedManifest : kManifest,
+                       std::chrono::nanoseconds(now.time_since_epoch()).count());
+    auto listed =
+        ListSource(**store, directory + "/" + file, nullptr, SecondsOf(now), progress, stop);
+    if (!listed) return listed.error();
+  }
+  for (const std::string& name : *left) {
+    if (name != file) (void)io::Remove(directory + "/" + name);
+  }
+  return file;
 }
 
 Status DataNode::Mount(const MountSpec& spec,
@@ -148,35 +175,15 @@ Status DataNode::Mount(const MountSpec& spec,
     state_->mounts.erase(spec.mountpoint);
     return error;
   };
-  const WallTime now = state_->clock.Now();
   MountRecord record{.spec = spec,
                      .id = RandomHex(16),
                      .directory = state_->DirectoryOf(spec),
                      .manifests = {},
-                     .mounted_at = SecondsOf(now),
+                     .mounted_at = SecondsOf(state_->clock.Now()),
                      .agreement = {}};
-  if (auto made = io::MakeDirs(record.directory, 0700); !made) return give_up(made.error());
-  const auto pinned = spec.version_pin ? state_->PinnedManifest(record.directory)
-                                       : Result<std::string>(Error{Code::kNotFound, ""});
-  if (pinned) {
-    record.manifests = {*pinned};
-  } else {
-    auto store = OpenStore(spec);
-    if (!store) return give_up(store.error());
-    const std::string file =
-        fmt::format("manifest-{}", std::chrono::nanoseconds(now.time_since_epoch()).count());
-    if (auto listed = ListSource(**store, record.directory + "/" + file, nullptr, SecondsOf(now),
-                                 progress, stop);
-        !listed) {
-      return give_up(listed.error());
-    }
-    // What earlier mounts of this left is of no use any more: their ids are others.
-    const auto names = io::ListDir(record.directory);
-    for (const std::string& name : names ? *names : std::vector<std::string>()) {
-      if (name != file) (void)io::Remove(record.directory + "/" + name);
-    }
-    record.manifests = {file};
-  }
+  auto manifest = state_->ManifestFor(spec, record.directory, progress, stop);
+  if (!manifest) return give_up(manifest.error());
+  record.manifests = {std::move(*manifest)};
   auto device = fuse::Mount(
       {.source = spec.source, .mountpoint = spec.mountpoint, .allow_other = spec.allow_other});
   if (!device) return give_up(device.error());

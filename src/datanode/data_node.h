@@ -56,8 +56,8 @@ class DataNode {
                                                  Clock& clock);
   ~DataNode();  // mounts stay, unserved, for a successor
 
-  // Lists the source (unless its manifest is there and pinned) and mounts. `progress` is called
-  // while it lists. kAlreadyExists: something is mounted there.
+  // Lists the source (unless a pinned mount of it kept its manifest for this one) and mounts.
+  // `progress` is called while it lists. kAlreadyExists: something is mounted there.
   Status Mount(const MountSpec& spec, const std::function<void(const ListingProgress&)>& progress,
                const std::stop_token& stop);
   // kNotFound: not one of ours. kConflict: files are open, unless `lazy`.
