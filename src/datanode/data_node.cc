@@ -21,6 +21,7 @@ namespace {
 // A full round over a terabyte takes a day, and costs a disk a tenth of what one reader does.
 constexpr uint64_t kScrubBytesPerSecond = 10 << 20;
 constexpr std::chrono::minutes kScrubPause{30};
+constexpr std::chrono::seconds kRevisitPause{1};
 
 // How names of manifests begin; their time follows.
 constexpr std::string_view kManifest = "manifest-";
@@ -71,6 +72,7 @@ struct DataNode::State {
   Mutex listing_mu;  // held while a source that need not be mounted is listed
   std::jthread reaper;
   std::jthread scrubber;
+  std::jthread revisitor;  // looks for objects that were gone
 };
 
 DataNode::DataNode() = default;
@@ -90,18 +92,28 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
                             for (const auto& mounted : state.All()) mounted->OnComplete(version);
                           },
                       .on_changed =
-                          [&state](const ObjectVersion& version, const Error&) {
-                            for (const auto& mounted : state.All()) mounted->OnChanged(version);
+                          [&state](const ObjectVersion& version, const Error& error) {
+                            for (const auto& mounted : state.All()) {
+                              // What is missing may come back: a pinned mount just goes on.
+                              const bool missing = error.code == Code::kNotFound;
+                              if (missing && mounted->spec().version_pin) continue;
+                              mounted->OnChanged(version);
+                            }
                           }});
   state.TakeOver();
   state.reaper = std::jthread([&state](const std::stop_token& stop) { state.Reap(stop); });
   state.scrubber = std::jthread([&state](const std::stop_token& stop) { state.Scrub(stop); });
+  state.revisitor = std::jthread([&state](const std::stop_token& stop) {
+    while (state.clock.SleepFor(kRevisitPause, stop)) {
+      for (const auto& mounted : state.All()) mounted->LookForGone();
+    }
+  });
   return node;
 }
 
 DataNode::~DataNode() {
   if (!state_) return;
-  for (std::jthread* thread : {&state_->reaper, &state_->scrubber}) {
+  for (std::jthread* thread : {&state_->reaper, &state_->scrubber, &state_->revisitor}) {
     if (!thread->joinable()) continue;
     thread->request_stop();
     thread->join();

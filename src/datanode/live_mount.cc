@@ -226,6 +226,16 @@ void LiveMount::OnChanged(const ObjectVersion& version) {
   });
 }
 
+void LiveMount::LookForGone() {
+  if (tree_->Gone().empty() || looking_for_gone_.exchange(true)) return;
+  const bool posted = tasks_.Post([this](const std::stop_token& stop) {
+    filesystem_->Invalidate(
+        gone_.Look(*tree_, *store_, PathOf("amendments"), around_.clock.Monotonic(), stop));
+    looking_for_gone_ = false;
+  });
+  if (!posted) looking_for_gone_ = false;
+}
+
 MountStats LiveMount::Stats() const {
   const auto manifest = tree_->manifest();
   const FilesystemStats files = filesystem_->Stats();

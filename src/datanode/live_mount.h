@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "datanode/data_node.h"
 #include "datanode/dataset_filesystem.h"
+#include "datanode/gone_objects.h"
 #include "datanode/task_thread.h"
 #include "datanode/tree.h"
 #include "fuse/session.h"
@@ -62,6 +63,8 @@ class LiveMount {
   // From fetch threads.
   void OnComplete(const ObjectVersion& version) { filesystem_->OnComplete(version); }
   void OnChanged(const ObjectVersion& version);
+  // Looks whether objects that were gone are there again, if it is time; in the background.
+  void LookForGone();
 
  private:
   LiveMount(MountRecord record, Surroundings around)
@@ -81,6 +84,8 @@ class LiveMount {
   std::unique_ptr<fuse::Session> session_;
   std::atomic<int64_t> listed_at_ = 0;  // seconds since the epoch
   std::atomic<bool> listing_again_ = false;
+  GoneObjects gone_;  // of the task thread
+  std::atomic<bool> looking_for_gone_ = false;
   TaskThread tasks_;      // listing again, objects found changed
   std::jthread watcher_;  // waits for the end of the mount
 };

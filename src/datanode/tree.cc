@@ -81,14 +81,27 @@ std::optional<TreeEntry> Tree::FindPath(std::string_view path) const {
   return Amended(EntryAt(*manifest_, *index));
 }
 
+uint64_t Tree::FirstOf(uint64_t id) const {
+  for (auto from = amended_from_.find(id); from != amended_from_.end();
+       from = amended_from_.find(id)) {
+    id = from->second;
+  }
+  return id;
+}
+
+std::vector<uint64_t> Tree::Gone() const {
+  MutexLock lock(mu_);
+  std::vector<uint64_t> gone;
+  for (const auto& [id, amendment] : amendments_) {
+    if (amendment.new_id == 0 && manifest_->FindId(FirstOf(id))) gone.push_back(id);
+  }
+  return gone;
+}
+
 std::optional<TreeEntry> Tree::Find(uint64_t id) const {
   MutexLock lock(mu_);
   // An amended object is the one it came from, with another version.
-  uint64_t first = id;
-  for (auto from = amended_from_.find(first); from != amended_from_.end();
-       from = amended_from_.find(first)) {
-    first = from->second;
-  }
+  const uint64_t first = FirstOf(id);
   const auto find = [&](const Manifest& manifest) -> std::optional<TreeEntry> {
     const auto index = manifest.FindId(first);
     if (!index) return std::nullopt;
@@ -148,6 +161,10 @@ void Tree::Replace(std::shared_ptr<const Manifest> manifest) {
 }
 
 void Tree::Apply(uint64_t id, const Amendment& amendment) {
+  if (amendment.new_id == id) {
+    amendments_.erase(id);
+    return;
+  }
   amendments_[id] = amendment;
   if (amendment.new_id != 0) amended_from_[amendment.new_id] = id;
 }
@@ -157,12 +174,15 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   const auto entry = Find(id);
   if (!entry) return Error{Code::kNotFound, fmt::format("there is no file with id {}", id)};
   MutexLock lock(mu_);
-  if (amendments_.contains(id)) {
+  const auto before = amendments_.find(id);
+  const bool was_gone = before != amendments_.end() && before->second.new_id == 0;
+  if (before != amendments_.end() && !(was_gone && info)) {
     return Error{Code::kConflict, entry->key + ": was found changed before"};
   }
+  const bool same = was_gone && info->etag == entry->etag && info->size == entry->size;
   Amendment amendment;
   if (info) {
-    amendment = {.new_id = next_amended_,
+    amendment = {.new_id = same ? id : next_amended_,
                  .size = info->size,
                  .mtime = info->last_modified,
                  .etag = info->etag};
@@ -176,7 +196,7 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   const std::string line = fmt::format("\n{} {} {} {} {}\n", id, amendment.new_id, amendment.size,
                                        amendment.mtime, PercentEncode(amendment.etag));
   if (auto written = io::WriteAll(fd->get(), line); !written) return written.error();
-  if (info) ++next_amended_;
+  if (info && !same) ++next_amended_;
   Apply(id, amendment);
   return Change{.directory = directory ? manifest_->At(*directory).id : 0,
                 .name = entry->key.substr(slash == std::string::npos ? 0 : slash + 1)};

@@ -68,15 +68,18 @@ class Tree {
   void Replace(std::shared_ptr<const Manifest> manifest);
   // The object behind the file `id` has become `info`, or is gone (nullopt): gives it a new id.
   // Appends to `log`, a file kept for the life of the mount, so that the next worker knows.
-  // kConflict when that happened to `id` before.
+  // What was gone may be there again: as the same file when it is the same version. kConflict when
+  // anything else happened to `id` before.
   Result<Change> Amend(uint64_t id, const std::optional<objectstore::ObjectInfo>& info,
                        const std::string& log);
+  // Ids of files of the current manifest that are gone.
+  std::vector<uint64_t> Gone() const;
   // Reads what Amend wrote, for this manifest and ids of others; no file is success.
   Status ReadAmendments(const std::string& log);
 
  private:
   struct Amendment {
-    uint64_t new_id = 0;  // 0: gone
+    uint64_t new_id = 0;  // 0: gone; the old id: there again
     uint64_t size = 0;
     int64_t mtime = 0;
     std::string etag;
@@ -86,6 +89,8 @@ class Tree {
   // The entry as it is now; nullopt when it is gone.
   std::optional<TreeEntry> Amended(TreeEntry entry) const REQUIRES(mu_);
   void Apply(uint64_t id, const Amendment& amendment) REQUIRES(mu_);
+  // The id in a manifest that an amended object came from; of others, their own.
+  uint64_t FirstOf(uint64_t id) const REQUIRES(mu_);
 
   mutable Mutex mu_;
   std::shared_ptr<const Manifest> manifest_ GUARDED_BY(mu_);
