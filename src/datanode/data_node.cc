@@ -47,8 +47,10 @@ struct DataNode::State {
     }
     return all;
   }
-  std::string DirectoryOf(const MountSpec& spec) const;
-  Result<std::string> ManifestFor(const MountSpec& spec, const std::string& directory,
+  std::string DirectoryOf(const objectstore::ObjectStore& store,
+                          const std::string& mountpoint) const;
+  Result<std::string> ManifestFor(const MountSpec& spec, objectstore::ObjectStore& store,
+                                  const std::string& directory,
                                   const std::function<void(const ListingProgress&)>& progress,
                                   const std::stop_token& stop);
   void TakeOver();
@@ -132,9 +134,10 @@ DataNode::~DataNode() {
   mounts.clear();
 }
 
-std::string DataNode::State::DirectoryOf(const MountSpec& spec) const {
-  const std::string digest =
-      hash::Digest(hash::Algorithm::kSha256, spec.source + "\n" + spec.mountpoint);
+std::string DataNode::State::DirectoryOf(const objectstore::ObjectStore& store,
+                                         const std::string& mountpoint) const {
+  const std::string digest = hash::Digest(
+      hash::Algorithm::kSha256, store.Name() + "\n" + store.Endpoint() + "\n" + mountpoint);
   return options.directories[0].path + "/mounts/" + HexEncode(digest.substr(0, 8));
 }
 
@@ -142,7 +145,7 @@ std::string DataNode::State::DirectoryOf(const MountSpec& spec) const {
 // or listed now. What else earlier mounts left there is removed: it is of no use any more, since
 // its ids are others.
 Result<std::string> DataNode::State::ManifestFor(
-    const MountSpec& spec, const std::string& directory,
+    const MountSpec& spec, objectstore::ObjectStore& store, const std::string& directory,
     const std::function<void(const ListingProgress&)>& progress, const std::stop_token& stop) {
   if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
   const auto left = io::ListDir(directory);
@@ -153,13 +156,11 @@ Result<std::string> DataNode::State::ManifestFor(
     if (kept && Manifest::Open(directory + "/" + name)) file = name;
   }
   if (file.empty()) {
-    auto store = OpenStore(spec);
-    if (!store) return store.error();
     const WallTime now = clock.Now();
     file = fmt::format("{}{}", spec.version_pin ? kPinnedManifest : kManifest,
                        std::chrono::nanoseconds(now.time_since_epoch()).count());
     auto listed =
-        ListSource(**store, directory + "/" + file, nullptr, SecondsOf(now), progress, stop);
+        ListSource(store, directory + "/" + file, nullptr, SecondsOf(now), progress, stop);
     if (!listed) return listed.error();
   }
   for (const std::string& name : *left) {
@@ -187,13 +188,17 @@ Status DataNode::Mount(const MountSpec& spec,
     state_->mounts.erase(spec.mountpoint);
     return error;
   };
+  MountSpec unseen = spec;  // its listing will tell whether it is there, if one is needed
+  unseen.store.look = false;
+  auto store = OpenStore(unseen);
+  if (!store) return give_up(store.error());
   MountRecord record{.spec = spec,
                      .id = RandomHex(16),
-                     .directory = state_->DirectoryOf(spec),
+                     .directory = state_->DirectoryOf(**store, spec.mountpoint),
                      .manifests = {},
                      .mounted_at = SecondsOf(state_->clock.Now()),
                      .agreement = {}};
-  auto manifest = state_->ManifestFor(spec, record.directory, progress, stop);
+  auto manifest = state_->ManifestFor(spec, **store, record.directory, progress, stop);
   if (!manifest) return give_up(manifest.error());
   record.manifests = {std::move(*manifest)};
   auto device = fuse::Mount(
@@ -384,11 +389,10 @@ Result<Dataset> DataNode::Mounted(const std::string& mountpoint) const {
 Result<Dataset> DataNode::List(const MountSpec& spec,
                                const std::function<void(const ListingProgress&)>& progress,
                                const std::stop_token& stop) {
-  const std::string directory = state_->DirectoryOf(
-      {.source = spec.source, .mountpoint = "", .store = {}, .ttl = {}, .environment = {}});
-  if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
   auto store = OpenStore(spec);
   if (!store) return store.error();
+  const std::string directory = state_->DirectoryOf(**store, "");
+  if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
   MutexLock one_at_a_time(state_->listing_mu);
   const std::string path = directory + "/listing";
   const auto listed =

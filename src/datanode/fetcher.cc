@@ -30,7 +30,9 @@ int ThreadsFor(int connections) { return connections + (connections + 2) / 3; }
 
 ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
                           std::string etag, uint64_t size) {
-  const auto id = blocks::ObjectId::Of(store->Name(), key, etag, size);
+  const std::string& endpoint = store->Endpoint();
+  const std::string source = store->Name() + (endpoint.empty() ? "" : "@" + endpoint);
+  const auto id = blocks::ObjectId::Of(source, key, etag, size);
   return {std::move(store), std::move(key), std::move(etag), size, id};
 }
 

@@ -31,6 +31,8 @@ struct ObjectVersion {
   blocks::ObjectId id;
 };
 
+// The id also has the store's endpoint in it: another endpoint's object of the same name, entity
+// tag and size may be another object.
 ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
                           std::string etag, uint64_t size);
 

@@ -204,7 +204,8 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
 }
 
 void LiveMount::OnChanged(const ObjectVersion& version) {
-  if (version.store->Name() != store_->Name()) return;
+  if (version.store->Name() != store_->Name() || version.store->Endpoint() != store_->Endpoint())
+    return;
   filesystem_->OnChanged(version);
   if (spec().version_pin) return;
   (void)tasks_.Post([this, version](const std::stop_token& stop) {
