@@ -19,11 +19,13 @@ struct HttpStoreOptions {
 };
 
 // What a page links to directly below it is a file, or a directory when it ends with '/'. Sizes and
-// versions are asked for file by file with HEAD, 16 at a time. The entity tag is the server's ETag,
-// or "mtime-<Last-Modified in seconds>-<size>" when it sends none; it is compared in every answer,
-// and sent as If-Match when it is a strong ETag. What has neither, or no length, or may not be read
-// is left out of listings with a warning. Servers without ranges work, at the cost of reading each
-// file up to the range. Redirects are followed, but not from https to http.
+// versions are asked for file by file with HEAD, 16 at a time: pages have no ETag, times to the
+// minute, and mostly rounded sizes, and a file's size must be right before it is first opened. The
+// entity tag is the server's ETag, or "mtime-<Last-Modified in seconds>-<size>" when it sends none;
+// it is compared in every answer, and sent as If-Match when it is a strong ETag. What has neither,
+// or no length, or may not be read is left out of listings with a warning. Servers without ranges
+// work, at the cost of reading each file up to the range. Redirects are followed, but not from
+// https to http.
 Result<std::unique_ptr<ObjectStore>> OpenHttpObjectStore(const std::string& url,
                                                          HttpStoreOptions options);
 

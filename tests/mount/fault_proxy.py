@@ -71,6 +71,13 @@ class Elsewhere:
 
 
 @dataclass
+class Hold:
+    """So many bytes of the body, and the rest only once `until` is set."""
+    after: int
+    until: threading.Event
+
+
+@dataclass
 class Refused:
     """The connection is reset before any answer."""
 
@@ -212,6 +219,11 @@ class FaultProxy:
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(length))
         handler.end_headers()
+        if isinstance(fault, Hold):
+            handler.wfile.write(body[:fault.after])
+            fault.until.wait()
+            body = body[fault.after:]
+            sent = len(body)
         if handler.command != "HEAD":
             handler.wfile.write(body[:sent])
         if isinstance(end, Truncate):

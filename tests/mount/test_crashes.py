@@ -245,6 +245,28 @@ class VersionsTest(unittest.TestCase):
                         (mount.path / "x").read_bytes()
                     self.assertEqual(caught.exception.errno, errno.ESTALE)
 
+    def test_pinned_mounts_begin_with_what_is_there_and_keep_it(self):
+        with Source() as source:
+            mount = Mount(source.url)
+            self.addCleanup(mount.close)
+
+            def names(*flags):
+                mount.flags = flags
+                mount.mount()
+                found = sorted(os.listdir(mount.path))
+                mount.umount()
+                return found
+
+            source.put("a", 100)
+            self.assertEqual(names(), ["a"])
+            source.put("b", 100)
+            self.assertEqual(names("--version-pin"), ["a", "b"])
+            source.put("c", 100)
+            self.assertEqual(names("--version-pin"), ["a", "b"])
+            self.assertEqual(names(), ["a", "b", "c"])
+            source.put("d", 100)
+            self.assertEqual(names("--version-pin"), ["a", "b", "c", "d"])
+
     def test_ttl_shows_new_and_removed_files(self):
         with Source() as source:
             source.put("old", 100)

@@ -2,13 +2,16 @@
 never other bytes and never two versions in one."""
 import errno
 import os
+import subprocess
 import threading
 import time
 import unittest
+import urllib.parse
 
-from fault_proxy import (Answer, Delay, Elsewhere, FaultProxy, Refused, Reset, Shifted, Short, Truncate, always,
+from fault_proxy import (Answer, Delay, Elsewhere, FaultProxy, Hold, Refused, Reset, Shifted, Short, Truncate, always,
                          once_each)
-from mounts import MIB, PATIENCE, Leat, Mount, needs_fuse, random_bytes, wait_until
+from mounts import BIN, MIB, PATIENCE, Leat, Mount, needs_fuse, random_bytes, wait_until
+from test_edges import MemoryGroup, memory_of
 
 BUCKET = "faults"
 SIZES = {"empty": 0, "small": 1000, "dir/medium": 300_001, "dir/large": 9 * MIB + 123}
@@ -197,6 +200,83 @@ class FaultTest(FaultCase):
         self.assertLess(time.monotonic() - began, 2 * PATIENCE)
         slow.join()
 
+    def test_a_store_that_hangs_does_not_hold_up_another(self):
+        """More reads of one than there are threads; another endpoint of the same bucket, in the same worker."""
+        s3 = leat.s3()
+        s3.create_bucket(Bucket="many")
+        for n in range(40):
+            s3.put_object(Bucket="many", Key=f"x{n}", Body=b"x" * 1000)
+        hung = self.mount(source="s3://many")
+        fine = Mount("s3://many", "--endpoint", leat.aws, cache=hung.cache, env=self.environment())
+        fine.mount()
+        self.addCleanup(fine.close)
+        self.assertEqual(fine.stats()["worker_pid"], hung.stats()["worker_pid"])
+        fine.pids.clear()  # the other's to end
+        until = threading.Event()
+        self.addCleanup(until.set)
+        self.proxy.fault = always(Hold(0, until))
+        readers = [threading.Thread(target=(hung.path / f"x{n}").read_bytes) for n in range(40)]
+        for reader in readers:
+            reader.start()
+        wait_until(lambda: self.proxy.faults >= 16, what="as many requests as one store may have")
+        began = time.monotonic()
+        for n in range(40):
+            self.assertEqual((fine.path / f"x{n}").read_bytes(), b"x" * 1000)
+        self.assertLess(time.monotonic() - began, 10 * PATIENCE)
+        until.set()
+        for reader in readers:
+            reader.join()
+
+    def test_what_a_load_waits_is_no_stall_of_readers(self):
+        mount = self.mount()
+        self.proxy.fault = always(Delay(0.2))
+        mount.leat("data", "load", mount.path / "dir/medium")
+        self.assertGreaterEqual(mount.stats()["fill_bytes"], SIZES["dir/medium"])
+        self.assertEqual(mount.stats()["stall_ms"], 0)
+        (mount.path / "small").read_bytes()
+        self.assertGreaterEqual(mount.stats()["stall_ms"], 200)
+
+    def test_reads_that_span_chunks_wait_in_little_memory(self):
+        """The first chunk is there and the second does not come: 300 MiB, if each read kept its part."""
+        large = DATA["dir/large"]
+        group = MemoryGroup(256 * MIB)
+        self.addCleanup(group.close)
+        for size in ("200M", "4M"):  # into the cache; read through
+            with self.subTest(size=size):
+                self.proxy.fault = lambda request: None
+                mount = Mount(f"s3://{BUCKET}/data", cache_flags=f",size={size}")
+                self.addCleanup(mount.close)
+                said = subprocess.run([BIN / "leat", "mount", mount.source, mount.path, "--endpoint", self.proxy.url,
+                                       "--cache-dir", f"{mount.cache},size={size}", "--memory-limit", "64M"],
+                                      capture_output=True, text=True, env={**os.environ, **self.environment()},
+                                      preexec_fn=group.enter)
+                self.assertEqual(said.returncode, 0, said.stderr)
+                pid = mount.stats()["worker_pid"]
+                mount.pids = {pid, mount.stats()["supervisor_pid"]}
+                until = threading.Event()
+                self.addCleanup(until.set)
+                self.proxy.fault = lambda request: Hold(MIB + 50_000, until) if request.begin == 0 else None
+                good = []
+                with open(mount.path / "dir/large", "rb", buffering=0) as file:
+                    def read(n):
+                        offset = MIB // 2 + n * 512
+                        good.append(os.pread(file.fileno(), MIB, offset) == large[offset:offset + MIB])
+
+                    readers = [threading.Thread(target=read, args=(n,)) for n in range(300)]
+                    for reader in readers:
+                        reader.start()
+                    wait_until(lambda: mount.stats()["fuse_reads"] >= 300, what="all reads")
+                    wait_until(lambda: mount.stats()["fill_bytes"] + mount.stats()["through_bytes"] >= MIB,
+                               what="the first chunk")
+                    self.assertLess(memory_of(pid), 200 * MIB)
+                    until.set()
+                    for reader in readers:
+                        reader.join()
+                self.assertEqual(good, [True] * 300)
+                self.assertEqual(group.kills(), 0)
+                self.assertEqual(mount.stats()["worker_pid"], pid)
+                mount.close()
+
 
 @needs_fuse
 class ChangeTest(FaultCase):
@@ -297,6 +377,49 @@ class ChangeTest(FaultCase):
             self.assertEqual(error_of(lambda: os.pread(file.fileno(), 10, 0)), errno.ESTALE)
         wait_until(lambda: not (mount.path / "x").exists(), what="the end of the name")
         self.assertEqual(len(data), 3 * MIB)
+
+    @staticmethod
+    def missing(request):
+        return Answer(404, "NoSuchKey") if urllib.parse.urlsplit(request.path).path.endswith("/x") else None
+
+    def test_an_object_that_is_missing_for_a_moment_comes_back(self):
+        data = self.put(3 * MIB, "x")
+        for flags in ((), ("--ttl", "1s")):
+            with self.subTest(flags=flags):
+                mount = self.mount(*flags, source=f"s3://{self.bucket}")
+                inode = os.stat(mount.path / "x").st_ino
+                with open(mount.path / "x", "rb") as file:
+                    self.proxy.fault = self.missing
+                    self.assertEqual(error_of(lambda: os.pread(file.fileno(), 10, 0)), errno.ESTALE)
+                    wait_until(lambda: not (mount.path / "x").exists(), what="the end of the name")
+                    mount.kill_worker()
+                    self.assertFalse((mount.path / "x").exists())
+                    self.proxy.fault = lambda request: None
+                    wait_until(lambda: self.shows(mount, data), what="the object")
+                    self.assertEqual(os.stat(mount.path / "x").st_ino, inode)
+                    self.assertEqual(os.pread(file.fileno(), 10, 0), data[:10])
+                self.assertEqual(os.listdir(mount.path), ["x"])
+                mount.close()
+
+    def test_an_object_that_comes_back_as_another_is_another(self):
+        self.put(MIB, "old")
+        mount = self.mount(source=f"s3://{self.bucket}")
+        inode = os.stat(mount.path / "x").st_ino
+        self.s3.delete_object(Bucket=self.bucket, Key="x")
+        self.assertEqual(error_of((mount.path / "x").read_bytes), errno.ESTALE)
+        wait_until(lambda: not (mount.path / "x").exists(), what="the end of the name")
+        new = self.put(2 * MIB, "new")
+        wait_until(lambda: self.shows(mount, new), what="the new object")
+        self.assertNotEqual(os.stat(mount.path / "x").st_ino, inode)
+
+    def test_a_pinned_object_that_is_missing_for_a_moment_is_read_again(self):
+        data = self.put(3 * MIB, "x")
+        mount = self.mount("--version-pin", source=f"s3://{self.bucket}")
+        self.proxy.fault = self.missing
+        for _ in range(2):
+            self.assertEqual(error_of((mount.path / "x").read_bytes), errno.ESTALE)
+        self.proxy.fault = lambda request: None
+        self.assertTrue((mount.path / "x").read_bytes() == data)
 
     def test_a_store_that_ignores_if_match_is_seen_through(self):
         old = self.put(2 * MIB, "old")
