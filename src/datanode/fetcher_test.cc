@@ -422,7 +422,11 @@ TEST_F(FetcherTest, StoresThatHangDoNotHoldUpOthers) {
       waited_for.push_back(fetcher_->Activate(version));
       fetcher_->Read(waited_for.back(), 0, 10, [](const Result<std::string_view>&) {});
     }
-    while (store->gets() < most) std::this_thread::yield();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (store->gets() < most && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    EXPECT_GE(store->gets(), most) << endpoint;
     return store;
   };
   // Whether another store answers; 20 s are for failing.
