@@ -2,10 +2,12 @@
 // agree with itself may have said so for a moment.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <stop_token>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,23 +16,29 @@
 
 namespace leat::datanode {
 
-// Of one mount; one thread.
+// Of one mount. Of one thread, but for empty().
 class GoneObjects {
  public:
-  // Asks for each of the tree's gone objects one second after it was first seen here, and again
-  // after twice as long each time, up to an hour; at most 64 at once. Those that are there are
-  // amended, the changes returned. A store that cannot answer is left alone for two minutes.
+  bool empty() const { return count_ == 0; }
+  // A file, by the tree's id, that is gone.
+  void Add(uint64_t id, MonoTime now) { Plan(now, {id}); }
+  // Asks for each one second after it went, and again after twice as long each time, up to an hour;
+  // at most 64 at once. Those that are there again are amended, and the changes returned. A store
+  // that cannot answer is left alone for two minutes.
   std::vector<Change> Look(Tree& tree, objectstore::ObjectStore& store,
                            const std::string& amendments, MonoTime now,
                            const std::stop_token& stop);
 
  private:
   struct Turn {
-    MonoTime next;
-    std::chrono::seconds pause{1};
+    uint64_t id = 0;
+    std::chrono::seconds pause{1};  // before it
   };
-  std::unordered_map<uint64_t, Turn> turns_;  // by the tree's id
+  void Plan(MonoTime now, const Turn& turn);
+
+  std::multimap<MonoTime, Turn> turns_;
   MonoTime not_before_;
+  std::atomic<size_t> count_ = 0;
 };
 
 }  // namespace leat::datanode

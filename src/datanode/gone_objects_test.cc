@@ -55,6 +55,7 @@ class GoneObjectsTest : public testing::Test {
     for (const char* key : {"d/x", "d/y"}) {
       ids_[key] = tree_->FindPath(key)->id;
       EXPECT_TRUE(tree_->Amend(ids_[key], std::nullopt, log_));
+      gone_.Add(ids_[key], now_);
     }
   }
   std::vector<Change> Look(std::chrono::seconds later) {
@@ -78,6 +79,7 @@ class GoneObjectsTest : public testing::Test {
 TEST_F(GoneObjectsTest, TheSameVersionIsTheSameFileAgain) {
   EXPECT_FALSE(tree_->FindPath("d/x"));
   store_.objects["d/x"] = all_[0];
+  EXPECT_FALSE(gone_.empty());
   EXPECT_TRUE(Look(0s).empty()) << "not at once";
   const auto changes = Look(1s);
   ASSERT_EQ(changes.size(), 1u);
@@ -97,7 +99,6 @@ TEST_F(GoneObjectsTest, TheSameVersionIsTheSameFileAgain) {
 
 TEST_F(GoneObjectsTest, AnotherVersionIsAnotherFile) {
   store_.objects["d/y"] = {.key = "d/y", .size = 4, .etag = "2"};
-  Look(0s);
   ASSERT_EQ(Look(1s).size(), 1u);
   const auto file = tree_->FindPath("d/y");
   ASSERT_TRUE(file);
@@ -115,12 +116,24 @@ TEST_F(GoneObjectsTest, WhatStaysGoneIsAskedForLessAndLess) {
 
 TEST_F(GoneObjectsTest, AStoreThatCannotAnswerIsLeftAlone) {
   store_.down = true;
-  Look(0s);
   for (int second = 0; second < 120; ++second) EXPECT_TRUE(Look(1s).empty());
   EXPECT_EQ(store_.heads, 1);
   store_.down = false;
   store_.objects = {{"d/x", all_[0]}, {"d/y", all_[1]}};
   EXPECT_EQ(Look(1s).size(), 2u);
+  EXPECT_TRUE(gone_.empty());
+}
+
+TEST_F(GoneObjectsTest, WhatAListingLeftOutIsNotAskedFor) {
+  ManifestBuilder builder("fake://", manifest_);
+  builder.Add(all_[0]);
+  ASSERT_TRUE(builder.Write(dir_.path() + "/second", 0));
+  tree_->Replace(*Manifest::Open(dir_.path() + "/second"));
+  Look(1s);
+  EXPECT_EQ(store_.heads, 1);
+  for (int second = 0; second < 100; ++second) Look(1s);
+  EXPECT_FALSE(tree_->FindGone(ids_["d/y"]));
+  EXPECT_TRUE(tree_->FindGone(ids_["d/x"]));
 }
 
 }  // namespace

@@ -149,7 +149,9 @@ Status LiveMount::OpenTree() {
     }
   }
   if (!tree_) return Error{Code::kCorrupt, record_.directory + ": there is no manifest"};
-  return tree_->ReadAmendments(PathOf("amendments"));
+  if (auto read = tree_->ReadAmendments(PathOf("amendments")); !read) return read;
+  for (const uint64_t id : tree_->Gone()) gone_.Add(id, around_.clock.Monotonic());
+  return {};
 }
 
 Status LiveMount::KeepRecord() {
@@ -221,6 +223,7 @@ void LiveMount::OnChanged(const ObjectVersion& version) {
     const auto change =
         tree_->Amend(entry->id, info ? std::optional(*info) : std::nullopt, PathOf("amendments"));
     if (!change) return;
+    if (!info) gone_.Add(entry->id, around_.clock.Monotonic());
     LogInfo("an object is another one now",
             {{"key", version.key}, {"size", info ? std::to_string(info->size) : "gone"}});
     filesystem_->Invalidate({*change});
@@ -228,7 +231,7 @@ void LiveMount::OnChanged(const ObjectVersion& version) {
 }
 
 void LiveMount::LookForGone() {
-  if (tree_->Gone().empty() || looking_for_gone_.exchange(true)) return;
+  if (gone_.empty() || looking_for_gone_.exchange(true)) return;
   const bool posted = tasks_.Post([this](const std::stop_token& stop) {
     filesystem_->Invalidate(
         gone_.Look(*tree_, *store_, PathOf("amendments"), around_.clock.Monotonic(), stop));

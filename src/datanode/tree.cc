@@ -93,9 +93,19 @@ std::vector<uint64_t> Tree::Gone() const {
   MutexLock lock(mu_);
   std::vector<uint64_t> gone;
   for (const auto& [id, amendment] : amendments_) {
-    if (amendment.new_id == 0 && manifest_->FindId(FirstOf(id))) gone.push_back(id);
+    if (amendment.new_id == 0) gone.push_back(id);
   }
   return gone;
+}
+
+std::optional<TreeEntry> Tree::FindGone(uint64_t id) const {
+  {
+    MutexLock lock(mu_);
+    const auto amendment = amendments_.find(id);
+    if (amendment == amendments_.end() || amendment->second.new_id != 0) return std::nullopt;
+    if (!manifest_->FindId(FirstOf(id))) return std::nullopt;
+  }
+  return Find(id);
 }
 
 std::optional<TreeEntry> Tree::Find(uint64_t id) const {

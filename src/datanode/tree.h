@@ -72,8 +72,9 @@ class Tree {
   // anything else happened to `id` before.
   Result<Change> Amend(uint64_t id, const std::optional<objectstore::ObjectInfo>& info,
                        const std::string& log);
-  // Ids of files of the current manifest that are gone.
+  // Ids of files that are gone, and such a file if it is one of the current manifest.
   std::vector<uint64_t> Gone() const;
+  std::optional<TreeEntry> FindGone(uint64_t id) const;
   // Reads what Amend wrote, for this manifest and ids of others; no file is success.
   Status ReadAmendments(const std::string& log);
 
