@@ -38,6 +38,13 @@ def fio(path, rw, block, engine, jobs, *flags):
     return job["read"]["bw_bytes"], job["read"]["io_bytes"] / max(busy, 1e-9)
 
 
+def resident(path):
+    """The part of a file that is in the page cache."""
+    told = subprocess.run(["fincore", "--bytes", "--noheadings", "--output", "RES,SIZE", path], capture_output=True,
+                          text=True, check=True).stdout.split()
+    return int(told[0]) / int(told[1])
+
+
 def row(shape, jobs, files, options):
     name, rw, block, engine, goal, flags = shape
     compared = [which for which in files if which != "copy" or goal]
@@ -75,6 +82,10 @@ def measure(options, scratch):
                             f"{rows[-1]['cpu']:.3f} ({rows[-1]['native'] / 1e9:.2f} GB/s)")
                 after = mount.stats()
                 part = {"rows": rows, "reads": after["fuse_reads"] - before["fuse_reads"],
-                        "passthrough": after["passthrough"], "pairs": options.pairs, "size": size}
+                        "passthrough": after["passthrough"], "pairs": options.pairs, "size": size,
+                        "resident": []}
                 options.keep(part)
+        kept = max((path for path in mount.cache.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+        if shutil.which("fincore"):
+            part["resident"] = [resident(path) for path in (files["native"], files["copy"], kept)]
     return part

@@ -37,7 +37,10 @@ def fio(part):
     return (f"A cached file of {part['size'] >> 20} MiB beside the same file on the cache's own disk, both in the page "
             f"cache, fio with `--invalidate=0`, medians of {part['pairs']} interleaved pairs (the least and the "
             "greatest ratio in parentheses). The ratio of a second native file to the first one, measured in the same "
-            "turns, tells how exact the method is. READ requests that reached the worker in all of these runs: "
+            "turns, tells how exact the method is. "
+            + (f"At the end {min(part['resident']):.1%} of each file were still in the page cache. " if part["resident"]
+               else "")
+            + "READ requests that reached the worker in all of these runs: "
             f"{part['reads']} (goal 0: {verdict(part['reads'] == 0)}).\n\n"
             + table(["warm reads by fio", "jobs", "native", "mount", "ratio", "per CPU second", "native copy", "goal"],
                     rows))
@@ -132,24 +135,26 @@ def training(part):
 
 
 def small(part):
-    def walks(figures, files=part["files"]):
+    def walks(figures, files):
         return f"{files / figures['walk_s']:,.0f}/s, again {files / figures['again_s']:,.0f}/s"
-    rows = [["until mounted", f"{part['mount_s']:.1f} s", ""],
+    fewer = f"{part['peer_files']:,}"
+    rows = [[f"until mounted, median of {part['rounds']}", f"{part['mount_s']:.1f} s", ""],
             ["the listing's pages alone, one after the other", f"{part['pages_s']:.1f} s", ""],
-            ["walk with every file's size (`find`), and again", walks(part), ""],
-            [f"second walk of {part['native_files']:,} files of the native file system",
-             f"{part['native_files'] / part['native_s']:,.0f}/s", ""],
-            ["manifest", f"{part['manifest'] / 1e6:.1f} MB", "< 100 MB: " + verdict(part["manifest"] < 100e6)],
-            ["worker's memory (RSS) after the walks", f"{part['rss'] / 1e6:.0f} MB",
-             "< 200 MB: " + verdict(part["rss"] < 200e6)],
-            ["worker's memory at its peak", f"{part['peak_rss'] / 1e6:.0f} MB", ""]]
+            ["walk with every file's size (`find`)", walks(part, part["files"]), ""],
+            [f"the native file system with {fewer} files, second walk", f"{part['peer_files'] / part['native_s']:,.0f}/s",
+             ""]]
     for name, figures in part["peers"].items():
         if "walk_s" in figures:
-            told = f"{walks(figures)}; memory {figures['rss'] / 1e6:.0f} MB"
+            told = f"{walks(figures, part['peer_files'])}; memory {figures['rss'] / 1e6:.0f} MB"
         else:
-            told = f"no walk in {figures['patience']} s" if "patience" in figures else "failed: " + figures["failed"]
-        rows.append([f"{name}: mounted empty, walk, and again", told, ""])
-    return f"Medians of {part['rounds']} mounts.\n\n" + table([f"{part['files']:,} files", "", "goal"], rows)
+            told = f"no walk in {figures['patience']} s" if "patience" in figures else "failed: " + " ".join(figures["failed"].split())
+        rows.append([f"{name} with {fewer} files, walk", told, ""])
+    rows += [["manifest", f"{part['manifest'] / 1e6:.1f} MB", "< 100 MB: " + verdict(part["manifest"] < 100e6)],
+             ["worker's memory (RSS) after the walks", f"{part['rss'] / 1e6:.0f} MB",
+              "< 200 MB: " + verdict(part["rss"] < 200e6)],
+             ["worker's memory at its peak", f"{part['peak_rss'] / 1e6:.0f} MB",
+              "< 200 MB: " + verdict(part["peak_rss"] < 200e6)]]
+    return table([f"{part['files']:,} files", "", "goal"], rows)
 
 
 PARTS = (("fio", "Warm reads", fio), ("peers", "Reads beside peers", peers), ("storms", "Metadata", storms),
@@ -178,9 +183,8 @@ def companions(machine):
             + (f"\nNot on PATH, so left out: {', '.join(missing)}.\n" if missing else "")
             + """
 s3fs and rclone are Debian's packages. JuiceFS, goofys, GeeseFS, Mountpoint for Amazon S3 (`mount-s3`), and the servers
-MinIO, Versity S3 Gateway (`versitygw`) and `s3s-fs` are installed as the page of each project says; whichever is on
-PATH takes part. The first of these servers that is there serves everybody, else our own `leat up` does (`--server`
-chooses).
+MinIO and `s3s-fs` are installed as the page of each project says; whichever is on PATH takes part. The first of these
+servers that is there serves everybody, else our own `leat up` does (`--server` chooses).
 """)
 
 

@@ -4,6 +4,7 @@ They exist only in the listings of a small S3 server in this file, a process of 
 has made: all mounts but the first one wait for no Python. The same listings fetched one page after the other are the
 measure. The walk is find(1)'s, which asks for the size of each file.
 """
+import contextlib
 import http.client
 import http.server
 import multiprocessing
@@ -20,6 +21,7 @@ from servers import Endpoint
 PAGE = 1000
 PER_DIRECTORY = 1000
 SIZE = 4096
+PEER_FILES = 50_000  # for peers, and the native file system: some peers show 2,000 a second
 PATIENCE = 45  # seconds that a peer's walk may take
 OBJECT = ('<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>'
           '<ETag>"5d41402abc4b2a76b9719d911017c592"</ETag><Size>%d</Size>'
@@ -106,10 +108,10 @@ def serve(files, port):
     server.serve_forever()
 
 
-def list_plainly(port):
+def list_plainly(endpoint):
     """Seconds to fetch all pages, one after the other."""
     begin = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=60)
     token = ""
     while True:
         connection.request("GET", "/bench?list-type=2" + (f"&continuation-token={token}" if token else ""))
@@ -144,16 +146,20 @@ def native(scratch, files):
     return walk(root, files)
 
 
-def of_leat(endpoint, files, scratch):
-    """One mount's figures, from an empty cache directory on."""
-    mount = LeatMount("s3://bench/", scratch, env=endpoint.environment())
-    begin = time.perf_counter()
-    with mount:
-        mounted = time.perf_counter() - begin
-        first, again = walk(mount.path, files), walk(mount.path, files)
-        now, peak = mount.memory()
-        manifest = max(path.stat().st_size for path in mount.cache.rglob("*manifest*") if path.is_file())
-    return {"mount_s": mounted, "walk_s": first, "again_s": again, "manifest": manifest, "rss": now, "peak_rss": peak}
+def of_leat(endpoint, files, scratch, rounds):
+    """The figures of mounts from an empty cache directory on; the tree is walked in the last one."""
+    mounted = []
+    for at in range(rounds):
+        mount = LeatMount("s3://bench/", scratch, env=endpoint.environment())
+        begin = time.perf_counter()
+        with mount:
+            mounted.append(time.perf_counter() - begin)
+            if at == rounds - 1:
+                first, again = walk(mount.path, files), walk(mount.path, files)
+                now, peak = mount.memory()
+                manifest = max(path.stat().st_size for path in mount.cache.rglob("*manifest*") if path.is_file())
+    return {"files": files, "mount_s": statistics.median(mounted), "rounds": rounds, "walk_s": first, "again_s": again,
+            "manifest": manifest, "rss": now, "peak_rss": peak}
 
 
 def of_peers(endpoint, files, scratch, say):
@@ -173,27 +179,31 @@ def of_peers(endpoint, files, scratch, say):
     return figures
 
 
-def measure(options, scratch):
+@contextlib.contextmanager
+def listings(files):
     port = multiprocessing.Value("i", 0)
-    server = multiprocessing.Process(target=serve, args=(options.files, port), daemon=True)
+    server = multiprocessing.Process(target=serve, args=(files, port), daemon=True)
     server.start()
     try:
         while not port.value:
             time.sleep(0.01)
-        endpoint = Endpoint("listings", f"http://127.0.0.1:{port.value}")
-        list_plainly(port.value)  # has the server make its pages, as the first mount does with those it asks for
-        plain = list_plainly(port.value)
-        rounds = [of_leat(endpoint, options.files, scratch) for _ in range(1 if options.short else 3)]
-        figures = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
-        options.say(f"{options.files} files: mounted in {figures['mount_s']:.1f} s, pages alone {plain:.1f} s; walk "
-                    f"{options.files / figures['walk_s']:.0f}/s, again {options.files / figures['again_s']:.0f}/s; "
-                    f"manifest {figures['manifest'] / 1e6:.1f} MB, worker {figures['rss'] / 1e6:.0f} MB (at its peak "
-                    f"{figures['peak_rss'] / 1e6:.0f} MB)")
-        part = {"files": options.files, "pages_s": plain, **figures, "rounds": len(rounds)}
-        options.keep(part)
-        part["peers"] = of_peers(endpoint, options.files, scratch, options.say)
+        yield Endpoint("listings", f"http://127.0.0.1:{port.value}")
     finally:
         server.kill()
         server.join()
-    natives = min(options.files, 100_000)
-    return {**part, "native_files": natives, "native_s": native(scratch, natives)}
+
+
+def measure(options, scratch):
+    with listings(options.files) as endpoint:
+        list_plainly(endpoint)  # has the server make its pages, as the first mount does with those it asks for
+        plain = list_plainly(endpoint)
+        part = {"pages_s": plain, **of_leat(endpoint, options.files, scratch, 1 if options.short else 3)}
+    options.say(f"{options.files} files: mounted in {part['mount_s']:.1f} s, pages alone {plain:.1f} s; walk "
+                f"{options.files / part['walk_s']:.0f}/s, again {options.files / part['again_s']:.0f}/s; "
+                f"manifest {part['manifest'] / 1e6:.1f} MB, worker {part['rss'] / 1e6:.0f} MB (at its peak "
+                f"{part['peak_rss'] / 1e6:.0f} MB)")
+    part["peer_files"] = min(options.files, PEER_FILES)
+    part["native_s"] = native(scratch, part["peer_files"])
+    with listings(part["peer_files"]) as endpoint:
+        part["peers"] = of_peers(endpoint, part["peer_files"], scratch, options.say)
+    return part
