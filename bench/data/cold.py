@@ -1,7 +1,7 @@
 """Bytes from an S3 server that are not cached yet: through mounts, by `leat data load`, and by a plain downloader.
 
-The server runs on this machine, so that client and server share its processors. The plain downloader is curl, 16
-transfers at a time of 8 MiB each, which it writes to the same disk as the cache. All take turns, and who is first
+The server runs on this machine, so that client and server share its processors. The plain downloader is two curls with
+8 transfers each at a time, of 8 MiB each, which they write to the same disk as the cache. All take turns, and who is first
 changes from round to round; what one has written and not needed any more is gone before the next one's turn.
 """
 import os
@@ -31,7 +31,7 @@ def streamed(name, streams):
 
 
 def measure(options, scratch):
-    size = (32 if options.short else 128) << 20
+    size = (32 if options.short else 96) << 20
     names = [f"part-{at}" for at in range(2 if options.short else 8)]
     total = size * len(names)
     for name in names:

@@ -30,7 +30,7 @@ def cold_flags(size, limit, rw, jobs, seconds):
 
 def cold(mount, published, options, size):
     rows = []
-    seconds = 1 if options.short else 3
+    seconds = 1 if options.short else 2
     for name, rw, block, limit in SHAPES:
         for jobs in JOBS:
             flags = cold_flags(size, limit, rw, jobs, seconds)
@@ -74,7 +74,7 @@ def shown(rates):
 def measure(options, scratch):
     if not shutil.which("fio"):
         return {"skipped": "fio is not installed (tools/bootstrap bench)"}
-    size = (64 if options.short else 512) << 20
+    size = (64 if options.short else 256) << 20
     write_random(scratch / "source/object", size)
     with serve(options.server, scratch) as endpoint, contextlib.ExitStack() as stack:
         published = Published(endpoint, "bench", scratch / "source", scratch)

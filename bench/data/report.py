@@ -61,7 +61,7 @@ def peers(part):
             "with its own local cache. Warm: the object had been read whole before; medians of 3 interleaved runs. Who "
             "drops the kernel's pages at `open` pays for it here.\n\n" + tables[0]
             + "\nCold: one run with an empty cache each, jobs read disjoint parts; sequential reads end with the "
-            "object, random ones after 64 MiB (256 KiB each) or 1,024 reads (4 KiB each), and all of them after 3 s."
+            "object, random ones after 64 MiB (256 KiB each) or 1,024 reads (4 KiB each), and all of them after 2 s."
             "\n\n" + tables[1] + failed(part))
 
 
@@ -92,7 +92,8 @@ def cold(part):
         rows.append([name, rate(value), times(ratio, part["spread"][name]), part["rounds"][name],
                      f"≥ 0.90: {verdict(ratio >= 0.9)}" if is_goal else ""])
     return (f"{part['bytes'] / 1e9:.2f} GB from {part['server']} on the same machine, medians of interleaved rounds. "
-            "The plain downloader is `curl --parallel`, 16 ranges of 8 MiB at a time, to the same disk.\n\n"
+            "The plain downloader is two processes of `curl --parallel`, each with 8 ranges of 8 MiB at a time, to the "
+            "same disk.\n\n"
             + table(["cold bytes", "rate", "of the downloader's", "rounds", "goal"], rows) + failed(part))
 
 
@@ -175,11 +176,11 @@ def section(title, write, part):
 def companions(machine):
     """Which peers took part and how they were mounted, and which were not there."""
     there = machine["peers"]
-    rows = [[name, there[name], f"`{machine['mounted'][name]}`"] for name in there]
+    rows = [f"- {name} {there[name]}: `{machine['mounted'][name]}`\n" for name in there]
     missing = [name for name in machine["mounted"] if name not in there]
     return ("## Peers\n\nEach is mounted as its own documentation says, with its own cache on the same disk, "
             "attributes kept for an hour, and the kernel's cache where it allows that.\n\n"
-            + table(["peer", "version", "mounted by"], rows)
+            + "".join(rows)
             + (f"\nNot on PATH, so left out: {', '.join(missing)}.\n" if missing else "")
             + """
 s3fs and rclone are Debian's packages. JuiceFS, goofys, GeeseFS, Mountpoint for Amazon S3 (`mount-s3`), and the servers

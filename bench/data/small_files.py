@@ -21,7 +21,7 @@ from servers import Endpoint
 PAGE = 1000
 PER_DIRECTORY = 1000
 SIZE = 4096
-PEER_FILES = 50_000  # for peers, and the native file system: some peers show 2,000 a second
+PEER_FILES = 20_000  # for peers, and the native file system: some peers show 2,000 a second
 PATIENCE = 45  # seconds that a peer's walk may take
 OBJECT = ('<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>'
           '<ETag>"5d41402abc4b2a76b9719d911017c592"</ETag><Size>%d</Size>'

@@ -66,7 +66,7 @@ def actions(root, names):
 
 
 def measure(options, scratch):
-    files = 300 if options.short else 2000
+    files = 300 if options.short else 1000
     make(scratch / "files", files)
     names = [f"d{at // PER_DIRECTORY:04}/f{at:06}" for at in range(files)]
     with serve(options.server, scratch) as endpoint, contextlib.ExitStack() as stack:

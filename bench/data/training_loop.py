@@ -12,7 +12,6 @@ import math
 import multiprocessing
 import os
 import random
-import shutil
 import statistics
 import time
 
@@ -154,7 +153,7 @@ def measure(options, scratch):
             sources = {"native": paths(root), "mount": paths(mount.path)}
             warm_alike((root, mount.cache), sources["native"] + sources["mount"])
             before = mount.stats()["fuse_reads"]
-            result["warm"] = losses(sources, DEMAND, options.seconds * 8, options.pairs)
+            result["warm"] = losses(sources, DEMAND, options.seconds * 6, options.pairs)
             options.say(f"training, warm, {DEMAND / 1e9:.2f} GB/s: {shown(result['warm'])}")
             options.keep(result)
             result["steps"], result["highest"] = search(sources, options)
@@ -181,7 +180,6 @@ def first_epoch(mount, endpoint, published, names, options, scratch):
     downloader gets from the server, for server and loaders share the machine."""
     total = FILE * len(names)
     plain = statistics.median(total / download(endpoint, "bench", names, FILE, scratch / "plain") for _ in range(3))
-    shutil.rmtree(scratch / "plain", ignore_errors=True)
     rows = []
     for demand in (DEMAND, plain / 2):
         seconds = (total - LOADERS * BATCH) / demand  # the first batches come before the clock starts
