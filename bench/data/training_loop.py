@@ -66,7 +66,7 @@ def consume(paths, demand, seconds, real_time=False):
         process.start()
     pause = BATCH / demand
     # Loaders begin together, so their batches come in bursts: whole bursts are counted, and no begun one is a gain.
-    wanted = max(2, round(seconds / pause / LOADERS)) * LOADERS
+    wanted = max(1, int(seconds / pause / LOADERS)) * LOADERS
     waited = 0
 
     def take():
@@ -182,7 +182,7 @@ def first_epoch(mount, endpoint, published, names, options, scratch):
     plain = statistics.median(total / download(endpoint, "bench", names, FILE, scratch / "plain") for _ in range(3))
     rows = []
     for demand in (DEMAND, plain / 2):
-        seconds = (total - LOADERS * BATCH) / demand  # the first batches come before the clock starts
+        seconds = (total - LOADERS * BATCH) / demand  # of the last burst, no batch is of the second epoch
         synthetic, loss = [], {"mount": []}
 
         def measured(root):
