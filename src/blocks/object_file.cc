@@ -137,6 +137,7 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, con
     const off_t next = ::lseek(file->marks_.get(), MarkOffset(chunk), SEEK_DATA);
     if (next < 0) break;
     chunk = std::max(chunk, (static_cast<uint64_t>(next) - sizeof(Header)) / sizeof(Mark));
+    if (chunk >= file->chunks()) break;  // the file is longer than its marks
     const size_t want = std::min<uint64_t>(buffer.size(), file->chunks() - chunk);
     const ssize_t n =
         ::pread(file->marks_.get(), buffer.data(), want * sizeof(Mark), MarkOffset(chunk));

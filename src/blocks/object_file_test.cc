@@ -103,6 +103,17 @@ TEST_F(ObjectFileTest, DataFileOfAnotherLengthIsCorrupt) {
   EXPECT_EQ(ObjectFile::Open(dir_.path(), id_).error().code, Code::kCorrupt);
 }
 
+TEST_F(ObjectFileTest, BytesBehindTheMarksAreNoMarks) {
+  constexpr uint64_t kChunks = 5000;  // their marks are not read in one piece
+  ASSERT_TRUE(ObjectFile::Create(dir_.path(), id_, kChunks * kChunkSize));
+  std::string marks;
+  for (int n = 0; n < 4096; ++n) marks += "crc!HEAT";
+  Overwrite(Path(".chunks"), 64 + (kChunks * 8 + 65536), marks);  // a hole is before them
+  auto file = ObjectFile::Open(dir_.path(), id_);
+  ASSERT_TRUE(file);
+  EXPECT_EQ((*file)->present_chunks(), 0u);
+}
+
 TEST_F(ObjectFileTest, SecondCreateIsRefused) {
   Filled();
   EXPECT_EQ(ObjectFile::Create(dir_.path(), id_, kSize).error().code, Code::kAlreadyExists);

@@ -78,7 +78,8 @@ Result<std::unique_ptr<Segments>> Segments::Open(const std::string& dir, uint64_
   if (!names) return names.error();
   for (const std::string& name : *names) {
     const auto number = ParseInt(name.substr(0, name.find('.')));
-    if (!number || *number <= 0 || *number > UINT32_MAX || !name.ends_with(".seg")) continue;
+    if (!number || *number <= 0 || *number >= UINT32_MAX) continue;
+    if (name != fmt::format("{:08}.seg", *number)) continue;
     if (auto loaded = segments->Load(static_cast<uint32_t>(*number)); !loaded) {
       LogWarning("a cache segment cannot be read and is left out",
                  {{"file", name}, {"error", loaded.error()}});

@@ -72,6 +72,23 @@ TEST_F(SegmentsTest, RecordCutShortByACrashEndsTheSegment) {
   EXPECT_EQ(Open()->objects(), 2u);
 }
 
+TEST_F(SegmentsTest, FilesThatAreNoSegmentsAreLeftAlone) {
+  {
+    auto segments = Open();
+    ASSERT_TRUE(segments->Begin());
+    ASSERT_TRUE(segments->Append(Id(1), "one"));
+  }
+  for (const char* name : {"1.seg", "000000001.seg", "00000001.seg.seg", "4294967295.seg", "x.seg"})
+    ASSERT_TRUE(io::WriteFile(dir_.path() + "/segments/" + name, "text"));
+  for (int starts = 0; starts < 2; ++starts) {
+    auto segments = Open();
+    EXPECT_EQ(**segments->Read(Id(1)), "one");
+    segments->Remove(Id(2));
+    EXPECT_EQ(*segments->Begin(), 2u + static_cast<uint32_t>(starts));
+    ASSERT_TRUE(segments->Append(Id(3 + starts), "more"));
+  }
+}
+
 TEST_F(SegmentsTest, RottenObjectIsGone) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());
