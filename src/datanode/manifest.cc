@@ -33,6 +33,37 @@ const char* TextsOf(const char* data) {
                                        (header.has_order ? header.entries : uint32_t{0}));
 }
 
+uint64_t IdOf(const ManifestRecord& record) { return record.id_kind >> 8; }
+Kind KindOf(const ManifestRecord& record) { return static_cast<Kind>(record.id_kind & 0xff); }
+
+bool IsChildOf(const ManifestRecord& parent, uint32_t index) {
+  const uint64_t first = parent.size >> 32;
+  return KindOf(parent) == Kind::kDirectory && index >= first &&
+         index - first < static_cast<uint32_t>(parent.size);
+}
+
+// Whether every number in it leads to where it may: then nothing outside of the mapping is read,
+// and every way up or down ends, also when it was not our builder that made it.
+bool HoldsTogether(const char* data) {
+  const ManifestHeader& header = HeaderOf(data);
+  const ManifestRecord* records = RecordsOf(data);
+  if (KindOf(records[0]) != Kind::kDirectory || IdOf(records[0]) != 0) return false;
+  uint64_t children = 0;
+  for (uint32_t index = 0; index < header.entries; ++index) {
+    const ManifestRecord& record = records[index];
+    const uint64_t text = (record.text & 0xff) + ((record.text >> 8) & 0xffff);
+    if ((record.text >> 24) + text > header.texts || KindOf(record) > Kind::kLink) return false;
+    if (!header.has_order && IdOf(record) != index) return false;
+    if (KindOf(record) == Kind::kDirectory) children += static_cast<uint32_t>(record.size);
+    if (index == 0) continue;
+    if (record.parent >= index || !IsChildOf(records[record.parent], index)) return false;
+  }
+  if (children != header.entries - 1) return false;
+  for (uint32_t n = 0; header.has_order && n < header.entries; ++n)
+    if (OrderOf(data)[n] >= header.entries) return false;
+  return true;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Manifest>> Manifest::Open(const std::string& path) {
@@ -77,10 +108,11 @@ Status Manifest::Check(const std::string& path) const {
     return corrupt;
   }
   const uint64_t order = header.has_order ? uint64_t{header.entries} * sizeof(uint32_t) : 0;
-  if (header.entries == 0 || header.source > header.texts ||
+  if (header.entries == 0 || header.texts > length_ || header.source > header.texts ||
+      header.kept > kMostSkippedKept ||
       sizeof header + uint64_t{header.entries} * sizeof(ManifestRecord) + order + header.texts !=
           length_ ||
-      header.crc32c != hash::Crc32c(all.substr(sizeof header))) {
+      header.crc32c != hash::Crc32c(all.substr(sizeof header)) || !HoldsTogether(data_)) {
     return corrupt;
   }
   return {};

@@ -47,7 +47,7 @@ struct SkippedKey {
 // Immutable; safe from any thread.
 class Manifest {
  public:
-  // kNotFound; kCorrupt when the file is cut short or its checksum is wrong.
+  // kNotFound; kCorrupt when the file is cut short, its checksum is wrong, or it contradicts itself.
   static Result<std::shared_ptr<const Manifest>> Open(const std::string& path);
   ~Manifest();
   Manifest(const Manifest&) = delete;

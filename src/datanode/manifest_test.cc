@@ -4,6 +4,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <functional>
+
+#include "datanode/manifest_format.h"
+#include "hash/hash.h"
 #include "io/file.h"
 
 namespace leat::datanode {
@@ -155,6 +160,56 @@ TEST_F(ManifestTest, DamagedFileIsCorrupt) {
     EXPECT_EQ(Manifest::Open(path_).error().code, Code::kCorrupt) << at;
   }
   EXPECT_EQ(Manifest::Open(path_ + "x").error().code, Code::kNotFound);
+}
+
+TEST_F(ManifestTest, FileThatContradictsItselfIsCorruptThoughItsChecksumsAreRight) {
+  struct Change {
+    const char* what;
+    std::function<void(ManifestHeader&, ManifestRecord*)> make;
+  };
+  const Change changes[] = {
+      {"a text outside", [](auto&, auto* records) { records[2].text += uint64_t{1} << 40; }},
+      {"a name longer than the texts", [](auto&, auto* records) { records[4].text |= 0xffff00; }},
+      {"a parent that is no directory", [](auto&, auto* records) { records[3].parent = 1; }},
+      {"its own parent", [](auto&, auto* records) { records[3].parent = 3; }},
+      {"a child that has another parent", [](auto&, auto* records) { records[3].parent = 0; }},
+      {"children outside", [](auto&, auto* records) { records[2].size += 5; }},
+      {"an unknown kind", [](auto&, auto* records) { records[1].id_kind |= 7; }},
+      {"a root that is a file", [](auto&, auto* records) { records[0].id_kind |= 1; }},
+      {"another's id", [](auto&, auto* records) { records[1].id_kind += 256; }},
+      {"endless texts", [](auto& header, auto*) { header.texts = UINT64_MAX - 100; }},
+      {"endless skipped keys", [](auto& header, auto*) { header.kept = UINT32_MAX; }},
+  };
+  for (const Change& change : changes) {
+    Build({Object("a"), Object("d/b"), Object("d/c")});
+    std::string bytes = *io::ReadFile(path_);
+    ManifestHeader header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    change.make(header, reinterpret_cast<ManifestRecord*>(bytes.data() + sizeof header));
+    header.crc32c = hash::Crc32c(std::string_view(bytes).substr(sizeof header));
+    std::memcpy(bytes.data(), &header, sizeof header);
+    header.header_crc32c = hash::Crc32c({bytes.data(), offsetof(ManifestHeader, header_crc32c)});
+    std::memcpy(bytes.data(), &header, sizeof header);
+    ASSERT_TRUE(io::WriteFile(path_, bytes));
+    const auto opened = Manifest::Open(path_);
+    ASSERT_FALSE(opened) << change.what;
+    EXPECT_EQ(opened.error().code, Code::kCorrupt);
+  }
+}
+
+TEST_F(ManifestTest, OrderThatLeadsOutsideIsCorrupt) {
+  Build({Object("a"), Object("b")}, Build({Object("a")}));
+  std::string bytes = *io::ReadFile(path_);
+  ManifestHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  ASSERT_EQ(header.has_order, 1u);
+  bytes[sizeof header + 3 * sizeof(ManifestRecord)] = 3;
+  header.crc32c = hash::Crc32c(std::string_view(bytes).substr(sizeof header));
+  std::memcpy(bytes.data(), &header, sizeof header);
+  header.header_crc32c = hash::Crc32c({bytes.data(), offsetof(ManifestHeader, header_crc32c)});
+  std::memcpy(bytes.data(), &header, sizeof header);
+  ASSERT_TRUE(io::WriteFile(path_, bytes));
+  EXPECT_FALSE(Manifest::Open(path_));
 }
 
 TEST_F(ManifestTest, MillionObjectsTakeLessThanAHundredMegabytes) {

@@ -13,6 +13,7 @@ namespace leat::datanode {
 namespace {
 
 constexpr size_t kOlderKept = 16;
+constexpr uint64_t kMostIds = uint64_t{1} << 40;  // of manifests and amendments
 
 // Names in `before` and `after` that do not stand for the same thing, in all directories that both
 // have.
@@ -112,7 +113,7 @@ std::optional<TreeEntry> Tree::Find(uint64_t id) const {
   MutexLock lock(mu_);
   // An amended object is the one it came from, with another version.
   const uint64_t first = FirstOf(id);
-  const auto find = [&](const Manifest& manifest) -> std::optional<TreeEntry> {
+  const auto find = [&](const Manifest& manifest) REQUIRES(mu_) -> std::optional<TreeEntry> {
     const auto index = manifest.FindId(first);
     if (!index) return std::nullopt;
     TreeEntry entry = EntryAt(manifest, *index);
@@ -171,6 +172,8 @@ void Tree::Replace(std::shared_ptr<const Manifest> manifest) {
 }
 
 void Tree::Apply(uint64_t id, const Amendment& amendment) {
+  if (const auto before = amendments_.find(id); before != amendments_.end())
+    amended_from_.erase(before->second.new_id);
   if (amendment.new_id == id) {
     amendments_.erase(id);
     return;
@@ -192,7 +195,8 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   const bool same = was_gone && info->etag == entry->etag && info->size == entry->size;
   Amendment amendment;
   if (info) {
-    amendment = {.new_id = same ? id : next_amended_,
+    // Not to be given again even if the line is not written: half of it may be.
+    amendment = {.new_id = same ? id : next_amended_++,
                  .size = info->size,
                  .mtime = info->last_modified,
                  .etag = info->etag};
@@ -206,7 +210,6 @@ Result<Change> Tree::Amend(uint64_t id, const std::optional<objectstore::ObjectI
   const std::string line = fmt::format("\n{} {} {} {} {}\n", id, amendment.new_id, amendment.size,
                                        amendment.mtime, PercentEncode(amendment.etag));
   if (auto written = io::WriteAll(fd->get(), line); !written) return written.error();
-  if (info && !same) ++next_amended_;
   Apply(id, amendment);
   return Change{.directory = directory ? manifest_->At(*directory).id : 0,
                 .name = entry->key.substr(slash == std::string::npos ? 0 : slash + 1)};
@@ -224,12 +227,18 @@ Status Tree::ReadAmendments(const std::string& log) {
     const auto new_id = ParseInt(parts[1]);
     const auto size = ParseInt(parts[2]);
     const auto mtime = ParseInt(parts[3]);
-    if (!id || !new_id || !size || !mtime) continue;
-    next_amended_ = std::max(next_amended_, static_cast<uint64_t>(*new_id) + 1);
-    Apply(static_cast<uint64_t>(*id), {.new_id = static_cast<uint64_t>(*new_id),
-                                       .size = static_cast<uint64_t>(*size),
-                                       .mtime = *mtime,
-                                       .etag = PercentDecode(parts[4])});
+    if (!id || !new_id || !size || !mtime || *id < 0 || *new_id < 0 || *size < 0) continue;
+    const Amendment amendment{.new_id = static_cast<uint64_t>(*new_id),
+                              .size = static_cast<uint64_t>(*size),
+                              .mtime = *mtime,
+                              .etag = PercentDecode(parts[4])};
+    // New ids only grow, but for a file's own that is back: what says otherwise is damaged, and
+    // could lead in a circle.
+    const bool grows = amendment.new_id >= next_amended_ && amendment.new_id < kMostIds;
+    if (amendment.new_id != 0 && *new_id != *id && !grows) continue;
+    if (static_cast<uint64_t>(*id) >= next_amended_) continue;
+    if (grows) next_amended_ = amendment.new_id + 1;
+    Apply(static_cast<uint64_t>(*id), amendment);
   }
   return {};
 }

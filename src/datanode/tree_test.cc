@@ -126,5 +126,43 @@ TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
   EXPECT_EQ(third.FindPath("d/x")->id, next_worker.FindPath("d/x")->id);
 }
 
+TEST_F(TreeTest, AmendmentsThatContradictOthersAreLeftOut) {
+  const auto manifest = Build({{.key = "a", .etag = "e"}, {.key = "b", .etag = "e"}});
+  const uint64_t a = Tree(manifest).FindPath("a")->id;
+  const uint64_t b = Tree(manifest).FindPath("b")->id;
+  const uint64_t x = uint64_t{1} << 39;  // the first id of an amendment
+  const auto line = [](uint64_t from, uint64_t to, const std::string& etag) {
+    return std::to_string(from) + " " + std::to_string(to) + " 5 0 " + etag + "\n";
+  };
+  const std::string damaged[] = {
+      line(a, a, "own"),        line(a, b, "other"),       line(a, x, "e2") + line(x, a, "round"),
+      line(x, x, "next"),       line(a, x << 1, "beyond"), line(a, 7, "low"),
+      line(x + 5, x, "unknown")};
+  for (const std::string& log : damaged) {
+    ASSERT_TRUE(io::WriteFile(log_, log + line(b, x + 9, "good")));
+    Tree tree(manifest);
+    ASSERT_TRUE(tree.ReadAmendments(log_));
+    const auto entry = tree.FindPath("a");
+    ASSERT_TRUE(entry) << log;
+    EXPECT_EQ(tree.Find(entry->id)->key, "a") << log;
+    EXPECT_EQ(tree.FindPath("b")->etag, "good") << log;
+  }
+}
+
+TEST_F(TreeTest, OneIdIsThatOfOneFileWhateverTheLogSays) {
+  const auto manifest = Build({{.key = "a", .etag = "e"}, {.key = "b", .etag = "e"}});
+  const uint64_t a = Tree(manifest).FindPath("a")->id;
+  const uint64_t b = Tree(manifest).FindPath("b")->id;
+  // The first line was cut short by a full disk.
+  ASSERT_TRUE(io::WriteFile(log_, std::to_string(a) + " 549755813888 5 0 e\n" + std::to_string(b) +
+                                      " 549755813888 5 0 e2\n" + std::to_string(a) +
+                                      " 549755813889 5 0 e3\n"));
+  Tree tree(manifest);
+  ASSERT_TRUE(tree.ReadAmendments(log_));
+  for (const char* key : {"a", "b"}) EXPECT_EQ(tree.Find(tree.FindPath(key)->id)->key, key);
+  EXPECT_EQ(tree.FindPath("a")->etag, "e3");
+  EXPECT_FALSE(tree.Find(549755813888));
+}
+
 }  // namespace
 }  // namespace leat::datanode
