@@ -80,9 +80,14 @@ Status UnmountByProgram(const std::string& mountpoint, bool lazy) {
   const Result<io::RunResult> result = RunProgram(std::move(arguments), -1);
   if (!result) return result.error();
   if (result->exit.ok()) return {};
-  const bool busy = result->err.find("busy") != std::string::npos;
-  return Error{busy ? Code::kConflict : Code::kForbidden,
-               "unmount " + mountpoint + ": " + std::string(Trim(result->err))};
+  if (result->err.find("busy") != std::string::npos) return InUse(mountpoint);
+  return Error{Code::kForbidden, "unmount " + mountpoint + ": " + std::string(Trim(result->err))};
+}
+
+Error InUse(const std::string& mountpoint) {
+  return {Code::kConflict, "unmount " + mountpoint +
+                               ": files or directories in it are in use; close them, or unmount "
+                               "lazily"};
 }
 
 }  // namespace leat::fuse

@@ -12,6 +12,8 @@ namespace leat::fuse {
 // it refuses.
 Result<io::UniqueFd> MountByProgram(const std::string& mountpoint, const std::string& options);
 Status UnmountByProgram(const std::string& mountpoint, bool lazy);
+// What an unmount says to open files, whoever asks.
+Error InUse(const std::string& mountpoint);
 
 // A value for its -o list, in which commas separate.
 std::string EscapeOption(const std::string& value);

@@ -99,11 +99,7 @@ Status Unmount(const std::string& mountpoint, bool lazy) {
     return Error{Code::kNotFound, "unmount " + mountpoint + ": nothing is mounted there"};
   if (geteuid() != 0) return UnmountByProgram(path, lazy);
   if (umount2(path.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
-  if (errno == EBUSY) {
-    return Error{Code::kConflict, "unmount " + path +
-                                      ": files or directories in it are in use; close them, or "
-                                      "unmount lazily"};
-  }
+  if (errno == EBUSY) return InUse(path);
   return io::ErrnoError(errno, "unmount " + path);
 }
 
