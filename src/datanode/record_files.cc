@@ -34,8 +34,8 @@ Result<std::string> Get(Fetcher& fetcher, const std::shared_ptr<ActiveObject>& o
         answer->came.NotifyAll();
       });
   {
-    MutexLock lock(answer->mu);
     Answer& waited = *answer;
+    MutexLock lock(waited.mu);
     if (waited.came.Wait(waited.mu, stop,
                          [&waited]() REQUIRES(waited.mu) { return waited.bytes.has_value(); }))
       return std::move(*waited.bytes);
