@@ -1,7 +1,6 @@
 #include "datanode/dataset_filesystem.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,16 +9,11 @@
 #include <climits>
 #include <thread>
 
-#include "base/ids.h"
-#include "base/log.h"
 #include "datanode/active_object.h"
 
 namespace leat::datanode {
 namespace {
 
-constexpr std::string_view kStatsName = ".stats";
-constexpr uint64_t kStatsId = uint64_t{1} << 41;  // above all ids of trees
-constexpr fuse::NodeId kStatsNode = NodeOf(kStatsId);
 constexpr uint64_t kDirectAlignment = 512;
 
 int ErrnoOf(const Error& error) {
@@ -49,52 +43,26 @@ int ErrnoOf(const Error& error) {
 
 }  // namespace
 
-struct DatasetFilesystem::OpenFile {
-  enum class Opener { kUs, kPredecessor };
-  OpenFile(TreeEntry e, std::shared_ptr<ActiveObject> o, Opener by)
-      : entry(std::move(e)), object(std::move(o)), opener(by), pattern(object->version.size) {}
-  const TreeEntry entry;
-  const std::shared_ptr<ActiveObject> object;
-  const Opener opener;
-  std::atomic<bool> direct = false;  // counted in direct_opens_
-  Mutex mu;
-  AccessPattern pattern GUARDED_BY(mu);
-};
-
-// A read that waits for the store.
-struct DatasetFilesystem::PendingRead {
-  Mutex mu;
-  uint64_t wait GUARDED_BY(mu) = 0;
-  bool interrupted GUARDED_BY(mu) = false;
-};
-
 DatasetFilesystem::DatasetFilesystem(FilesystemOptions options, Surroundings around)
-    : options_(std::move(options)), around_(std::move(around)) {
-  // Handles of a predecessor must not look like ours.
-  const std::string bytes = RandomBytes(sizeof(uint64_t));
-  uint64_t first;
-  std::copy_n(bytes.data(), sizeof first, reinterpret_cast<char*>(&first));
-  next_handle_ = first;
-}
+    : options_(std::move(options)),
+      around_(std::move(around)),
+      backings_(around_.keeper, options_.name),
+      stats_file_({.mtime = options_.mounted_at,
+                   .mode = S_IFREG | (options_.file_mode & 0444),
+                   .uid = options_.uid,
+                   .gid = options_.gid},
+                  around_.stats_text) {}
 
 DatasetFilesystem::~DatasetFilesystem() = default;
-
-std::string DatasetFilesystem::BackingName(fuse::NodeId node) const {
-  return "backing:" + options_.name + ":" + std::to_string(node);
-}
 
 void DatasetFilesystem::Begin(fuse::Session& session,
                               const std::unordered_map<fuse::NodeId, int32_t>& backings) {
   session_ = &session;
   passthrough_ = session.passthrough();
-  MutexLock lock(open_mu_);
+  backings_.Begin(session);
   for (const auto& [node, id] : backings) {
     const auto entry = around_.tree.Find(IdOfNode(node));
-    if (!entry) continue;
-    backings_[node] = {.id = id,
-                       .opens = 0,
-                       .inherited = true,
-                       .object = around_.fetcher.Activate(VersionOf(*entry))};
+    if (entry) backings_.Inherit(node, id, around_.fetcher.Activate(VersionOf(*entry)));
   }
 }
 
@@ -144,41 +112,24 @@ void DatasetFilesystem::Lookup(const fuse::Caller&, fuse::NodeId parent, std::st
   around_.on_look();
   if (const auto entry = around_.tree.Lookup(IdOfNode(parent), name)) {
     reply.Entry(EntryOf(*entry));
-  } else if (parent == fuse::kRootNode && name == kStatsName) {
-    reply.Entry({.node = kStatsNode,
-                 .attributes = {.ino = InodeOf(kStatsId),
-                                .mtime = options_.mounted_at,
-                                .mode = S_IFREG | (options_.file_mode & 0444),
-                                .uid = options_.uid,
-                                .gid = options_.gid}});
+  } else if (parent == fuse::kRootNode && name == StatsFile::kName) {
+    reply.Entry({.node = StatsFile::kNode, .attributes = stats_file_.attributes()});
   } else {
     reply.Entry({.name_ttl = options_.ttl});  // no such name
   }
 }
 
 void DatasetFilesystem::GetAttributes(fuse::NodeId node, fuse::Reply reply) {
-  if (node == kStatsNode) {
-    reply.Attributes({.ino = InodeOf(kStatsId),
-                      .mtime = options_.mounted_at,
-                      .mode = S_IFREG | (options_.file_mode & 0444),
-                      .uid = options_.uid,
-                      .gid = options_.gid},
-                     fuse::kForever);
-    return;
-  }
+  if (node == StatsFile::kNode) return reply.Attributes(stats_file_.attributes(), fuse::kForever);
   const auto entry = EntryOfNode(node);
   if (!entry) return reply.Error(ESTALE);
   reply.Attributes(AttributesOf(*entry), options_.ttl);
 }
 
-std::optional<TreeEntry> DatasetFilesystem::EntryOfNode(fuse::NodeId node) {
+std::optional<TreeEntry> DatasetFilesystem::EntryOfNode(fuse::NodeId node) const {
   if (auto entry = around_.tree.Find(IdOfNode(node))) return entry;
   // Gone from the source for so many listings that only its open files still know it.
-  MutexLock lock(files_mu_);
-  for (const auto& [handle, file] : files_) {
-    if (file->entry.id == IdOfNode(node)) return file->entry;
-  }
-  return std::nullopt;
+  return files_.EntryOf(IdOfNode(node));
 }
 
 void DatasetFilesystem::ReadLink(fuse::NodeId node, fuse::Reply reply) {
@@ -187,49 +138,16 @@ void DatasetFilesystem::ReadLink(fuse::NodeId node, fuse::Reply reply) {
   reply.Data(entry->etag);
 }
 
-std::optional<int32_t> DatasetFilesystem::BackingOf(fuse::NodeId node,
-                                                    const std::shared_ptr<ActiveObject>& object) {
-  if (auto found = backings_.find(node); found != backings_.end()) {
-    ++found->second.opens;
-    return found->second.id;
-  }
-  if (!IsComplete(node) || direct_opens_.contains(node)) return std::nullopt;
-  // A chunk may have been found rotten since all were verified.
-  if (!object->verified || !object->file->complete()) return std::nullopt;
-  const auto id = session_->OpenBacking(Fetcher::File(*object));
-  if (!id) {
-    LogWarning("a cached file cannot be passed through; it is read by the worker",
-               {{"key", object->version.key}, {"error", id.error()}});
-    return std::nullopt;
-  }
-  // Before the answer: a successor must know it once the kernel does. Without a supervisor there
-  // will be none.
-  const auto kept = around_.keeper.Keep(BackingName(node), std::to_string(*id));
-  if (!kept && kept.error().code != Code::kUnavailable) {
-    session_->CloseBacking(*id);
-    return std::nullopt;
-  }
-  backings_[node] = {.id = *id, .opens = 1, .inherited = false, .object = object};
-  return *id;
-}
-
-void DatasetFilesystem::EndBacking(fuse::NodeId node) {
-  auto found = backings_.find(node);
-  // In this order: a successor that knew a closed id could not open the file any more.
-  (void)around_.keeper.Forget(BackingName(node));
-  session_->CloseBacking(found->second.id);
-  backings_.erase(found);
+bool DatasetFilesystem::GoneForGood(const TreeEntry& entry) const {
+  if (!options_.version_pin) return false;
+  MutexLock lock(mu_);
+  return changed_.contains(entry.id);
 }
 
 void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
                              fuse::Reply reply) {
-  const uint64_t handle = next_handle_++;
-  if (node == kStatsNode) {
-    MutexLock lock(files_mu_);
-    stats_texts_[handle] = around_.stats_text();
-    reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-    return;
-  }
+  const uint64_t handle = files_.NewHandle();
+  if (node == StatsFile::kNode) return stats_file_.Open(handle, std::move(reply));
   around_.on_look();
   const auto entry = around_.tree.Find(IdOfNode(node));
   if (!entry) return reply.Error(ESTALE);
@@ -240,125 +158,72 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
     trace_->Add(std::chrono::steady_clock::now(),
                 {.thread = caller.pid, .file = entry->id, .open = true});
   }
-  const auto file = std::make_shared<OpenFile>(*entry, object, OpenFile::Opener::kUs);
-  {
-    MutexLock lock(files_mu_);
-    if (options_.version_pin && changed_.contains(entry->id)) return reply.Error(ESTALE);
-    files_[handle] = file;
-  }
+  if (GoneForGood(*entry)) return reply.Error(ESTALE);
+  const auto file = std::make_shared<OpenFile>(*entry, object);
+  files_.Add(handle, file);
   if (!passthrough_ || object->small()) {
-    reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
-    return;
+    return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
   }
+  if (!IsComplete(node)) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
   // Checks every chunk the first time, which is too long to hold a lock.
-  if (IsComplete(node)) (void)Fetcher::IsComplete(*object);
-  MutexLock lock(open_mu_);
-  if (const auto backing = BackingOf(node, object)) {
+  (void)Fetcher::IsComplete(*object);
+  backings_.Open(node, object, [&](Backings::Opened opened, int32_t backing) {
+    file->opened = opened;
+    if (opened == Backings::Opened::kDirect)
+      return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
     ++passthrough_opens_;
     readers_.CountPassthrough(caller.pid);
-    reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = *backing});
-  } else {
-    if (IsComplete(node)) {
-      ++direct_opens_[node];
-      file->direct = true;
-    }
-    reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-  }
+    reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
+  });
 }
 
 void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {
-  std::shared_ptr<OpenFile> file;  // ends outside the lock
-  {
-    MutexLock lock(files_mu_);
-    if (node == kStatsNode) {
-      stats_texts_.erase(handle);
-      return;
-    }
-    auto found = files_.find(handle);
-    if (found == files_.end()) return;  // a predecessor's; its backing ends with Forget
-    file = std::move(found->second);
-    files_.erase(found);
-  }
-  if (file->opener == OpenFile::Opener::kPredecessor) return;  // counted in no open of ours
-  std::shared_ptr<ActiveObject> object;                        // the same
-  MutexLock lock(open_mu_);
-  if (file->direct) {
-    if (auto direct = direct_opens_.find(node); --direct->second == 0) direct_opens_.erase(direct);
-    return;
-  }
-  auto backing = backings_.find(node);
-  if (backing == backings_.end() || backing->second.opens == 0) return;
-  if (--backing->second.opens > 0 || backing->second.inherited) return;
-  object = backing->second.object;
-  EndBacking(node);
+  if (node == StatsFile::kNode) return stats_file_.Release(handle);
+  // A predecessor's may not be known; its backing ends with Forget.
+  if (const auto file = files_.Take(handle)) backings_.Close(node, file->opened);
 }
 
-void DatasetFilesystem::Forget(fuse::NodeId node, uint64_t) {
-  std::shared_ptr<ActiveObject> object;
-  MutexLock lock(open_mu_);
-  auto backing = backings_.find(node);
-  if (backing == backings_.end() || backing->second.opens > 0) return;
-  object = backing->second.object;
-  EndBacking(node);
-}
+void DatasetFilesystem::Forget(fuse::NodeId node, uint64_t) { backings_.Forget(node); }
 
-std::shared_ptr<DatasetFilesystem::OpenFile> DatasetFilesystem::FileOf(fuse::NodeId node,
-                                                                       uint64_t handle) {
-  {
-    MutexLock lock(files_mu_);
-    if (auto found = files_.find(handle); found != files_.end()) return found->second;
-  }
+std::shared_ptr<OpenFile> DatasetFilesystem::FileOf(fuse::NodeId node, uint64_t handle) {
+  if (auto file = files_.Find(handle)) return file;
   const auto entry = around_.tree.Find(IdOfNode(node));
   if (!entry || entry->kind != Kind::kFile) return nullptr;
-  auto file = std::make_shared<OpenFile>(*entry, around_.fetcher.Activate(VersionOf(*entry)),
-                                         OpenFile::Opener::kPredecessor);
-  MutexLock lock(files_mu_);
-  return files_.try_emplace(handle, std::move(file)).first->second;
+  return files_.FindOrAdd(
+      handle, std::make_shared<OpenFile>(*entry, around_.fetcher.Activate(VersionOf(*entry))));
 }
 
-void DatasetFilesystem::ReadStats(uint64_t handle, uint64_t offset, uint32_t size,
-                                  fuse::Reply& reply) {
-  MutexLock lock(files_mu_);
-  auto found = stats_texts_.find(handle);
-  if (found == stats_texts_.end()) {  // of a predecessor: the text goes on as ours
-    found = stats_texts_.emplace(handle, around_.stats_text()).first;
+void DatasetFilesystem::PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size) {
+  const ActiveObject& object = *file.object;
+  if (!object.small() && object.file && object.file->complete()) return;
+  Window window;
+  {
+    MutexLock lock(file.mu);
+    window = file.pattern.OnRead(offset, size, around_.fetcher.Ahead());
   }
-  const std::string_view text = found->second;
-  reply.Data(text.substr(std::min<uint64_t>(offset, text.size()), size));
+  if (window.stride == 0) {
+    around_.fetcher.Prefetch(file.object, window.begin, window.end);
+    return;
+  }
+  for (uint64_t at = window.begin; at < window.end; at += window.stride) {
+    around_.fetcher.Prefetch(file.object, at, std::min(at + window.piece, window.end));
+  }
 }
 
 void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint64_t handle,
                              uint64_t offset, uint32_t size, int flags, fuse::Reply reply) {
-  if (node == kStatsNode) return ReadStats(handle, offset, size, reply);
+  if (node == StatsFile::kNode) return stats_file_.Read(handle, offset, size, std::move(reply));
   ++reads_;
   if ((flags & O_DIRECT) && (offset % kDirectAlignment != 0 || size % kDirectAlignment != 0)) {
     return reply.Error(EINVAL);
   }
   const auto file = FileOf(node, handle);
   if (!file) return reply.Error(ESTALE);
-  const uint64_t length = file->object->version.size;
-  if (offset >= length || size == 0) return reply.Data({});
-  if (file->object->small() || !file->object->file || !file->object->file->complete()) {
-    Window window;
-    {
-      MutexLock lock(file->mu);
-      window = file->pattern.OnRead(offset, size, around_.fetcher.Ahead());
-    }
-    // First, so that the read's chunk and the next ones travel as one request.
-    if (window.stride == 0) {
-      around_.fetcher.Prefetch(file->object, window.begin, window.end);
-    } else {
-      for (uint64_t at = window.begin; at < window.end; at += window.stride) {
-        around_.fetcher.Prefetch(file->object, at, std::min(at + window.piece, window.end));
-      }
-    }
-  }
+  if (offset >= file->object->version.size || size == 0) return reply.Data({});
+  // First, so that the read's chunk and the next ones travel as one request.
+  PrefetchFor(*file, offset, size);
   const uint64_t unique = reply.unique();
-  auto pending = std::make_shared<PendingRead>();
-  {
-    MutexLock lock(files_mu_);
-    pending_[unique] = pending;
-  }
+  pending_.Begin(unique);
   auto shared = std::make_shared<fuse::Reply>(std::move(reply));
   const uint64_t wait = around_.fetcher.Read(
       file->object, offset, size,
@@ -378,10 +243,7 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
                               .size = size,
                               .outcome = outcome});
         }
-        {
-          MutexLock lock(files_mu_);
-          pending_.erase(unique);
-        }
+        pending_.End(unique);
         if (bytes) {
           read_bytes_ += bytes->size();
           shared->Data(*bytes);
@@ -389,32 +251,10 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
           shared->Error(ErrnoOf(bytes.error()));
         }
       });
-  if (wait == 0) return;
-  bool cancel = false;
-  {
-    MutexLock lock(pending->mu);
-    pending->wait = wait;
-    cancel = pending->interrupted;
-  }
-  if (cancel) around_.fetcher.Cancel(wait);
+  if (wait != 0) pending_.OnInterrupt(unique, [this, wait] { around_.fetcher.Cancel(wait); });
 }
 
-void DatasetFilesystem::Interrupt(uint64_t unique) {
-  std::shared_ptr<PendingRead> pending;
-  {
-    MutexLock lock(files_mu_);
-    auto found = pending_.find(unique);
-    if (found == pending_.end()) return;
-    pending = found->second;
-  }
-  uint64_t wait = 0;
-  {
-    MutexLock lock(pending->mu);
-    pending->interrupted = true;
-    wait = pending->wait;
-  }
-  if (wait != 0) around_.fetcher.Cancel(wait);
-}
+void DatasetFilesystem::Interrupt(uint64_t unique) { pending_.Interrupt(unique); }
 
 void DatasetFilesystem::ReadDirectory(fuse::NodeId node, uint64_t offset,
                                       fuse::DirectoryReply reply) {
@@ -454,7 +294,7 @@ void DatasetFilesystem::StatFs(fuse::Reply reply) {
 
 void DatasetFilesystem::GetXattr(fuse::NodeId node, std::string_view name, uint32_t size,
                                  fuse::Reply reply) {
-  const auto entry = node == kStatsNode ? std::nullopt : around_.tree.Find(IdOfNode(node));
+  const auto entry = node == StatsFile::kNode ? std::nullopt : around_.tree.Find(IdOfNode(node));
   if (!entry || !name.starts_with("user.leat.")) return reply.Error(ENODATA);
   name.remove_prefix(std::string_view("user.leat.").size());
   std::string value;
@@ -507,15 +347,12 @@ void DatasetFilesystem::InvalidatePath(const std::string& path) {
                            path.substr(slash == std::string::npos ? 0 : slash + 1));
 }
 
-void DatasetFilesystem::ForgetBackings() {
-  MutexLock lock(open_mu_);
-  for (const auto& [node, backing] : backings_) (void)around_.keeper.Forget(BackingName(node));
-}
+void DatasetFilesystem::ForgetBackings() { backings_.ForgetAll(); }
 
 void DatasetFilesystem::OnChanged(const ObjectVersion& version) {
   const auto entry = around_.tree.FindPath(version.key);
   if (!entry || entry->etag != version.etag) return;
-  MutexLock lock(files_mu_);
+  MutexLock lock(mu_);
   changed_.insert(entry->id);
 }
 

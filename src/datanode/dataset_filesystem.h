@@ -1,5 +1,5 @@
 // A mount's answers to the kernel: names from a Tree, bytes from a Fetcher, complete files by
-// passthrough. What is promised stands in docs/semantics/mount.md.
+// passthrough (backings.h). What is promised stands in docs/semantics/mount.md.
 #pragma once
 
 #include <atomic>
@@ -9,17 +9,19 @@
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "blocks/cache.h"
-#include "datanode/access_pattern.h"
 #include "datanode/access_trace.h"
+#include "datanode/backings.h"
 #include "datanode/fetcher.h"
 #include "datanode/keeper.h"
+#include "datanode/open_files.h"
+#include "datanode/pending_requests.h"
 #include "datanode/reader_table.h"
+#include "datanode/stats_file.h"
 #include "datanode/tree.h"
 #include "fuse/filesystem.h"
 #include "fuse/session.h"
@@ -98,49 +100,29 @@ class DatasetFilesystem : public fuse::Filesystem,
   void Interrupt(uint64_t unique) override;
 
  private:
-  struct OpenFile;
-  struct PendingRead;
-  // What passthrough needs to know of a node: until the last close the kernel must be given the
-  // same backing id, also after the object was evicted.
-  struct Backing {
-    int32_t id = 0;
-    int opens = 0;
-    bool inherited = false;  // a predecessor opened it: how often is not known; ends with Forget
-    std::shared_ptr<ActiveObject> object;
-  };
-
-  fuse::Entry EntryOf(const TreeEntry& entry) const;
   fuse::Attributes AttributesOf(const TreeEntry& entry) const;
+  fuse::Entry EntryOf(const TreeEntry& entry) const;
   // Also of files that are gone from the source and still open.
-  std::optional<TreeEntry> EntryOfNode(fuse::NodeId node);
+  std::optional<TreeEntry> EntryOfNode(fuse::NodeId node) const;
   bool CompleteInCache(const TreeEntry& entry) const;
+  // Not any more what lies at the store, and the mount may show nothing else.
+  bool GoneForGood(const TreeEntry& entry) const;
   // The file behind a handle; made anew for one that a predecessor gave out.
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
-  std::optional<int32_t> BackingOf(fuse::NodeId node, const std::shared_ptr<ActiveObject>& object)
-      REQUIRES(open_mu_);
-  void EndBacking(fuse::NodeId node) REQUIRES(open_mu_);
-  std::string BackingName(fuse::NodeId node) const;
-  void ReadStats(uint64_t handle, uint64_t offset, uint32_t size, fuse::Reply& reply);
+  void PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size);
 
   const FilesystemOptions options_;
   const Surroundings around_;
   fuse::Session* session_ = nullptr;  // set by Begin
   bool passthrough_ = false;
 
-  Mutex files_mu_;
-  std::unordered_map<uint64_t, std::shared_ptr<OpenFile>> files_ GUARDED_BY(files_mu_);
-  std::unordered_map<uint64_t, std::string> stats_texts_ GUARDED_BY(files_mu_);  // by handle
-  std::unordered_map<uint64_t, std::shared_ptr<PendingRead>> pending_ GUARDED_BY(files_mu_);
-  std::set<uint64_t> changed_ GUARDED_BY(files_mu_);  // ids that no longer are at the store
-  std::atomic<uint64_t> next_handle_;
+  OpenFiles files_;
+  Backings backings_;
+  PendingRequests pending_;  // reads that wait for the store
+  StatsFile stats_file_;
 
-  // Held while an open is answered: the kernel must not see a direct open of a node after a
-  // passthrough one that was decided later.
-  Mutex open_mu_;
-  std::unordered_map<fuse::NodeId, Backing> backings_ GUARDED_BY(open_mu_);
-  // Opens of complete nodes that were answered direct, since the object was evicted or could not be
-  // passed through. One of them that is mapped makes the kernel refuse passthrough: EIO.
-  std::unordered_map<fuse::NodeId, int> direct_opens_ GUARDED_BY(open_mu_);
+  mutable Mutex mu_;
+  std::set<uint64_t> changed_ GUARDED_BY(mu_);  // ids that no longer are at the store
 
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
   ReaderTable readers_;
