@@ -165,16 +165,33 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
     return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
   }
   if (!IsComplete(node)) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-  // Checks every chunk the first time, which is too long to hold a lock.
-  (void)Fetcher::IsComplete(*object);
-  backings_.Open(node, object, [&](Backings::Opened opened, int32_t backing) {
-    file->opened = opened;
-    if (opened == Backings::Opened::kDirect)
-      return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-    ++passthrough_opens_;
-    readers_.CountPassthrough(caller.pid);
-    reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
-  });
+  OpenComplete(caller.pid, node, handle, file, std::move(reply));
+}
+
+void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle,
+                                     const std::shared_ptr<OpenFile>& file, fuse::Reply reply) {
+  const uint64_t unique = reply.unique();
+  const auto answer = [this, thread, node, handle, file, unique,
+                       reply =
+                           std::make_shared<fuse::Reply>(std::move(reply))](const Status& checked) {
+    pending_.End(unique);
+    if (!checked) {
+      files_.Take(handle);
+      return reply->Error(ErrnoOf(checked.error()));
+    }
+    backings_.Open(node, file->object, [&](Backings::Opened opened, int32_t backing) {
+      file->opened = opened;
+      if (opened == Backings::Opened::kDirect)
+        return reply->Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+      ++passthrough_opens_;
+      readers_.CountPassthrough(thread);
+      reply->Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
+    });
+  };
+  pending_.Begin(unique);
+  const uint64_t wait = verifier_.Verify(file->object, answer);
+  if (wait == 0) return answer({});
+  pending_.OnInterrupt(unique, [this, wait] { verifier_.Cancel(wait); });
 }
 
 void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {

@@ -23,6 +23,7 @@
 #include "datanode/reader_table.h"
 #include "datanode/stats_file.h"
 #include "datanode/tree.h"
+#include "datanode/verifier.h"
 #include "fuse/filesystem.h"
 #include "fuse/session.h"
 
@@ -74,6 +75,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
   void InvalidatePath(const std::string& path);
+  // Ends the checks that opens wait for, which get EINTR. After the session has ended, so that no
+  // new one comes, and in time for the fetcher's end.
+  void Stop() { verifier_.Stop(); }
   // The mount is gone: the keeper forgets its backing ids.
   void ForgetBackings();
   FilesystemStats Stats() const;
@@ -107,6 +111,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   bool CompleteInCache(const TreeEntry& entry) const;
   // Not any more what lies at the store, and the mount may show nothing else.
   bool GoneForGood(const TreeEntry& entry) const;
+  // Answers the open of a complete node, once its object was checked.
+  void OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle,
+                    const std::shared_ptr<OpenFile>& file, fuse::Reply reply);
   // The file behind a handle; made anew for one that a predecessor gave out.
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
   void PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size);
@@ -118,7 +125,7 @@ class DatasetFilesystem : public fuse::Filesystem,
 
   OpenFiles files_;
   Backings backings_;
-  PendingRequests pending_;  // reads that wait for the store
+  PendingRequests pending_;  // reads that wait for the store, opens that wait for a check
   StatsFile stats_file_;
 
   mutable Mutex mu_;
@@ -127,6 +134,7 @@ class DatasetFilesystem : public fuse::Filesystem,
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
   ReaderTable readers_;
   const std::shared_ptr<AccessTrace> trace_ = std::make_shared<AccessTrace>();
+  Verifier verifier_;  // last: its threads answer opens
 };
 
 }  // namespace leat::datanode

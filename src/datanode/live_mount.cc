@@ -135,6 +135,7 @@ void LiveMount::StopServing() {
   }
   // Not destroyed here: fetch threads may still tell the kernel what became complete.
   if (session_) session_->Stop();
+  if (filesystem_) filesystem_->Stop();
 }
 
 Status LiveMount::OpenTree() {
