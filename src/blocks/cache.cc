@@ -1,7 +1,6 @@
 #include "blocks/cache.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -90,11 +89,11 @@ Status Cache::Load(size_t index) {
     for (const std::string& name : *names) {
       if (!name.ends_with(".data")) continue;
       const auto id = ParseId(std::string_view(name).substr(0, name.size() - 5));
-      struct stat status;
-      if (!id || ::lstat((path + "/objects/" + group + "/" + name).c_str(), &status) != 0) continue;
-      const uint64_t size = static_cast<uint64_t>(status.st_size);
-      if (!entries_.try_emplace(*id, Entry{.size = size, .directory = index}).second) continue;
-      directory.policy.Add(*id, size);
+      const auto summary = id ? ObjectFile::Summarize(path, *id) : std::nullopt;
+      if (!summary) continue;
+      Entry entry{.size = summary->size, .directory = index, .summary = *summary};
+      if (!entries_.try_emplace(*id, std::move(entry)).second) continue;
+      directory.policy.Add(*id, summary->size);
     }
   }
   if (auto text = io::ReadFile(path + "/pins")) {
@@ -168,7 +167,9 @@ void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   if (--entry.holds > 0) return;
   entry.idle = idle_.insert(idle_.end(), file->id());
   while (idle_.size() > kMostIdle) {
-    closing.push_back(std::move(entries_.at(idle_.front()).file));
+    Entry& closed = entries_.at(idle_.front());
+    closed.summary = closed.file->Summary();
+    closing.push_back(std::move(closed.file));
     idle_.pop_front();
   }
 }
@@ -176,6 +177,18 @@ void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
 Cache::Handle Cache::Find(const ObjectId& id) {
   MutexLock lock(mu_);
   return HoldLocked(id);
+}
+
+ObjectSummary Cache::SummaryOf(const Entry& entry) {
+  return entry.file ? entry.file->Summary() : entry.summary;
+}
+
+bool Cache::IsComplete(const ObjectId& id) const {
+  MutexLock lock(mu_);
+  auto found = entries_.find(id);
+  if (found == entries_.end()) return false;
+  const Entry& entry = found->second;
+  return entry.file ? entry.file->complete() : entry.summary.complete;
 }
 
 Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {

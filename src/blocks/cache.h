@@ -86,7 +86,10 @@ class Cache {
   void Access(const ObjectId& id, uint64_t size);
   // A large object that is there, partly or whole; an empty handle when it is not.
   Handle Find(const ObjectId& id);
-  // The same, made when it is absent and may come in, evicting what is overdue. kExhausted when it
+  // Whether a large object is there, whole; opens nothing. Not the last word: a crash may have left
+  // something else.
+  bool IsComplete(const ObjectId& id) const;
+  // As Find, made when it is absent and may come in, evicting what is overdue. kExhausted when it
   // may not, or no directory can be written: read through.
   Result<Handle> FindOrCreate(const ObjectId& id, uint64_t size);
 
@@ -126,6 +129,7 @@ class Cache {
     int holds = 0;
     bool pinned = false;
     std::shared_ptr<ObjectFile> file;         // null: on disk, not open
+    ObjectSummary summary = {};               // as it was when the file was last not open
     std::list<ObjectId>::iterator idle = {};  // when the file is open and nobody holds it
   };
   struct Unlinked {
@@ -144,6 +148,7 @@ class Cache {
   void RemoveSmall(const ObjectId& id) REQUIRES(mu_);
   void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
   CacheStats StatsOf(size_t directory) const REQUIRES(mu_);
+  static ObjectSummary SummaryOf(const Entry& entry);
 
   Clock& clock_;
   mutable Mutex mu_;

@@ -1,6 +1,5 @@
 // What the cache says of itself, and what users ask of single objects: pins, evictions, checks.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,11 +11,6 @@
 
 namespace leat::blocks {
 namespace {
-
-uint64_t AllocatedBytes(const std::string& path) {
-  struct stat status;
-  return ::lstat(path.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
-}
 
 Result<uint64_t> ParseSize(std::string_view text) {
   const Error bad{
@@ -170,8 +164,7 @@ CacheStats Cache::StatsOf(size_t index) const {
   for (const auto& [id, entry] : entries_) {
     if (entry.directory != index) continue;
     ++stats.objects;
-    stats.used += entry.file ? entry.file->AllocatedBytes()
-                             : AllocatedBytes(ObjectFile::DataPath(directory.options.path, id));
+    stats.used += SummaryOf(entry).allocated;
   }
   std::erase_if(unlinked_, [](const Unlinked& one) { return one.file.use_count() == 1; });
   for (const Unlinked& one : unlinked_) {
@@ -214,12 +207,9 @@ std::optional<CachedObject> Cache::Describe(const ObjectId& id) const {
   MutexLock lock(mu_);
   if (auto found = entries_.find(id); found != entries_.end()) {
     const Entry& entry = found->second;
-    const std::string& path = directories_[entry.directory]->options.path;
-    const uint64_t cached =
-        entry.file ? entry.file->present_bytes() : AllocatedBytes(ObjectFile::DataPath(path, id));
     return CachedObject{.id = id,
                         .size = entry.size,
-                        .cached = std::min(cached, entry.size),
+                        .cached = SummaryOf(entry).present,
                         .packed = false,
                         .pinned = entry.pinned,
                         .open = entry.holds};

@@ -173,6 +173,25 @@ TEST_F(CacheTest, ObjectThatCannotBeOpenedNowIsKept) {
   EXPECT_TRUE(cache->Find(Id(1)));
 }
 
+TEST_F(CacheTest, CompletenessIsKnownWithoutOpeningFiles) {
+  constexpr int kObjects = 40;
+  {
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(Put(*cache, n));
+    ASSERT_TRUE(cache->FindOrCreate(Id(kObjects), 2 * kMiB));  // and nothing filled
+  }
+  auto cache = Open(64 * kMiB);
+  const size_t open = io::ListDir("/proc/self/fd")->size();
+  for (int n = 0; n < kObjects; ++n) EXPECT_TRUE(cache->IsComplete(Id(n))) << n;
+  EXPECT_FALSE(cache->IsComplete(Id(kObjects)));
+  EXPECT_FALSE(cache->IsComplete(Id(kObjects + 1)));
+  EXPECT_EQ(cache->Describe(Id(0))->cached, kMiB);
+  EXPECT_LT(cache->Describe(Id(kObjects))->cached, kMiB);
+  EXPECT_EQ(io::ListDir("/proc/self/fd")->size(), open);
+  ASSERT_TRUE(cache->Find(Id(0))->Fill(0, std::string(kMiB, 'y')));
+  EXPECT_TRUE(cache->IsComplete(Id(0)));
+}
+
 TEST_F(CacheTest, FasterTierIsFilledFirst) {
   io::TempDir fast;
   auto cache = Open({{.path = dir_.path(), .limit = 4 * kMiB, .tier = Tier::kHdd},

@@ -57,6 +57,10 @@ std::string DirectoryOf(const std::string& dir, const ObjectId& id) {
   return dir + "/objects/" + id.ToHex().substr(0, 2);
 }
 
+uint64_t BytesOnDisk(const struct stat& status) {
+  return static_cast<uint64_t>(status.st_blocks) * 512;
+}
+
 void UnlinkBoth(const std::string& base) {
   ::unlink((base + ".data").c_str());
   ::unlink((base + ".chunks").c_str());
@@ -150,7 +154,35 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, con
     }
     chunk += got;
   }
+  {
+    MutexLock lock(file->mu_);
+    file->marked_ = (status.st_mode & S_ISVTX) != 0;
+  }
+  file->MarkCompleteness();
   return file;
+}
+
+std::optional<ObjectSummary> ObjectFile::Summarize(const std::string& dir, const ObjectId& id) {
+  const std::string base = DirectoryOf(dir, id) + "/" + id.ToHex();
+  struct stat data, marks;
+  if (::lstat((base + ".data").c_str(), &data) != 0) return std::nullopt;
+  const uint64_t size = static_cast<uint64_t>(data.st_size);
+  ObjectSummary summary{.size = size,
+                        .present = size,
+                        .allocated = BytesOnDisk(data),
+                        .complete = (data.st_mode & S_ISVTX) != 0};
+  // Blocks may be laid out for bytes that are not there.
+  if (!summary.complete)
+    summary.present = std::min(BytesOnDisk(data), size - std::min<uint64_t>(size, 1));
+  if (::lstat((base + ".chunks").c_str(), &marks) == 0) summary.allocated += BytesOnDisk(marks);
+  return summary;
+}
+
+ObjectSummary ObjectFile::Summary() const {
+  return {.size = size_,
+          .present = present_bytes(),
+          .allocated = AllocatedBytes(),
+          .complete = complete()};
 }
 
 uint64_t ObjectFile::LengthOf(uint64_t chunk) const {
@@ -176,7 +208,7 @@ uint64_t ObjectFile::AllocatedBytes() const {
   uint64_t bytes = 0;
   for (int fd : {data_.get(), marks_.get()}) {
     struct stat status;
-    if (::fstat(fd, &status) == 0) bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+    if (::fstat(fd, &status) == 0) bytes += BytesOnDisk(status);
   }
   return bytes;
 }
@@ -192,14 +224,23 @@ Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
     return wrote.error();
   }
   if (states_[chunk].exchange(kChecked) == kAbsent) ++present_;
+  if (complete()) MarkCompleteness();
   return {};
 }
 
 void ObjectFile::Drop(uint64_t chunk) {
   if (states_[chunk].exchange(kAbsent) == kAbsent) return;
   --present_;
+  MarkCompleteness();
   // When even this fails, the next process finds the mark, and the same rot.
   (void)io::PWriteAll(marks_.get(), BytesOf(Mark{}), MarkOffset(chunk));
+}
+
+void ObjectFile::MarkCompleteness() {
+  MutexLock lock(mu_);
+  const bool now = complete();
+  if (now == marked_) return;
+  if (::fchmod(data_.get(), now ? 0600 | S_ISVTX : 0600) == 0) marked_ = now;
 }
 
 Result<bool> ObjectFile::Verify(uint64_t chunk) {

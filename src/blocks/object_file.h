@@ -4,22 +4,36 @@
 //   <dir>/objects/ab/abcdef....chunks  64-byte header (magic, version, id, size, chunk size), then
 //                                      8 bytes per chunk: CRC32C, and a mark that the chunk is
 //                                      there
+//
+// The data file's sticky bit says that every chunk is there. It is set after the last mark, and
+// taken back before anybody may miss a chunk that was dropped; whoever opens the files believes the
+// marks, and mends the bit.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "blocks/object_id.h"
 #include "io/fd.h"
 
 namespace leat::blocks {
+
+// What is known of an object without reading its marks.
+struct ObjectSummary {
+  uint64_t size = 0;
+  uint64_t present = 0;    // bytes that are there; of an incomplete object: as its blocks tell
+  uint64_t allocated = 0;  // bytes that both files take on disk
+  bool complete = false;
+};
 
 // Thread-safe. Bytes are handed out only after this process wrote them or checked their CRC32C.
 // The files are removed by Discard alone; descriptors and memory last as long as the object.
@@ -35,6 +49,8 @@ class ObjectFile {
   // Unlinks the files of an object that is not open.
   static void Remove(const std::string& dir, const ObjectId& id);
   static std::string DataPath(const std::string& dir, const ObjectId& id);
+  // Of an object that need not be open, without opening it; nullopt when it is not there.
+  static std::optional<ObjectSummary> Summarize(const std::string& dir, const ObjectId& id);
 
   const ObjectId& id() const { return id_; }
   uint64_t size() const { return size_; }
@@ -48,6 +64,7 @@ class ObjectFile {
   bool complete() const { return present_chunks() == chunks(); }
   // The bytes that the data file takes on disk.
   uint64_t AllocatedBytes() const;
+  ObjectSummary Summary() const;
 
   // Writes a whole chunk and marks it present; the mark is written after the bytes. The disk's
   // error (kExhausted, kInternal) leaves the chunk absent.
@@ -71,6 +88,8 @@ class ObjectFile {
   ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data, io::UniqueFd marks);
   uint64_t LengthOf(uint64_t chunk) const;
   void Drop(uint64_t chunk);
+  // Brings the sticky bit up to date. To be called after each change of complete().
+  void MarkCompleteness();
 
   // Of one chunk; a byte each, so that 5 TB take 5 MB of memory.
   enum State : uint8_t { kAbsent, kUnchecked, kChecked };
@@ -82,6 +101,8 @@ class ObjectFile {
   const io::UniqueFd marks_;
   std::vector<std::atomic<uint8_t>> states_;
   std::atomic<uint64_t> present_ = 0;
+  Mutex mu_;
+  bool marked_ GUARDED_BY(mu_) = false;  // the sticky bit
 };
 
 }  // namespace leat::blocks

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -144,6 +145,43 @@ TEST_F(ObjectFileTest, EmptyObjectIsCompleteAtOnce) {
   EXPECT_TRUE(file->complete());
   std::string buffer(1, '?');
   EXPECT_EQ(*file->Read(0, buffer), 0u);
+}
+
+TEST_F(ObjectFileTest, CompletenessIsKnownWithoutOpening) {
+  EXPECT_FALSE(ObjectFile::Summarize(dir_.path(), id_));
+  auto file = *ObjectFile::Create(dir_.path(), id_, kSize);
+  ASSERT_TRUE(file->Fill(0, Chunk('a')));
+  ASSERT_TRUE(file->Fill(2, Chunk('c', 1000)));
+  const auto partial = ObjectFile::Summarize(dir_.path(), id_);
+  ASSERT_TRUE(partial);
+  EXPECT_FALSE(partial->complete);
+  EXPECT_EQ(partial->size, kSize);
+  EXPECT_GT(partial->present, 0u);
+  EXPECT_LT(partial->present, kSize);
+  ASSERT_TRUE(file->Fill(1, Chunk('b')));
+  const auto whole = ObjectFile::Summarize(dir_.path(), id_);
+  EXPECT_TRUE(whole->complete);
+  EXPECT_EQ(whole->present, kSize);
+  EXPECT_EQ(whole->allocated, file->AllocatedBytes());
+}
+
+TEST_F(ObjectFileTest, DroppedChunkIsKnownWithoutOpening) {
+  Filled();
+  Overwrite(Path(".data"), 0, "x");
+  auto file = *ObjectFile::Open(dir_.path(), id_);
+  EXPECT_TRUE(ObjectFile::Summarize(dir_.path(), id_)->complete);
+  ASSERT_TRUE(file->VerifyAll());
+  EXPECT_FALSE(ObjectFile::Summarize(dir_.path(), id_)->complete);
+  ASSERT_TRUE(file->Fill(0, Chunk('a')));
+  EXPECT_TRUE(ObjectFile::Summarize(dir_.path(), id_)->complete);
+}
+
+TEST_F(ObjectFileTest, OpeningMendsWhatIsSaidOfCompleteness) {
+  Filled();
+  ASSERT_EQ(::chmod(Path(".data").c_str(), 0600), 0);  // as a crash may leave it
+  EXPECT_FALSE(ObjectFile::Summarize(dir_.path(), id_)->complete);
+  EXPECT_TRUE((*ObjectFile::Open(dir_.path(), id_))->complete());
+  EXPECT_TRUE(ObjectFile::Summarize(dir_.path(), id_)->complete);
 }
 
 TEST_F(ObjectFileTest, ChunksThatTheDiskNoLongerReadsAreAbsent) {

@@ -91,16 +91,11 @@ fuse::Attributes DatasetFilesystem::AttributesOf(const TreeEntry& entry) const {
   return attributes;
 }
 
-bool DatasetFilesystem::CompleteInCache(const TreeEntry& entry) const {
-  const auto file = around_.cache.Find(VersionOf(entry).id);
-  return file && file->complete();
-}
-
 fuse::Entry DatasetFilesystem::EntryOf(const TreeEntry& entry) const {
   // Only where passthrough may follow does it matter whether the object is complete.
   const bool may_pass =
       passthrough_ && entry.kind == Kind::kFile && entry.size >= blocks::kPackedBelow;
-  return {.node = NodeOf(entry.id, !may_pass || CompleteInCache(entry)),
+  return {.node = NodeOf(entry.id, !may_pass || around_.cache.IsComplete(VersionOf(entry).id)),
           .attributes = AttributesOf(entry),
           .name_ttl = options_.ttl,
           .attributes_ttl = options_.ttl};

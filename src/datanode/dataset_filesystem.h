@@ -108,7 +108,6 @@ class DatasetFilesystem : public fuse::Filesystem,
   fuse::Entry EntryOf(const TreeEntry& entry) const;
   // Also of files that are gone from the source and still open.
   std::optional<TreeEntry> EntryOfNode(fuse::NodeId node) const;
-  bool CompleteInCache(const TreeEntry& entry) const;
   // Not any more what lies at the store, and the mount may show nothing else.
   bool GoneForGood(const TreeEntry& entry) const;
   // Answers the open of a complete node, once its object was checked.

@@ -1,13 +1,11 @@
 """Files that are complete in the cache: checked at their first open, known without being opened."""
 import os
-import signal
 import struct
 import subprocess
 import sys
-import threading
 import unittest
 
-from mounts import MIB, Mount, Source, needs_fuse, wait_until
+from mounts import MIB, Mount, Source, alive, needs_fuse, wait_until
 
 
 def crc32c(data):
@@ -41,7 +39,7 @@ class CheckedAtFirstOpenTest(unittest.TestCase):
     def setUp(self):
         self.source = self.enterContext(Source())
         with open(self.source.path / "huge", "wb") as file:
-            file.truncate(12 << 30)
+            file.truncate(6 << 30)
         self.files = {"large": self.source.put("large", 3 * MIB), "small": self.source.put("small", 1000)}
         self.mount = self.enterContext(Mount(self.source.url, cache_flags=",size=100G"))
         if not self.mount.stats()["passthrough"]:
@@ -88,18 +86,48 @@ class CheckedAtFirstOpenTest(unittest.TestCase):
         self.assertIsNone(opener.poll())
         self.assertEqual(opener.communicate(timeout=300)[0], "opened\n")
 
-    def test_a_check_is_in_the_way_of_no_end(self):
+    def test_it_is_in_the_way_of_no_unmount(self):
         opener = self.opener()
         self.being_opened(1)
-        pid = self.mount.stats()["worker_pid"]
-        os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: self.mount.stats()["worker_pid"] != pid, what="another worker")
-        self.mount.pids.add(self.mount.stats()["worker_pid"])
-        self.assertIsNone(opener.poll())
+        self.mount.umount("--lazy")
         opener.kill()
         opener.wait(5)
-        self.mount.umount()
-        wait_until(lambda: not os.path.ismount(self.mount.path), what="the end of the mount")
+        pids = self.mount.pids
+        wait_until(lambda: not any(alive(pid) for pid in pids), 5, "the end of the data node")
+
+
+def open_objects(pid):
+    """How many cached objects a process has open."""
+    paths = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            paths.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass  # closed meanwhile
+    return sum(path.endswith(".data") for path in paths)
+
+
+@needs_fuse
+class ListedTest(unittest.TestCase):
+    def test_listing_opens_no_cached_file_and_tells_which_are_complete(self):
+        with Source() as source:
+            names = [f"f{n:03}" for n in range(150)]
+            for name in names:
+                source.put(name, 300_000)
+            with Mount(source.url) as mount:
+                if not mount.stats()["passthrough"]:
+                    self.skipTest("this kernel has no passthrough")
+                mount.leat("data", "load", mount.path)
+                mount.kill_worker()
+                said = subprocess.run(["ls", "-l", mount.path], capture_output=True, text=True, check=True)
+                self.assertEqual(len(said.stdout.splitlines()), 1 + len(names))
+                for name in names:
+                    self.assertEqual(os.getxattr(mount.path / name, "user.leat.state"), b"complete")
+                self.assertEqual(open_objects(mount.stats()["worker_pid"]), 0)
+                for name in names[:5]:
+                    (mount.path / name).read_bytes()
+                self.assertEqual(mount.stats()["passthrough_opens"], 5)
+                self.assertEqual(mount.stats()["fuse_reads"], 0)
 
 
 if __name__ == "__main__":
