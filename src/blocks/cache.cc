@@ -94,6 +94,8 @@ Status Cache::Load(size_t index) {
       Entry entry{.size = summary->size, .directory = index, .summary = *summary};
       if (!entries_.try_emplace(*id, std::move(entry)).second) continue;
       directory.policy.Add(*id, summary->size);
+      directory.use->bytes += summary->allocated;
+      ++directory.objects;
     }
   }
   if (auto text = io::ReadFile(path + "/pins")) {
@@ -102,7 +104,8 @@ Status Cache::Load(size_t index) {
       const auto id = parts ? ParseId(parts->first) : std::nullopt;
       const auto size = parts ? ParseInt(parts->second) : Result<int64_t>(0);
       if (!id || !size || *size < 0) continue;
-      directory.pins[*id] = static_cast<uint64_t>(*size);
+      if (!directory.pins.try_emplace(*id, static_cast<uint64_t>(*size)).second) continue;
+      directory.pinned += static_cast<uint64_t>(*size);
       if (auto found = entries_.find(*id); found != entries_.end()) {
         found->second.pinned = true;
         directory.policy.Hold(*id);
@@ -133,7 +136,8 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
   Entry& entry = found->second;
   Directory& directory = *directories_[entry.directory];
   if (!entry.file) {
-    auto file = ObjectFile::Open(directory.options.path, id);
+    auto file =
+        ObjectFile::Open(directory.options.path, id, directory.use, entry.summary.allocated);
     if (!file) {
       // Out of descriptors, say: it is as good as it was, only not now.
       const bool rotten =
@@ -158,6 +162,7 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
 
 void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   std::vector<std::shared_ptr<ObjectFile>> closing;  // outside the lock
+  file->Settle();
   MutexLock lock(mu_);
   auto found = entries_.find(file->id());
   // It may have been discarded, and even made again, meanwhile.
@@ -205,7 +210,7 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
           size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
       if (!leaving || (!evict && !leaving->empty())) continue;
       Leave(directory, *leaving);
-      auto file = ObjectFile::Create(directory.options.path, id, size);
+      auto file = ObjectFile::Create(directory.options.path, id, size, directory.use);
       if (!file) {
         why = Error{Code::kExhausted, file.error().message};
         continue;
@@ -214,6 +219,7 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
       idle_.push_back(id);
       entries_[id].idle = std::prev(idle_.end());
       directory.policy.Add(id, size);
+      ++directory.objects;
       if (pinned) directory.policy.Hold(id);
       return HoldLocked(id);
     }
@@ -241,15 +247,15 @@ void Cache::Discard(const ObjectId& id) {
   Entry& entry = found->second;
   Directory& directory = *directories_[entry.directory];
   directory.policy.Remove(id);
+  --directory.objects;
   if (entry.file && entry.holds == 0) idle_.erase(entry.idle);
   if (entry.file) {
     entry.file->Discard();
-    unlinked_.push_back({entry.file, entry.directory});
   } else {
     ObjectFile::Remove(directory.options.path, id);
+    directory.use->bytes -= entry.summary.allocated;
   }
   entries_.erase(found);
-  std::erase_if(unlinked_, [](const Unlinked& one) { return one.file.use_count() == 1; });
 }
 
 bool Cache::HasSmall(const ObjectId& id) const {

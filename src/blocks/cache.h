@@ -109,6 +109,7 @@ class Cache {
   // store. Who has it open goes on reading.
   void Drop(const ObjectId& id);
 
+  // Running totals: they cost the same however much is cached.
   CacheStats Stats() const;
   // Per directory, fastest tier first.
   std::vector<std::pair<CacheDirectory, CacheStats>> DirectoryStats() const;
@@ -132,18 +133,14 @@ class Cache {
     ObjectSummary summary = {};               // as it was when the file was last not open
     std::list<ObjectId>::iterator idle = {};  // when the file is open and nobody holds it
   };
-  struct Unlinked {
-    std::shared_ptr<ObjectFile> file;
-    size_t directory = 0;
-  };
 
   explicit Cache(Clock& clock);
   Status Load(size_t directory);
   Status SavePins(size_t directory) REQUIRES(mu_);
   Handle HoldLocked(const ObjectId& id) REQUIRES(mu_);
   void Release(const std::shared_ptr<ObjectFile>& file);
-  // Drops the object from the books and the disk; what readers still have open is counted until
-  // they let go.
+  // Drops the object from the books and the disk; its file counts what readers still have open
+  // until they let go.
   void Discard(const ObjectId& id) REQUIRES(mu_);
   void RemoveSmall(const ObjectId& id) REQUIRES(mu_);
   void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
@@ -155,7 +152,6 @@ class Cache {
   std::vector<std::unique_ptr<Directory>> directories_;  // fixed after Open
   std::unordered_map<ObjectId, Entry> entries_ GUARDED_BY(mu_);
   std::list<ObjectId> idle_ GUARDED_BY(mu_);  // open files that nobody holds, longest first
-  mutable std::vector<Unlinked> unlinked_ GUARDED_BY(mu_);
   uint64_t evictions_ GUARDED_BY(mu_) = 0;
   uint64_t corrupt_ GUARDED_BY(mu_) = 0;
   uint64_t refused_ GUARDED_BY(mu_) = 0;

@@ -95,14 +95,13 @@ Status Cache::Pin(const ObjectId& id, uint64_t size) {
     Directory& directory = *directories_[index];
     if (directory.pins.contains(id)) return {};
     if (found != entries_.end() && found->second.directory != index) continue;
-    uint64_t sum = size;
-    for (const auto& [other, bytes] : directory.pins) sum += bytes;
-    if (sum > directory.options.limit) continue;
+    if (directory.pinned + size > directory.options.limit) continue;
     directory.pins[id] = size;
     if (auto saved = SavePins(index); !saved) {
       directory.pins.erase(id);
       return saved;
     }
+    directory.pinned += size;
     if (found != entries_.end()) {
       found->second.pinned = true;
       directory.policy.Hold(id);
@@ -116,7 +115,10 @@ Status Cache::Unpin(const ObjectId& id) {
   MutexLock lock(mu_);
   for (size_t index = 0; index < directories_.size(); ++index) {
     Directory& directory = *directories_[index];
-    if (directory.pins.erase(id) == 0) continue;
+    const auto pin = directory.pins.find(id);
+    if (pin == directory.pins.end()) continue;
+    directory.pinned -= pin->second;
+    directory.pins.erase(pin);
     if (auto found = entries_.find(id); found != entries_.end()) {
       found->second.pinned = false;
       directory.policy.Unhold(id);
@@ -157,22 +159,13 @@ void Cache::RemoveSmall(const ObjectId& id) {
 
 CacheStats Cache::StatsOf(size_t index) const {
   const Directory& directory = *directories_[index];
-  CacheStats stats{.limit = directory.options.limit,
-                   .used = directory.segments->AllocatedBytes(),
-                   .packed = directory.segments->objects(),
-                   .corrupt_chunks = directory.segments->rotten()};
-  for (const auto& [id, entry] : entries_) {
-    if (entry.directory != index) continue;
-    ++stats.objects;
-    stats.used += SummaryOf(entry).allocated;
-  }
-  std::erase_if(unlinked_, [](const Unlinked& one) { return one.file.use_count() == 1; });
-  for (const Unlinked& one : unlinked_) {
-    if (one.directory == index) stats.unlinked += one.file->AllocatedBytes();
-  }
-  stats.used += stats.unlinked;
-  for (const auto& [id, size] : directory.pins) stats.pinned += size;
-  return stats;
+  return {.limit = directory.options.limit,
+          .used = directory.use->bytes + directory.segments->AllocatedBytes(),
+          .unlinked = directory.use->unlinked,
+          .objects = directory.objects,
+          .packed = directory.segments->objects(),
+          .pinned = directory.pinned,
+          .corrupt_chunks = directory.segments->rotten()};
 }
 
 CacheStats Cache::Stats() const {

@@ -22,6 +22,9 @@ struct Cache::Directory {
   Residency policy;  // of large objects, and of segments under the ids below
   std::unordered_map<ObjectId, uint32_t> segment_ids;
   std::unordered_map<ObjectId, uint64_t> pins;  // with sizes; the objects may be absent
+  uint64_t pinned = 0;                          // the sum of those
+  uint64_t objects = 0;                         // large ones
+  const std::shared_ptr<DiskUse> use = std::make_shared<DiskUse>();  // of those
 };
 
 // What a segment is called in the policy.

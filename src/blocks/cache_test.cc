@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -102,6 +104,62 @@ TEST_F(CacheTest, CountsUnlinkedBytesThatAreStillOpen) {
   EXPECT_EQ(cache->Stats().used, cache->Stats().unlinked);
   file = Cache::Handle();
   EXPECT_EQ(cache->Stats().used, 0u);
+}
+
+// What lies below a path on disk.
+uint64_t BytesBelow(const std::string& path) {
+  uint64_t bytes = 0;
+  const auto names = io::ListDir(path);
+  for (const std::string& name : names ? *names : std::vector<std::string>()) {
+    struct stat status;
+    EXPECT_EQ(::lstat((path + "/" + name).c_str(), &status), 0);
+    bytes += S_ISDIR(status.st_mode) ? BytesBelow(path + "/" + name)
+                                     : static_cast<uint64_t>(status.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+TEST_F(CacheTest, CountsWhatIsOnDiskExactly) {
+  const auto on_disk = [&] {
+    return BytesBelow(dir_.path() + "/objects") + BytesBelow(dir_.path() + "/segments");
+  };
+  {
+    auto cache = Open(64 * kMiB);
+    EXPECT_EQ(cache->Stats().used, 0u);
+    for (int n = 0; n < 8; ++n) ASSERT_TRUE(Put(*cache, n));
+    for (int n = 50; n < 60; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), std::string(70'000, 'x')));
+    auto partial = *cache->FindOrCreate(Id(20), 4 * kMiB);
+    ASSERT_TRUE(partial->Fill(2, std::string(kMiB, 'p')));
+    EXPECT_EQ(cache->Stats().used, on_disk()) << "while it is being filled";
+    ASSERT_TRUE(cache->Evict(Id(1)));
+    EXPECT_EQ(cache->Stats().used, on_disk());
+    EXPECT_EQ(cache->Stats().objects, 8u);
+  }
+  auto cache = Open(64 * kMiB);
+  EXPECT_EQ(cache->Stats().used, on_disk()) << "found by another process";
+  auto open = cache->Find(Id(2));
+  EXPECT_EQ(cache->Stats().used, on_disk()) << "opened";
+  cache->Drop(Id(2));
+  EXPECT_EQ(cache->Stats().used, on_disk() + cache->Stats().unlinked);
+  EXPECT_EQ(cache->Stats().unlinked, open->AllocatedBytes());
+  ASSERT_TRUE(open->Fill(0, std::string(kMiB, 'n')));
+  open = Cache::Handle();
+  ASSERT_TRUE(cache->Evict(Id(3))) << "never opened by this process";
+  EXPECT_EQ(cache->Stats().unlinked, 0u);
+  EXPECT_EQ(cache->Stats().used, on_disk());
+  for (int n : {0, 4, 5, 6, 7, 20}) ASSERT_TRUE(cache->Evict(Id(n)));
+  for (int n = 50; n < 60; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
+  EXPECT_EQ(cache->Stats().objects, 0u);
+  EXPECT_EQ(cache->Stats().used, on_disk());
+}
+
+TEST_F(CacheTest, FiguresLookAtNoFile) {
+  auto cache = Open(64 * kMiB);
+  for (int n = 0; n < 4; ++n) ASSERT_TRUE(Put(*cache, n));
+  const uint64_t used = cache->Stats().used;
+  ASSERT_EQ(::rename((dir_.path() + "/objects").c_str(), (dir_.path() + "/away").c_str()), 0);
+  EXPECT_EQ(cache->Stats().used, used);
+  EXPECT_EQ(cache->DirectoryStats()[0].second.used, used);
 }
 
 TEST_F(CacheTest, DroppedObjectCanBeMadeAgainWhileTheOldOneIsOpen) {

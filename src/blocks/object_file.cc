@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "hash/hash.h"
 #include "io/file.h"
@@ -83,16 +84,25 @@ Status ReadExactly(int fd, std::span<char> buffer, uint64_t offset, const std::s
 }  // namespace
 
 ObjectFile::ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data,
-                       io::UniqueFd marks)
+                       io::UniqueFd marks, std::shared_ptr<DiskUse> use, uint64_t counted)
     : id_(id),
       size_(size),
       base_(std::move(base)),
       data_(std::move(data)),
       marks_(std::move(marks)),
-      states_(chunks()) {}
+      states_(chunks()),
+      use_(std::move(use)),
+      allocated_(counted) {}
+
+ObjectFile::~ObjectFile() {
+  if (!discarded_) return;
+  use_->bytes -= allocated_;
+  use_->unlinked -= allocated_;
+}
 
 Result<std::shared_ptr<ObjectFile>> ObjectFile::Create(const std::string& dir, const ObjectId& id,
-                                                       uint64_t size) {
+                                                       uint64_t size,
+                                                       std::shared_ptr<DiskUse> use) {
   if (auto made = io::MakeDirs(DirectoryOf(dir, id), 0700); !made) return made.error();
   const std::string base = DirectoryOf(dir, id) + "/" + id.ToHex();
   auto data = io::Open(base + ".data", O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -110,11 +120,15 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Create(const std::string& dir, c
   if (auto wrote = io::PWriteAll(marks->get(), BytesOf(MakeHeader(id, size)), 0); !wrote) {
     return fail(wrote.error());
   }
-  return std::shared_ptr<ObjectFile>(
-      new ObjectFile(id, size, base, std::move(*data), std::move(*marks)));
+  std::shared_ptr<ObjectFile> file(
+      new ObjectFile(id, size, base, std::move(*data), std::move(*marks), std::move(use), 0));
+  file->Settle();
+  return file;
 }
 
-Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, const ObjectId& id) {
+Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, const ObjectId& id,
+                                                     std::shared_ptr<DiskUse> use,
+                                                     uint64_t counted) {
   const std::string base = DirectoryOf(dir, id) + "/" + id.ToHex();
   auto data = io::Open(base + ".data", O_RDWR | O_NOFOLLOW);
   if (!data) return data.error();
@@ -133,8 +147,8 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, con
   if (::fstat(data->get(), &status) != 0) return io::ErrnoError(errno, "stat " + base + ".data");
   if (static_cast<uint64_t>(status.st_size) != header.size) return corrupt;
 
-  std::shared_ptr<ObjectFile> file(
-      new ObjectFile(id, header.size, base, std::move(*data), std::move(*marks)));
+  std::shared_ptr<ObjectFile> file(new ObjectFile(id, header.size, base, std::move(*data),
+                                                  std::move(*marks), std::move(use), counted));
   // Only the written parts of the marks: those of a large object are mostly a hole.
   std::vector<Mark> buffer(4096);
   for (uint64_t chunk = 0; chunk < file->chunks();) {
@@ -158,7 +172,7 @@ Result<std::shared_ptr<ObjectFile>> ObjectFile::Open(const std::string& dir, con
     MutexLock lock(file->mu_);
     file->marked_ = (status.st_mode & S_ISVTX) != 0;
   }
-  file->MarkCompleteness();
+  file->Settle();
   return file;
 }
 
@@ -205,12 +219,24 @@ std::string ObjectFile::DataPath(const std::string& dir, const ObjectId& id) {
 }
 
 uint64_t ObjectFile::AllocatedBytes() const {
+  MutexLock lock(mu_);
+  return allocated_;
+}
+
+void ObjectFile::Settle() {
+  MutexLock lock(mu_);
   uint64_t bytes = 0;
   for (int fd : {data_.get(), marks_.get()}) {
     struct stat status;
     if (::fstat(fd, &status) == 0) bytes += BytesOnDisk(status);
   }
-  return bytes;
+  // Differences, which may be negative: unsigned arithmetic gives the right sums all the same.
+  use_->bytes += bytes - allocated_;
+  if (discarded_) use_->unlinked += bytes - allocated_;
+  allocated_ = bytes;
+  const bool whole = complete();
+  if (whole != marked_ && ::fchmod(data_.get(), whole ? 0600 | S_ISVTX : 0600) == 0)
+    marked_ = whole;
 }
 
 Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
@@ -224,23 +250,16 @@ Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
     return wrote.error();
   }
   if (states_[chunk].exchange(kChecked) == kAbsent) ++present_;
-  if (complete()) MarkCompleteness();
+  Settle();
   return {};
 }
 
 void ObjectFile::Drop(uint64_t chunk) {
   if (states_[chunk].exchange(kAbsent) == kAbsent) return;
   --present_;
-  MarkCompleteness();
+  Settle();
   // When even this fails, the next process finds the mark, and the same rot.
   (void)io::PWriteAll(marks_.get(), BytesOf(Mark{}), MarkOffset(chunk));
-}
-
-void ObjectFile::MarkCompleteness() {
-  MutexLock lock(mu_);
-  const bool now = complete();
-  if (now == marked_) return;
-  if (::fchmod(data_.get(), now ? 0600 | S_ISVTX : 0600) == 0) marked_ = now;
 }
 
 Result<bool> ObjectFile::Verify(uint64_t chunk) {
@@ -308,7 +327,11 @@ Status ObjectFile::Sync() {
   return {};
 }
 
-void ObjectFile::Discard() { UnlinkBoth(base_); }
+void ObjectFile::Discard() {
+  UnlinkBoth(base_);
+  MutexLock lock(mu_);
+  if (!std::exchange(discarded_, true)) use_->unlinked += allocated_;
+}
 
 void ObjectFile::Remove(const std::string& dir, const ObjectId& id) {
   UnlinkBoth(DirectoryOf(dir, id) + "/" + id.ToHex());

@@ -35,16 +35,30 @@ struct ObjectSummary {
   bool complete = false;
 };
 
+// The bytes that the object files of a directory take on disk, added up while they are filled and
+// go, so that nobody has to look at all of them. As the file system told after the last fill, close
+// or check of each: what it lays out otherwise when it writes back is found then.
+struct DiskUse {
+  std::atomic<uint64_t> bytes = 0;
+  std::atomic<uint64_t> unlinked = 0;  // of those: of discarded files that are still open
+};
+
 // Thread-safe. Bytes are handed out only after this process wrote them or checked their CRC32C.
 // The files are removed by Discard alone; descriptors and memory last as long as the object.
 class ObjectFile {
  public:
-  // Makes an empty one; kAlreadyExists.
-  static Result<std::shared_ptr<ObjectFile>> Create(const std::string& dir, const ObjectId& id,
-                                                    uint64_t size);
+  // Makes an empty one; kAlreadyExists. What it takes is counted in `use`, until it is discarded
+  // and no longer open.
+  static Result<std::shared_ptr<ObjectFile>> Create(
+      const std::string& dir, const ObjectId& id, uint64_t size,
+      std::shared_ptr<DiskUse> use = std::make_shared<DiskUse>());
   // Opens what an earlier process left. Chunks count as present, and are checked at first use.
-  // kCorrupt when the files are not what they should be (the caller discards them).
-  static Result<std::shared_ptr<ObjectFile>> Open(const std::string& dir, const ObjectId& id);
+  // kCorrupt when the files are not what they should be (the caller discards them). `counted`:
+  // bytes of it that are in `use` already.
+  static Result<std::shared_ptr<ObjectFile>> Open(
+      const std::string& dir, const ObjectId& id,
+      std::shared_ptr<DiskUse> use = std::make_shared<DiskUse>(), uint64_t counted = 0);
+  ~ObjectFile();
 
   // Unlinks the files of an object that is not open.
   static void Remove(const std::string& dir, const ObjectId& id);
@@ -62,7 +76,7 @@ class ObjectFile {
   uint64_t present_chunks() const;
   uint64_t present_bytes() const;
   bool complete() const { return present_chunks() == chunks(); }
-  // The bytes that the data file takes on disk.
+  // The bytes that both files take on disk, as they are counted.
   uint64_t AllocatedBytes() const;
   ObjectSummary Summary() const;
 
@@ -81,15 +95,16 @@ class ObjectFile {
   Result<size_t> Read(uint64_t offset, std::span<char> buffer);
   // fsyncs bytes, then marks: a chunk that was there before stays there after power loss.
   Status Sync();
+  // Brings what is counted, and the sticky bit, up to date; fills and drops do.
+  void Settle();
   // Unlinks the files. Reading and filling go on working until the last owner lets go.
   void Discard();
 
  private:
-  ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data, io::UniqueFd marks);
+  ObjectFile(ObjectId id, uint64_t size, std::string base, io::UniqueFd data, io::UniqueFd marks,
+             std::shared_ptr<DiskUse> use, uint64_t counted);
   uint64_t LengthOf(uint64_t chunk) const;
   void Drop(uint64_t chunk);
-  // Brings the sticky bit up to date. To be called after each change of complete().
-  void MarkCompleteness();
 
   // Of one chunk; a byte each, so that 5 TB take 5 MB of memory.
   enum State : uint8_t { kAbsent, kUnchecked, kChecked };
@@ -101,7 +116,10 @@ class ObjectFile {
   const io::UniqueFd marks_;
   std::vector<std::atomic<uint8_t>> states_;
   std::atomic<uint64_t> present_ = 0;
-  Mutex mu_;
+  const std::shared_ptr<DiskUse> use_;
+  mutable Mutex mu_;
+  uint64_t allocated_ GUARDED_BY(mu_);  // what of use_->bytes is ours
+  bool discarded_ GUARDED_BY(mu_) = false;
   bool marked_ GUARDED_BY(mu_) = false;  // the sticky bit
 };
 

@@ -114,6 +114,7 @@ Status Segments::Load(uint32_t number) {
   segment->end = static_cast<uint32_t>(offset);
   next_number_ = std::max(next_number_, number + 1);
   const bool empty = segment->objects == 0;
+  Measure(*segment);
   segments_[number] = std::move(segment);
   if (empty) DropSegment(number);
   return {};
@@ -197,10 +198,10 @@ Status Segments::Append(const ObjectId& id, std::string_view bytes) {
   }
   const std::string record = Record(id, bytes);
   // Only this thread moves `end`; what a failed write left is written over by the next.
-  if (auto wrote = io::PWriteAll(segment->fd.get(), record, segment->end); !wrote) {
-    return wrote.error();
-  }
+  const Status wrote = io::PWriteAll(segment->fd.get(), record, segment->end);
   MutexLock lock(mu_);
+  Measure(*segment);
+  if (!wrote) return wrote;
   places_[id] = {number, segment->end, static_cast<uint32_t>(bytes.size())};
   segment->end += static_cast<uint32_t>(record.size());
   ++segment->objects;
@@ -239,7 +240,9 @@ void Segments::RemoveSegment(uint32_t number) {
 }
 
 void Segments::DropSegment(uint32_t number) {
-  segments_.erase(number);  // a reader's reference keeps its file open
+  const auto found = segments_.find(number);
+  allocated_ -= found->second->allocated;
+  segments_.erase(found);  // a reader's reference keeps its file open
   ::unlink(PathOf(number).c_str());
 }
 
@@ -267,14 +270,15 @@ uint64_t Segments::objects() const {
 
 uint64_t Segments::AllocatedBytes() const {
   MutexLock lock(mu_);
-  uint64_t bytes = 0;
-  for (const auto& [number, segment] : segments_) {
-    struct stat status;
-    if (::fstat(segment->fd.get(), &status) == 0) {
-      bytes += static_cast<uint64_t>(status.st_blocks) * 512;
-    }
-  }
-  return bytes;
+  return allocated_;
+}
+
+void Segments::Measure(Segment& segment) {
+  struct stat status;
+  if (::fstat(segment.fd.get(), &status) != 0) return;
+  const uint64_t bytes = static_cast<uint64_t>(status.st_blocks) * 512;
+  allocated_ += bytes - segment.allocated;
+  segment.allocated = bytes;
 }
 
 uint64_t Segments::rotten() const {

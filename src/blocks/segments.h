@@ -58,14 +58,15 @@ class Segments {
   std::vector<uint32_t> Numbers() const;
   uint64_t segment_size() const { return segment_size_; }
   uint64_t objects() const;
-  uint64_t AllocatedBytes() const;  // of the segment files, dead records included
+  uint64_t AllocatedBytes() const;  // of the segment files, dead records included; a running total
   uint64_t rotten() const;          // objects that were dropped since Open
 
  private:
   struct Segment {
     io::UniqueFd fd;
-    uint32_t end = 0;      // where the next record goes
-    uint32_t objects = 0;  // living ones
+    uint32_t end = 0;        // where the next record goes
+    uint32_t objects = 0;    // living ones
+    uint64_t allocated = 0;  // what of allocated_ is its
   };
   struct Place {
     uint32_t segment;
@@ -79,6 +80,7 @@ class Segments {
   Status Load(uint32_t number);
   void RemoveLocked(const ObjectId& id, bool mark) REQUIRES(mu_);
   void DropSegment(uint32_t number) REQUIRES(mu_);
+  void Measure(Segment& segment) REQUIRES(mu_);
 
   const std::string dir_;
   const uint64_t segment_size_;
@@ -87,6 +89,7 @@ class Segments {
   std::unordered_map<ObjectId, Place> places_ GUARDED_BY(mu_);
   std::map<uint32_t, std::shared_ptr<Segment>> segments_ GUARDED_BY(mu_);
   uint32_t next_number_ GUARDED_BY(mu_) = 1;
+  uint64_t allocated_ GUARDED_BY(mu_) = 0;  // bytes on disk
   uint64_t rotten_ GUARDED_BY(mu_) = 0;
 };
 
