@@ -276,7 +276,7 @@ void DatasetFilesystem::ReadDirectory(fuse::NodeId node, uint64_t offset,
   const fuse::Entry directory{.attributes = AttributesOf(*self)};
   if (offset == 0 && !reply.Add(".", directory, 1)) return reply.Done();
   if (offset <= 1 && !reply.Add("..", directory, 2)) return reply.Done();
-  const uint64_t from = offset <= 2 ? 0 : offset - 2;
+  const uint64_t from = offset <= 2 ? 0 : offset - 2;  // ids of the tree's children begin at 1
   const auto listed = around_.tree.List(
       self->id, from, [&](std::string_view name, const TreeEntry& entry, uint64_t next) {
         // Whether a file is complete is asked only where the kernel takes the node from here.

@@ -133,6 +133,38 @@ std::optional<TreeEntry> Tree::Find(uint64_t id) const {
   return std::nullopt;
 }
 
+std::optional<uint32_t> Tree::IndexAfter(const Manifest& manifest, uint32_t directory,
+                                         uint64_t id) const {
+  const ManifestEntry parent = manifest.At(directory);
+  const auto is_child = [&](const Manifest& of, uint32_t index) {
+    return index != 0 && of.At(of.At(index).parent).id == parent.id;
+  };
+  if (const auto index = manifest.FindId(id); index && is_child(manifest, *index))
+    return *index + 1;
+  std::deque<std::shared_ptr<const Manifest>> older;
+  {
+    MutexLock lock(mu_);
+    older = older_;
+  }
+  for (const auto& before : older) {
+    const auto index = before->FindId(id);
+    if (!index || !is_child(*before, *index)) continue;
+    const std::string_view name = before->At(*index).name;
+    uint32_t low = parent.first;
+    uint32_t high = parent.first + parent.children;
+    while (low < high) {
+      const uint32_t middle = low + (high - low) / 2;
+      if (manifest.At(middle).name <= name) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+  return std::nullopt;
+}
+
 Status Tree::List(
     uint64_t directory, uint64_t from,
     const std::function<bool(std::string_view, const TreeEntry&, uint64_t)>& each) const {
@@ -142,14 +174,19 @@ Status Tree::List(
   if (!index || parent.kind != Kind::kDirectory) {
     return Error{Code::kNotFound, fmt::format("there is no directory with id {}", directory)};
   }
-  for (uint64_t n = from; n < parent.children; ++n) {
-    const uint32_t child = parent.first + static_cast<uint32_t>(n);
+  const auto first = from == 0 ? parent.first : IndexAfter(*manifest, *index, from);
+  if (!first) {
+    return Error{Code::kExpired, fmt::format("directory {} was listed too often since", directory)};
+  }
+  for (uint32_t child = *first; child < parent.first + parent.children; ++child) {
     std::optional<TreeEntry> entry;
     {
       MutexLock lock(mu_);
       entry = Amended(EntryAt(*manifest, child));
     }
-    if (entry && !each(manifest->At(child).name, *entry, n + 1)) break;
+    // The id that the manifest gave: of an amended object it stays the place's.
+    const ManifestEntry place = manifest->At(child);
+    if (entry && !each(place.name, *entry, place.id)) break;
   }
   return {};
 }

@@ -54,8 +54,10 @@ class Tree {
   // Also ids of the last 16 manifests and of amended objects.
   std::optional<TreeEntry> Find(uint64_t id) const;
   std::optional<TreeEntry> FindPath(std::string_view path) const;
-  // Children from position `from` on (0, or a `next`; a position stays good within one manifest);
-  // `each` returns false to stop. kNotFound for what is no directory.
+  // Children in the order of their names, from position `from` on (0, or a `next`); `each` returns
+  // false to stop. A position is the place after a name, so that it stays good when the manifest is
+  // replaced: names that are in both are listed once. kNotFound for what is no directory; kExpired
+  // when more manifests came since than are remembered.
   Status List(uint64_t directory, uint64_t from,
               const std::function<bool(std::string_view name, const TreeEntry&, uint64_t next)>&
                   each) const;
@@ -86,6 +88,9 @@ class Tree {
     std::string etag;
   };
 
+  // The index of the child of `directory` that follows the name that had this id.
+  std::optional<uint32_t> IndexAfter(const Manifest& manifest, uint32_t directory,
+                                     uint64_t id) const;
   TreeEntry EntryAt(const Manifest& manifest, uint32_t index) const;
   // The entry as it is now; nullopt when it is gone.
   std::optional<TreeEntry> Amended(TreeEntry entry) const REQUIRES(mu_);

@@ -66,6 +66,52 @@ TEST_F(TreeTest, ListGoesOnFromAnyPosition) {
   EXPECT_EQ(tree.List(tree.Lookup(0, "a")->id, 0, nullptr).error().code, Code::kNotFound);
 }
 
+TEST_F(TreeTest, ListGoesOnWhereItWasInANewManifest) {
+  auto first = Build({{.key = "b"}, {.key = "d"}, {.key = "f"}, {.key = "h"}, {.key = "j"}});
+  Tree tree(first);
+  std::vector<std::string> names;
+  uint64_t from = 0;
+  const auto some = [&](size_t count) {
+    ASSERT_TRUE(tree.List(0, from, [&](std::string_view name, const TreeEntry&, uint64_t next) {
+      names.emplace_back(name);
+      from = next;
+      return --count > 0;
+    }));
+  };
+  some(2);
+  // Both of those listed last are gone, others come before and after.
+  auto second = Build({{.key = "a"},
+                       {.key = "b"},
+                       {.key = "c"},
+                       {.key = "e"},
+                       {.key = "f"},
+                       {.key = "h", .etag = "other"},
+                       {.key = "j"}},
+                      first);
+  tree.Replace(second);
+  some(2);
+  EXPECT_EQ(names, (std::vector<std::string>{"b", "d", "e", "f"}));
+  ASSERT_TRUE(tree.Amend(tree.Lookup(0, "f")->id, std::nullopt, log_));
+  ASSERT_TRUE(tree.Amend(tree.Lookup(0, "h")->id, ObjectInfo{.key = "h", .etag = "third"}, log_));
+  some(1);
+  tree.Replace(Build({{.key = "f"}, {.key = "h"}, {.key = "i"}, {.key = "j"}}, second));
+  some(100);
+  EXPECT_EQ(names, (std::vector<std::string>{"b", "d", "e", "f", "h", "i", "j"}));
+}
+
+TEST_F(TreeTest, PositionFromBeforeAllManifestsThatAreKeptIsToldOf) {
+  auto manifest = Build({{.key = "a"}, {.key = "b"}});
+  Tree tree(manifest);
+  const uint64_t after_a = tree.Lookup(0, "a")->id;
+  for (int n = 0; n < 17; ++n) {
+    manifest = Build({{.key = "b"}, {.key = "n" + std::to_string(n)}}, manifest);
+    tree.Replace(manifest);
+    const auto listed = tree.List(0, after_a, [](auto, const auto&, uint64_t) { return true; });
+    EXPECT_EQ(listed.has_value(), n < 16) << n;
+    EXPECT_TRUE(listed || listed.error().code == Code::kExpired) << n;
+  }
+}
+
 TEST_F(TreeTest, ReplaceTellsWhatTheKernelMustForget) {
   auto first = Build({{.key = "d/same"}, {.key = "d/changed", .etag = "1"}, {.key = "d/gone"}});
   Tree tree(first);
