@@ -55,6 +55,11 @@ DatasetFilesystem::DatasetFilesystem(FilesystemOptions options, Surroundings aro
 
 DatasetFilesystem::~DatasetFilesystem() = default;
 
+void DatasetFilesystem::Stop() {
+  verifier_.Stop();
+  stale_names_.Stop();
+}
+
 void DatasetFilesystem::Begin(fuse::Session& session,
                               const std::unordered_map<fuse::NodeId, int32_t>& backings) {
   session_ = &session;
@@ -159,7 +164,11 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
   if (!passthrough_ || object->small()) {
     return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
   }
-  if (!IsComplete(node)) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+  if (!IsComplete(node)) {
+    // A worker may have died, or a crash left the cache's books wrong, before the kernel was told.
+    if (object->file && object->file->complete()) stale_names_.Add(entry->key);
+    return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+  }
   OpenComplete(caller.pid, node, handle, file, std::move(reply));
 }
 
@@ -347,7 +356,7 @@ void DatasetFilesystem::OnComplete(const ObjectVersion& version) {
       version.store->Name() != around_.store->Name())
     return;
   const auto entry = around_.tree.FindPath(version.key);
-  if (entry && entry->etag == version.etag) InvalidatePath(version.key);
+  if (entry && entry->etag == version.etag) stale_names_.Add(version.key);
 }
 
 void DatasetFilesystem::InvalidatePath(const std::string& path) {

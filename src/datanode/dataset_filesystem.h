@@ -21,6 +21,7 @@
 #include "datanode/open_files.h"
 #include "datanode/pending_requests.h"
 #include "datanode/reader_table.h"
+#include "datanode/stale_names.h"
 #include "datanode/stats_file.h"
 #include "datanode/tree.h"
 #include "datanode/verifier.h"
@@ -69,15 +70,15 @@ class DatasetFilesystem : public fuse::Filesystem,
   void Begin(fuse::Session& session, const std::unordered_map<fuse::NodeId, int32_t>& backings);
 
   ObjectVersion VersionOf(const TreeEntry& entry) const;
-  // The object is complete now: the kernel shall look its name up again.
+  // The object is complete now: the kernel shall look its name up again, soon.
   void OnComplete(const ObjectVersion& version);
   // The object at the store is another one now: files that need it from there get ESTALE.
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
   void InvalidatePath(const std::string& path);
-  // Ends the checks that opens wait for, which get EINTR. After the session has ended, so that no
-  // new one comes, and in time for the fetcher's end.
-  void Stop() { verifier_.Stop(); }
+  // Ends its threads; opens that wait for a check get EINTR. After the session's end, so that no
+  // new one comes, and in time for the fetcher's.
+  void Stop();
   // The mount is gone: the keeper forgets its backing ids.
   void ForgetBackings();
   FilesystemStats Stats() const;
@@ -133,7 +134,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
   ReaderTable readers_;
   const std::shared_ptr<AccessTrace> trace_ = std::make_shared<AccessTrace>();
-  Verifier verifier_;  // last: its threads answer opens
+  // Last: their threads use the rest.
+  StaleNames stale_names_{[this](const std::string& path) { InvalidatePath(path); }};
+  Verifier verifier_;
 };
 
 }  // namespace leat::datanode
