@@ -1,7 +1,5 @@
 #include "datanode/backings.h"
 
-#include <utility>
-
 #include "base/log.h"
 
 namespace leat::datanode {
@@ -11,64 +9,73 @@ std::string Backings::NameOf(fuse::NodeId node) const {
 }
 
 void Backings::Inherit(fuse::NodeId node, int32_t id, std::shared_ptr<ActiveObject> object) {
+  inherited_ = true;
   MutexLock lock(mu_);
-  backings_[node] = {.id = id, .opens = 0, .inherited = true, .object = std::move(object)};
+  backings_[node] = {.id = id, .inherited = true, .object = std::move(object)};
 }
 
-std::optional<int32_t> Backings::Find(fuse::NodeId node,
-                                      const std::shared_ptr<ActiveObject>& object) {
-  if (auto found = backings_.find(node); found != backings_.end()) {
-    ++found->second.opens;
-    return found->second.id;
-  }
-  if (direct_.contains(node)) return std::nullopt;
+int32_t Backings::RegisterFile(const ActiveObject& object) {
   // A chunk may have been found rotten since all were verified.
-  if (!object->verified || !object->file->complete()) return std::nullopt;
-  const auto id = session_->OpenBacking(Fetcher::File(*object));
-  if (!id) {
-    LogWarning("a cached file cannot be passed through; it is read by the worker",
-               {{"key", object->version.key}, {"error", id.error()}});
-    return std::nullopt;
-  }
-  // Before the answer: a successor must know it once the kernel does. Without a supervisor there
-  // will be none.
-  const auto kept = keeper_.Keep(NameOf(node), std::to_string(*id));
-  if (!kept && kept.error().code != Code::kUnavailable) {
-    session_->CloseBacking(*id);
-    return std::nullopt;
-  }
-  backings_[node] = {.id = *id, .opens = 1, .inherited = false, .object = object};
-  return *id;
+  if (!object.verified || !object.file->complete()) return kDirect;
+  const auto id = session_->OpenBacking(Fetcher::File(object));
+  if (id) return *id;
+  LogWarning("a cached file cannot be passed through; it is read by the worker",
+             {{"key", object.version.key}, {"error", id.error()}});
+  return kDirect;
 }
 
 void Backings::Open(fuse::NodeId node, const std::shared_ptr<ActiveObject>& object,
-                    const Answer& answer) {
+                    const std::function<void(int32_t id)>& answer) {
   MutexLock lock(mu_);
-  const auto id = Find(node, object);
-  if (!id) ++direct_[node];
-  answer(id ? Opened::kPassthrough : Opened::kDirect, id.value_or(0));
+  const auto [found, added] = backings_.try_emplace(node);
+  Backing& backing = found->second;
+  if (added) {
+    backing = {.id = RegisterFile(*object), .object = object};
+    // Before the answer: a successor must know it once the kernel does. Without a supervisor there
+    // will be none; where it keeps too much already, direct opens go unkept.
+    const auto kept = keeper_.Keep(NameOf(node), std::to_string(backing.id));
+    if (!kept && kept.error().code != Code::kUnavailable && backing.id != kDirect) {
+      session_->CloseBacking(std::exchange(backing.id, kDirect));
+    }
+  }
+  ++backing.opens;
+  answer(backing.id);
 }
 
-void Backings::Close(fuse::NodeId node, Opened opened) {
-  if (opened == Opened::kUncounted) return;
+bool Backings::Close(fuse::NodeId node, Opener opener) {
   std::shared_ptr<ActiveObject> object;  // ends outside the lock
   MutexLock lock(mu_);
-  if (opened == Opened::kDirect) {
-    if (auto direct = direct_.find(node); --direct->second == 0) direct_.erase(direct);
+  auto found = backings_.find(node);
+  if (found == backings_.end()) return false;
+  Backing& backing = found->second;
+  if (opener == Opener::kUs) --backing.opens;
+  if (backing.opens > 0) return false;
+  if (backing.inherited) return true;
+  object = backing.object;
+  End(node);
+  return false;
+}
+
+void Backings::CountLookup(fuse::NodeId node) {
+  if (!inherited_) return;
+  MutexLock lock(mu_);
+  if (auto found = backings_.find(node); found != backings_.end()) ++found->second.lookups;
+}
+
+void Backings::Forget(fuse::NodeId node, uint64_t count) {
+  if (!inherited_) return;
+  std::shared_ptr<ActiveObject> object;  // ends outside the lock
+  MutexLock lock(mu_);
+  auto found = backings_.find(node);
+  if (found == backings_.end() || !found->second.inherited) return;
+  Backing& backing = found->second;
+  if (count <= backing.lookups) {
+    backing.lookups -= count;
     return;
   }
-  auto backing = backings_.find(node);
-  if (--backing->second.opens > 0 || backing->second.inherited) return;
-  object = backing->second.object;
-  End(node);
-}
-
-void Backings::Forget(fuse::NodeId node) {
-  std::shared_ptr<ActiveObject> object;  // ends outside the lock
-  MutexLock lock(mu_);
-  auto backing = backings_.find(node);
-  if (backing == backings_.end() || backing->second.opens > 0) return;
-  object = backing->second.object;
+  backing.inherited = false;  // what a predecessor opened is closed
+  if (backing.opens > 0) return;
+  object = backing.object;
   End(node);
 }
 
@@ -76,7 +83,7 @@ void Backings::End(fuse::NodeId node) {
   auto found = backings_.find(node);
   // In this order: a successor that knew a closed id could not open the file any more.
   (void)keeper_.Forget(NameOf(node));
-  session_->CloseBacking(found->second.id);
+  if (found->second.id != kDirect) session_->CloseBacking(found->second.id);
   backings_.erase(found);
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "datanode/active_object.h"
+#include "datanode/xattrs.h"
 
 namespace leat::datanode {
 namespace {
@@ -67,7 +68,10 @@ void DatasetFilesystem::Begin(fuse::Session& session,
   backings_.Begin(session);
   for (const auto& [node, id] : backings) {
     const auto entry = around_.tree.Find(IdOfNode(node));
-    if (entry) backings_.Inherit(node, id, around_.fetcher.Activate(VersionOf(*entry)));
+    if (!entry) continue;
+    // One that is read through this worker needs nothing held for it.
+    const bool direct = id == Backings::kDirect;
+    backings_.Inherit(node, id, direct ? nullptr : around_.fetcher.Activate(VersionOf(*entry)));
   }
 }
 
@@ -110,8 +114,10 @@ void DatasetFilesystem::Lookup(const fuse::Caller&, fuse::NodeId parent, std::st
                                fuse::Reply reply) {
   if (name.size() > NAME_MAX) return reply.Error(ENAMETOOLONG);  // the kernel lets 1,024 bytes pass
   around_.on_look();
-  if (const auto entry = around_.tree.Lookup(IdOfNode(parent), name)) {
-    reply.Entry(EntryOf(*entry));
+  if (const auto found = around_.tree.Lookup(IdOfNode(parent), name)) {
+    const fuse::Entry entry = EntryOf(*found);
+    backings_.CountLookup(entry.node);
+    reply.Entry(entry);
   } else if (parent == fuse::kRootNode && name == StatsFile::kName) {
     reply.Entry({.node = StatsFile::kNode, .attributes = stats_file_.attributes()});
   } else {
@@ -183,9 +189,9 @@ void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_
       files_.Take(handle);
       return reply->Error(ErrnoOf(checked.error()));
     }
-    backings_.Open(node, file->object, [&](Backings::Opened opened, int32_t backing) {
-      file->opened = opened;
-      if (opened == Backings::Opened::kDirect)
+    file->in_backings = true;
+    backings_.Open(node, file->object, [&](int32_t backing) {
+      if (backing == Backings::kDirect)
         return reply->Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
       ++passthrough_opens_;
       readers_.CountPassthrough(thread);
@@ -200,11 +206,13 @@ void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_
 
 void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {
   if (node == StatsFile::kNode) return stats_file_.Release(handle);
-  // A predecessor's may not be known; its backing ends with Forget.
-  if (const auto file = files_.Take(handle)) backings_.Close(node, file->opened);
+  const auto file = files_.Take(handle);
+  const bool ours = file && file->in_backings;
+  if (!backings_.Close(node, ours ? Backings::Opener::kUs : Backings::Opener::kPredecessor)) return;
+  if (const auto entry = EntryOfNode(node)) stale_names_.Add(entry->key);
 }
 
-void DatasetFilesystem::Forget(fuse::NodeId node, uint64_t) { backings_.Forget(node); }
+void DatasetFilesystem::Forget(fuse::NodeId node, uint64_t count) { backings_.Forget(node, count); }
 
 std::shared_ptr<OpenFile> DatasetFilesystem::FileOf(fuse::NodeId node, uint64_t handle) {
   if (auto file = files_.Find(handle)) return file;
@@ -286,15 +294,16 @@ void DatasetFilesystem::ReadDirectory(fuse::NodeId node, uint64_t offset,
   if (offset == 0 && !reply.Add(".", directory, 1)) return reply.Done();
   if (offset <= 1 && !reply.Add("..", directory, 2)) return reply.Done();
   const uint64_t from = offset <= 2 ? 0 : offset - 2;  // ids of the tree's children begin at 1
-  const auto listed = around_.tree.List(
-      self->id, from, [&](std::string_view name, const TreeEntry& entry, uint64_t next) {
-        // Whether a file is complete is asked only where the kernel takes the node from here.
-        return reply.Add(
-            name,
-            reply.plus() ? EntryOf(entry)
-                         : fuse::Entry{.node = NodeOf(entry.id), .attributes = AttributesOf(entry)},
-            next + 2);
-      });
+  const auto add = [&](std::string_view name, const TreeEntry& found, uint64_t next) {
+    // Whether a file is complete is asked only where the kernel takes the node from here.
+    const fuse::Entry entry =
+        reply.plus() ? EntryOf(found)
+                     : fuse::Entry{.node = NodeOf(found.id), .attributes = AttributesOf(found)};
+    if (!reply.Add(name, entry, next + 2)) return false;
+    if (reply.plus()) backings_.CountLookup(entry.node);
+    return true;
+  };
+  const auto listed = around_.tree.List(self->id, from, add);
   if (!listed) return reply.Error(ESTALE);
   reply.Done();
 }
@@ -316,34 +325,13 @@ void DatasetFilesystem::StatFs(fuse::Reply reply) {
 void DatasetFilesystem::GetXattr(fuse::NodeId node, std::string_view name, uint32_t size,
                                  fuse::Reply reply) {
   const auto entry = node == StatsFile::kNode ? std::nullopt : around_.tree.Find(IdOfNode(node));
-  if (!entry || !name.starts_with("user.leat.")) return reply.Error(ENODATA);
-  name.remove_prefix(std::string_view("user.leat.").size());
-  std::string value;
-  if (name == "source") {
-    value = around_.store->Name() + entry->key;
-  } else if (name == "control" && node == fuse::kRootNode) {
-    value = options_.control;
-  } else if (entry->kind != Kind::kFile) {
-    return reply.Error(ENODATA);
-  } else if (name == "etag") {
-    value = entry->etag;
-  } else if (name == "cached" || name == "state") {
-    const auto cached = around_.cache.Describe(VersionOf(*entry).id);
-    const uint64_t bytes = cached ? cached->cached : 0;
-    if (name == "cached") {
-      value = std::to_string(bytes);
-    } else {
-      value = !cached || bytes == 0 ? "none"
-              : cached->packed      ? "packed"
-              : bytes < entry->size ? "partial"
-                                    : "complete";
-    }
-  } else {
-    return reply.Error(ENODATA);
-  }
-  if (size == 0) return reply.Size(static_cast<uint32_t>(value.size()));
-  if (size < value.size()) return reply.Error(ERANGE);
-  reply.Data(value);
+  const auto value = entry
+                         ? XattrOf(*entry, VersionOf(*entry), name, around_.cache, options_.control)
+                         : std::nullopt;
+  if (!value) return reply.Error(ENODATA);
+  if (size == 0) return reply.Size(static_cast<uint32_t>(value->size()));
+  if (size < value->size()) return reply.Error(ERANGE);
+  reply.Data(*value);
 }
 
 void DatasetFilesystem::ListXattr(fuse::NodeId, uint32_t size, fuse::Reply reply) {

@@ -12,7 +12,6 @@
 #include "base/mutex.h"
 #include "datanode/access_pattern.h"
 #include "datanode/active_object.h"
-#include "datanode/backings.h"
 #include "datanode/tree.h"
 
 namespace leat::datanode {
@@ -23,7 +22,7 @@ struct OpenFile {
 
   const TreeEntry entry;
   const std::shared_ptr<ActiveObject> object;
-  std::atomic<Backings::Opened> opened = Backings::Opened::kUncounted;
+  std::atomic<bool> in_backings = false;  // they decided how it was opened
   Mutex mu;
   AccessPattern pattern GUARDED_BY(mu);
 };

@@ -1,8 +1,10 @@
 """Files that are complete in the cache: checked at their first open, known without being opened."""
+import mmap
 import os
 import struct
 import subprocess
 import sys
+import time
 import unittest
 
 from mounts import MIB, Mount, Source, alive, needs_fuse, wait_until
@@ -128,6 +130,44 @@ class ListedTest(unittest.TestCase):
                     (mount.path / name).read_bytes()
                 self.assertEqual(mount.stats()["passthrough_opens"], 5)
                 self.assertEqual(mount.stats()["fuse_reads"], 0)
+
+
+@needs_fuse
+class OpenedDirectTest(unittest.TestCase):
+    """A file that was complete when the kernel looked it up, and evicted when it was opened."""
+
+    def run_with(self, *flags, while_mapped):
+        with Source() as source:
+            data = source.put("x", 3 * MIB)
+            with Mount(source.url, *flags) as mount:
+                if not mount.stats()["passthrough"]:
+                    self.skipTest("this kernel has no passthrough")
+                path = mount.path / "x"
+                mount.open_passed_through("x").close()
+                wait_until(lambda: mount.leat("data", "evict", path, check=False).returncode == 0, what="eviction")
+                passed = mount.stats()["passthrough_opens"]
+                with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ) as mapped:
+                    self.assertEqual(mount.stats()["passthrough_opens"], passed)
+                    mount.kill_worker()
+                    while_mapped(mount, path)
+                    mount.leat("data", "load", path)
+                    while_mapped(mount, path)
+                    for _ in range(3):
+                        self.assertTrue(path.read_bytes() == data)
+                        time.sleep(0.1)
+                    self.assertTrue(mapped[:] == data)
+                mount.open_passed_through("x").close()
+
+    def test_a_map_of_it_bars_nobody_after_its_worker_died(self):
+        self.run_with(while_mapped=lambda mount, path: None)
+
+    def test_nor_where_names_expire(self):
+        def expire(_, path):
+            end = time.monotonic() + 2.5
+            while time.monotonic() < end:
+                os.stat(path)
+                time.sleep(0.05)
+        self.run_with("--ttl", "2s", while_mapped=expire)
 
 
 if __name__ == "__main__":
