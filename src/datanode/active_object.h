@@ -41,8 +41,8 @@ struct Flight {
   std::vector<std::shared_ptr<Wait>> waits;
 };
 
-// Where chunks wait to be fetched, one lane for each endpoint (or source, where that is its own),
-// so that a store that hangs holds up its own readers only. Under the fetcher's lock.
+// Where chunks wait to be fetched, one lane for each endpoint, provider or path: a store that hangs
+// holds up its own readers only. Under the fetcher's lock.
 struct Lane {
   using Place = std::pair<std::weak_ptr<ActiveObject>, uint64_t>;  // and a chunk
   std::deque<Place> demand;

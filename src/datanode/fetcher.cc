@@ -45,8 +45,11 @@ Fetcher::State::State(blocks::Cache& c, FetcherOptions o, Events e)
       idle(ThreadsFor(connections)) {}
 
 Lane& Fetcher::State::LaneOf(const objectstore::ObjectStore& store) {
+  const std::string& name = store.Name();
+  const bool path = name.starts_with("file://");
+  const std::string provider = name.substr(0, name.find("://"));
   MutexLock lock(mu);
-  return lanes[store.Endpoint().empty() ? store.Name() : store.Endpoint()];
+  return lanes[!store.Endpoint().empty() ? store.Endpoint() : path ? name : provider];
 }
 
 Fetcher::Fetcher(blocks::Cache& cache, FetcherOptions options, Events events)

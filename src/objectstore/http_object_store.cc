@@ -97,11 +97,13 @@ class HttpObjectStore : public TreeStore {
   HttpObjectStore(net::Url base, HttpStoreOptions options)
       : base_(std::move(base)),
         name_(base_.scheme + "://" + base_.HostHeader() + base_.path),
+        endpoint_(base_.HostHeader()),
         options_(std::move(options)),
         http_(net::Client::Make(
             {.tls = {.ca_pem = options_.ca_pem}, .max_idle_per_host = 4 * kHeads})) {}
 
   const std::string& Name() const override { return name_; }
+  const std::string& Endpoint() const override { return endpoint_; }
 
   Status Probe() {
     const auto names = Names("", SIZE_MAX, {});
@@ -265,6 +267,7 @@ class HttpObjectStore : public TreeStore {
 
   const net::Url base_;
   const std::string name_;
+  const std::string endpoint_;
   const HttpStoreOptions options_;
   const std::unique_ptr<net::Client> http_;
   std::atomic<int> warnings_ = 0;

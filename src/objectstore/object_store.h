@@ -41,8 +41,8 @@ class ObjectStore {
   // "s3://bucket/prefix/": what users call it, without credentials.
   virtual const std::string& Name() const = 0;
   // Who answers, "minio:9000": sources of one endpoint are slow or dead together, and two of a name
-  // at different endpoints are not the same. "" where the name says all: a path, a URL, a bucket at
-  // the provider's own endpoint.
+  // at different endpoints are not the same. "" where the name says all: a path, a bucket at the
+  // provider's own endpoint.
   virtual const std::string& Endpoint() const {
     static const std::string none;
     return none;

@@ -421,6 +421,18 @@ TEST(HttpObjectStore, WhatMayNotBeReadDoesNotHideTheRest) {
   EXPECT_EQ(keys, "a z ");
 }
 
+TEST(HttpObjectStore, TreesOfOneServerShareItsEndpoint) {
+  FakeServer web(FakeServer::Kind::kNginx);
+  web.Put("a/x", "1");
+  web.Put("b/x", "2");
+  const auto a = OpenObjectStore(web.source() + "a/");
+  const auto b = OpenObjectStore(web.source() + "b/");
+  ASSERT_TRUE(a && b);
+  EXPECT_NE((*a)->Name(), (*b)->Name());
+  EXPECT_EQ((*a)->Endpoint(), (*b)->Endpoint());
+  EXPECT_EQ("http://" + (*a)->Endpoint(), web.endpoint());
+}
+
 TEST(HttpObjectStore, RedirectsAreFollowed) {
   FakeServer mirror(FakeServer::Kind::kNginx), web(FakeServer::Kind::kNginx);
   mirror.Put("k", "bytes");
