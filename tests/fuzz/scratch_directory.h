@@ -1,0 +1,35 @@
+// For programs whose parser wants a file: a directory in memory, removed at the end.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "io/file.h"
+
+namespace leat::fuzz {
+
+inline const std::string& ScratchDirectory() {
+  static const int in_memory = setenv("TMPDIR", "/dev/shm", 1);
+  static const io::TempDir directory;
+  LEAT_CHECK(in_memory == 0, "the environment takes a variable");
+  return directory.path();
+}
+
+// The path of a file with these bytes; the next call for the name replaces them.
+inline std::string FileOf(const std::string& name, std::string_view bytes) {
+  const std::string path = ScratchDirectory() + "/" + name;
+  LEAT_CHECK(bool(io::WriteFile(path, bytes)), "the scratch directory takes files");
+  return path;
+}
+
+// Takes the first byte off as flags; 0 for nothing.
+inline uint8_t TakeFlags(const uint8_t*& data, size_t& size) {
+  if (size == 0) return 0;
+  --size;
+  return *data++;
+}
+
+}  // namespace leat::fuzz
