@@ -25,9 +25,10 @@ std::shared_ptr<OpenFile> OpenFiles::Find(uint64_t handle) const {
   return found == files_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<OpenFile> OpenFiles::FindOrAdd(uint64_t handle, std::shared_ptr<OpenFile> file) {
+std::shared_ptr<OpenFile> OpenFiles::FindOrAdd(uint64_t handle,
+                                               const std::shared_ptr<OpenFile>& file) {
   MutexLock lock(mu_);
-  return files_.try_emplace(handle, std::move(file)).first->second;
+  return files_.try_emplace(handle, file).first->second;
 }
 
 std::shared_ptr<OpenFile> OpenFiles::Take(uint64_t handle) {

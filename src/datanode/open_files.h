@@ -38,7 +38,7 @@ class OpenFiles {
   // Null for one that is not known.
   std::shared_ptr<OpenFile> Find(uint64_t handle) const;
   // Adds `file` unless the handle is known; returns what stands there then.
-  std::shared_ptr<OpenFile> FindOrAdd(uint64_t handle, std::shared_ptr<OpenFile> file);
+  std::shared_ptr<OpenFile> FindOrAdd(uint64_t handle, const std::shared_ptr<OpenFile>& file);
   std::shared_ptr<OpenFile> Take(uint64_t handle);
   // The entry behind an id of the tree, as some open file has it.
   std::optional<TreeEntry> EntryOf(uint64_t id) const;
