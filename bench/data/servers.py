@@ -16,7 +16,6 @@ KEY, SECRET, REGION = "bench-access-key", "bench-secret-key", "us-east-1"
 SERVERS = {  # what a program is called with, in its own documentation's words; the first one that is there is used
     "minio": ("server {directory} --address {address} --console-address 127.0.0.1:0 --quiet",
               {"MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_UPDATE": "off", "MINIO_BROWSER": "off"}),
-    "s3s-fs": (f"--access-key {KEY} --secret-key {SECRET} --host 127.0.0.1 --port {{port}} {{directory}}", {}),
 }
 
 
