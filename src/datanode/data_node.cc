@@ -21,6 +21,7 @@ namespace {
 // A full round over a terabyte takes a day, and costs a disk a tenth of what one reader does.
 constexpr uint64_t kScrubBytesPerSecond = 10 << 20;
 constexpr std::chrono::minutes kScrubPause{30};
+constexpr std::chrono::seconds kEndOfDetached{2};
 constexpr std::chrono::seconds kRevisitPause{1};
 
 // How names of manifests begin; their time follows.
@@ -56,6 +57,7 @@ struct DataNode::State {
   void TakeOver();
   Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                const std::unordered_map<fuse::NodeId, int32_t>& backings);
+  Status TakeName(const std::string& mountpoint, const std::stop_token& stop);
   void Ended(const std::string& mountpoint);
   void Reap(const std::stop_token& stop);
   void Scrub(const std::stop_token& stop);
@@ -169,20 +171,28 @@ Result<std::string> DataNode::State::ManifestFor(
   return file;
 }
 
+Status DataNode::State::TakeName(const std::string& mountpoint, const std::stop_token& stop) {
+  const auto shows = [&] { return fuse::StateOf(mountpoint) != fuse::MountState::kNone; };
+  const bool detached = !shows();
+  {
+    MutexLock lock(mu);
+    // What was detached without asking us has ended in no time, unless files of it are open.
+    if (detached)
+      changed.WaitFor(mu, stop, kEndOfDetached,
+                      [&]() REQUIRES(mu) { return !mounts.contains(mountpoint); });
+    if (mounts.try_emplace(mountpoint).second) return {};
+  }
+  return Error{
+      Code::kAlreadyExists,
+      mountpoint + (shows() ? ": is mounted already; unmount it first with leat umount"
+                            : ": files of the mount that was here are still open after its lazy "
+                              "unmount; close them, or use another mountpoint")};
+}
+
 Status DataNode::Mount(const MountSpec& spec,
                        const std::function<void(const ListingProgress&)>& progress,
                        const std::stop_token& stop) {
-  {
-    MutexLock lock(state_->mu);
-    if (!state_->mounts.try_emplace(spec.mountpoint).second) {
-      const bool shows = fuse::StateOf(spec.mountpoint) != fuse::MountState::kNone;
-      return Error{Code::kAlreadyExists,
-                   spec.mountpoint +
-                       (shows ? ": is mounted already; unmount it first with leat umount"
-                              : ": files of the mount that was here are still open after its lazy "
-                                "unmount; close them, or use another mountpoint")};
-    }
-  }
+  if (auto taken = state_->TakeName(spec.mountpoint, stop); !taken) return taken.error();
   const auto give_up = [&](const Error& error) {
     MutexLock lock(state_->mu);
     state_->mounts.erase(spec.mountpoint);

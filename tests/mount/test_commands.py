@@ -148,8 +148,8 @@ class UnmountTest(unittest.TestCase):
 
     def test_the_mountpoint_can_be_used_again_at_once(self):
         with Mount(self.source.url) as mount:
-            for _ in range(5):
-                mount.umount()
+            for flags in ([], ["--lazy"], ["--force"]) * 5:
+                mount.umount(*flags)
                 mount.mount()
                 self.assertEqual((mount.path / "big").read_bytes(), self.data)
 
