@@ -241,19 +241,15 @@ class UnprivilegedTest(unittest.TestCase):
 
     @unprivileged
     def test_what_fusermount3_refuses_is_told_in_its_words(self):
-        theirs = Mount(self.source.url)
-        self.addCleanup(theirs.close)
-        theirs.path.rmdir()
-        theirs.path = pathlib.Path("/usr")
-        refused = theirs.mount(check=False)
-        theirs.path = pathlib.Path(tempfile.mkdtemp(prefix="leat-mnt-"))
+        mount = Mount(self.source.url)
+        self.addCleanup(mount.close)
+        refused = mount.leat("mount", mount.source, "/usr", "--cache-dir", mount.cache, check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertRegex(refused.stderr, r"mount /usr: .*fusermount3: .*no write access")
         if "user_allow_other" in [line.strip() for line in open("/etc/fuse.conf")]:
             return
-        refused = Mount(self.source.url, "--allow-other")
-        self.addCleanup(refused.close)
-        self.assertIn("user_allow_other", refused.mount(check=False).stderr)
+        mount.flags = ["--allow-other"]
+        self.assertIn("user_allow_other", mount.mount(check=False).stderr)
 
 
 if __name__ == "__main__":
