@@ -162,7 +162,6 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
 
 void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   std::vector<std::shared_ptr<ObjectFile>> closing;  // outside the lock
-  file->Settle();
   MutexLock lock(mu_);
   auto found = entries_.find(file->id());
   // It may have been discarded, and even made again, meanwhile.
@@ -173,6 +172,7 @@ void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   entry.idle = idle_.insert(idle_.end(), file->id());
   while (idle_.size() > kMostIdle) {
     Entry& closed = entries_.at(idle_.front());
+    closed.file->Settle();
     closed.summary = closed.file->Summary();
     closing.push_back(std::move(closed.file));
     idle_.pop_front();

@@ -268,6 +268,7 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
       }
       if (!account(kChunkSize)) return cancelled;
     }
+    file->Settle();
   }
   return dropped;
 }

@@ -175,33 +175,43 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
     if (object->file && object->file->complete()) stale_names_.Add(entry->key);
     return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
   }
-  OpenComplete(caller.pid, node, handle, file, std::move(reply));
+  if (Verifier::Needed(*object)) {
+    OpenOnceChecked(caller.pid, node, handle, file, std::move(reply));
+  } else {
+    OpenComplete(caller.pid, node, handle, *file, reply);
+  }
 }
 
 void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle,
-                                     const std::shared_ptr<OpenFile>& file, fuse::Reply reply) {
+                                     OpenFile& file, fuse::Reply& reply) {
+  file.in_backings = true;
+  backings_.Open(node, file.object, [&](int32_t backing) {
+    if (backing == Backings::kDirect)
+      return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+    ++passthrough_opens_;
+    readers_.CountPassthrough(thread);
+    reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
+  });
+}
+
+void DatasetFilesystem::OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint64_t handle,
+                                        const std::shared_ptr<OpenFile>& file, fuse::Reply reply) {
   const uint64_t unique = reply.unique();
-  const auto answer = [this, thread, node, handle, file, unique,
-                       reply =
-                           std::make_shared<fuse::Reply>(std::move(reply))](const Status& checked) {
-    pending_.End(unique);
-    if (!checked) {
-      files_.Take(handle);
-      return reply->Error(ErrnoOf(checked.error()));
-    }
-    file->in_backings = true;
-    backings_.Open(node, file->object, [&](int32_t backing) {
-      if (backing == Backings::kDirect)
-        return reply->Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-      ++passthrough_opens_;
-      readers_.CountPassthrough(thread);
-      reply->Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
-    });
-  };
+  auto shared = std::make_shared<fuse::Reply>(std::move(reply));
   pending_.Begin(unique);
-  const uint64_t wait = verifier_.Verify(file->object, answer);
-  if (wait == 0) return answer({});
-  pending_.OnInterrupt(unique, [this, wait] { verifier_.Cancel(wait); });
+  const uint64_t wait = verifier_.Verify(
+      file->object, [this, thread, node, handle, file, unique, shared](const Status& checked) {
+        pending_.End(unique);
+        if (checked) return OpenComplete(thread, node, handle, *file, *shared);
+        files_.Take(handle);
+        shared->Error(ErrnoOf(checked.error()));
+      });
+  if (wait != 0) {
+    pending_.OnInterrupt(unique, [this, wait] { verifier_.Cancel(wait); });
+  } else {
+    pending_.End(unique);
+    OpenComplete(thread, node, handle, *file, *shared);
+  }
 }
 
 void DatasetFilesystem::Release(fuse::NodeId node, uint64_t handle) {

@@ -111,9 +111,12 @@ class DatasetFilesystem : public fuse::Filesystem,
   std::optional<TreeEntry> EntryOfNode(fuse::NodeId node) const;
   // Not any more what lies at the store, and the mount may show nothing else.
   bool GoneForGood(const TreeEntry& entry) const;
-  // Answers the open of a complete node, once its object was checked.
-  void OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle,
-                    const std::shared_ptr<OpenFile>& file, fuse::Reply reply);
+  // Answers the open of a complete node.
+  void OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle, OpenFile& file,
+                    fuse::Reply& reply);
+  // Once its object was checked.
+  void OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint64_t handle,
+                       const std::shared_ptr<OpenFile>& file, fuse::Reply reply);
   // The file behind a handle; made anew for one that a predecessor gave out.
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
   void PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size);

@@ -5,7 +5,7 @@
 
 namespace leat::datanode {
 uint64_t Verifier::Verify(const std::shared_ptr<ActiveObject>& object, Done done) {
-  if (object->verified || !object->file || !object->file->complete()) return 0;
+  if (!Needed(*object)) return 0;
   MutexLock lock(mu_);
   if (stopped_ || waiting_ >= options_.waits) return 0;
   auto [job, added] = jobs_.try_emplace(object.get());

@@ -36,9 +36,13 @@ class Verifier {
   explicit Verifier(VerifierOptions options = {}) : options_(std::move(options)) {}
   ~Verifier() { Stop(); }
 
+  // Whether opens should wait for a check.
+  static bool Needed(const ActiveObject& object) {
+    return !object.verified && object.file && object.file->complete();
+  }
   // Calls `done` once, from a thread of the verifier, when every chunk was checked or one was found
   // rotten (object->verified tells which), or with kCancelled. The number names the wait for
-  // Cancel. 0: `done` will not be called, since there is nothing to check, or no room to wait.
+  // Cancel. 0: `done` will not be called, since none is needed or there is no room to wait.
   using Done = std::function<void(const Status&)>;
   uint64_t Verify(const std::shared_ptr<ActiveObject>& object, Done done);
   // Ends a wait with kCancelled, from this thread, unless it was answered. When nobody waits for
