@@ -1,4 +1,6 @@
 // `leat data load`: many objects side by side.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -24,9 +26,13 @@ constexpr uint64_t kMaxFailures = 100;
 // there first.
 constexpr uint64_t kOrderedBytes = 64 << 20;
 
-// Large objects that are held, once they have their room, until the load ends: the first ones. Two
-// descriptors each.
-constexpr size_t kMostHeld = 256;
+// Large objects that are held, once they have their room, until the load ends: the first ones, with
+// two descriptors each, so that they take a quarter of what the process may have.
+size_t MostHeld() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 64;
+  return std::clamp<size_t>(limit.rlim_cur / 8, 64, 4096);
+}
 
 enum class Order { kAny, kAsGiven };
 
@@ -118,7 +124,7 @@ class Loading {
     auto object = node_.fetcher().Activate(version);
     if (object->small()) return object;
     if (!object->file) return nullptr;
-    if (held_.size() < kMostHeld) held_[index] = object;
+    if (held_.size() < most_held_) held_[index] = object;
     return object;
   }
 
@@ -167,6 +173,7 @@ class Loading {
   const Dataset& dataset_;
   const std::vector<FilePart> parts_;
   const Order order_;
+  const size_t most_held_ = MostHeld();
   uint64_t total_ = 0;
   std::atomic<uint64_t> done_ = 0;  // bytes
   Mutex mu_;

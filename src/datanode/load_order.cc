@@ -17,15 +17,14 @@
 namespace leat::datanode {
 namespace {
 
+constexpr uint64_t kMostLines = 10'000'000;  // which take 40 bytes of memory each
 // Indexes that are read at once: small objects, which take a round trip each.
 constexpr size_t kSideBySide = 16;
 
-// Records whose bytes are not known yet.
+// A part whose bytes are not known yet: its numbers are those of its first and its last record.
 struct NumberedPart {
-  size_t part = 0;  // which of the order's parts they are to be
-  uint64_t line = 0;
-  uint64_t first = 0;
-  uint64_t last = 0;
+  uint32_t part = 0;  // in the order
+  uint32_t line = 0;
 };
 // By the file's index in the manifest.
 using NumberedParts = std::map<uint32_t, std::vector<NumberedPart>>;
@@ -80,14 +79,15 @@ std::optional<std::pair<uint64_t, uint64_t>> TakeRecords(std::string_view& line)
   return std::pair(*first, *last);
 }
 
-Result<FilePart> BytesOf(uint32_t file, const NumberedPart& wanted,
-                         const std::vector<Extent>& records) {
-  if (wanted.last >= records.size())
+// Of a part with numbers of records.
+Result<FilePart> BytesOf(const FilePart& numbered, const std::vector<Extent>& records) {
+  const auto [file, first, last] = numbered;
+  if (last >= records.size())
     return Error{Code::kNotFound,
                  fmt::format("the file has {} records, numbered from 0 on", records.size())};
   uint64_t begin = UINT64_MAX;
   uint64_t end = 0;
-  for (uint64_t n = wanted.first; n <= wanted.last; ++n) {
+  for (uint64_t n = first; n <= last; ++n) {
     begin = std::min(begin, records[n].offset);
     end = std::max(end, records[n].offset + records[n].length);
   }
@@ -126,13 +126,14 @@ class Lookup {
 
   void LookUp(uint32_t file, const std::vector<NumberedPart>& wanted) {
     uint64_t last = 0;
-    for (const NumberedPart& one : wanted) last = std::max(last, one.last);
+    for (const NumberedPart& one : wanted) last = std::max(last, parts_[one.part].length);
     const auto records = records_(file, last);
     if (!records) return Fail(wanted.front().line, records.error());
     for (const NumberedPart& one : wanted) {
-      const auto part = BytesOf(file, one, *records);
-      if (!part) return Fail(one.line, part.error());
-      parts_[one.part] = *part;  // no two threads have the same
+      FilePart& part = parts_[one.part];  // no two threads have the same
+      const auto bytes = BytesOf(part, *records);
+      if (!bytes) return Fail(one.line, bytes.error());
+      part = *bytes;
     }
   }
 
@@ -164,6 +165,10 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
   NumberedParts numbered;
   std::string line;
   for (uint64_t number = 1; std::getline(in, line); ++number) {
+    if (number > kMostLines)
+      return Error{
+          Code::kTooLarge,
+          fmt::format("{}: an order has at most {} lines: load it in pieces", path, kMostLines)};
     if (line.empty()) continue;
     if (const auto part = PartOf(manifest, base, line)) {
       parts.push_back(*part);
@@ -179,8 +184,8 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
                       "PATH#RECORD or PATH#FIRST-LAST",
                       path, number, line, base.empty() ? std::string(manifest.source()) : base)};
     numbered[*file].push_back(
-        {.part = parts.size(), .line = number, .first = range->first, .last = range->second});
-    parts.push_back({});
+        {.part = static_cast<uint32_t>(parts.size()), .line = static_cast<uint32_t>(number)});
+    parts.push_back({.index = *file, .offset = range->first, .length = range->second});
   }
   if (in.bad()) return io::ErrnoError(errno, "read " + path);
   if (const auto failure = Lookup(numbered, records, parts).Run(stop))
