@@ -50,12 +50,12 @@ def measure(options, scratch):
                 begin = time.perf_counter()
                 mount.leat("data", "load", mount.path)
                 note("leat data load", time.perf_counter() - begin)
-                mount.leat("data", "evict", mount.path)
+                mount.evict()
                 for streams in STREAMS:
                     note(streamed("leat", streams), read(mount.path, names, streams))
                     if streams == STREAMS[-1]:
                         note("leat warm, 8 streams", read(mount.path, names, 8))
-                    mount.leat("data", "evict", mount.path)
+                    mount.evict()
 
             def plain():
                 note("plain downloader", download(endpoint, "bench", names, size, scratch / "plain"))

@@ -59,13 +59,18 @@ class LeatMount:
         self.cache_flag = f"{self.cache}" + (f",size={size}" if size else "")
 
     def leat(self, *arguments, check=True):
+        """Its exit status."""
         done = subprocess.run([str(BIN / "leat"), *map(str, arguments)], env=self.env, capture_output=True, text=True,
                               timeout=600)
         if check and done.returncode != 0:
             log = self.cache / "log"
             tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-            raise RuntimeError(f"leat {' '.join(map(str, arguments))}: {done.stderr}{tail}")
-        return done.stdout
+            raise RuntimeError(f"leat {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}{tail}")
+        return done.returncode
+
+    def evict(self):
+        """Empties the cache. The kernel tells some time after a close that a file is no longer open."""
+        eventually(lambda: self.leat("data", "evict", self.path, check=False) == 0, "all files are evicted", 30)
 
     def __enter__(self):
         self.leat("mount", self.source, self.path, "--cache-dir", self.cache_flag, *self.flags)
@@ -74,7 +79,7 @@ class LeatMount:
     def __exit__(self, *_):
         pids = {self.stats()[name] for name in ("worker_pid", "supervisor_pid")}
         self.leat("umount", "--lazy", self.path, check=False)
-        eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "the data node ends", 30)
+        eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "the data node ends", 120)
         shutil.rmtree(self.cache, ignore_errors=True)
 
     def stats(self):

@@ -38,7 +38,7 @@ def cold(mount, published, options, size):
 
             def measured(each):
                 rates[each.name] = fio(each.path / "object", rw, block, "psync", jobs, *flags)[0]
-            mount.leat("data", "evict", mount.path)
+            mount.evict()
             rates["leat"] = fio(mount.path / "object", rw, block, "psync", jobs, *flags)[0]
             published.each(measured)
             rows.append({"shape": name, "jobs": jobs, "rates": rates})

@@ -188,7 +188,7 @@ def first_epoch(mount, endpoint, published, names, options, scratch):
         def measured(root):
             return 1 - consume([str(root / each) for each in names], demand, seconds)[0] / statistics.median(synthetic)
         for _ in range(1 if options.short else 3):
-            mount.leat("data", "evict", mount.path)
+            mount.evict()
             synthetic.append(consume([], demand, seconds)[0])
             loss["mount"].append(measured(mount.path))
         published.each(lambda peer: loss.update({peer.name: [measured(peer.path)]}))
