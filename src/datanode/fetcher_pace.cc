@@ -37,7 +37,9 @@ void Fetcher::State::Hedge(const std::stop_token& stop) {
         if (now - one.began < patience) continue;
         const auto& object = held.emplace_back(one.object.lock());
         if (!object) continue;
-        for (uint64_t chunk = one.first; chunk < one.first + one.chunks; ++chunk) {
+        bool offered = false;
+        // From behind, each before the one above it: Next takes a run along from its first chunk.
+        for (uint64_t chunk = one.first + one.chunks; chunk-- > one.first;) {
           const auto flight = object->flights.find(chunk);
           if (flight == object->flights.end()) continue;
           // Once each: a store that hangs must not get every connection.
@@ -46,9 +48,9 @@ void Fetcher::State::Hedge(const std::stop_token& stop) {
           // Another thread takes it; what comes first answers, and the second finds nobody waiting.
           flight->second->taken = false;
           object->lane.demand.emplace_front(object, chunk);
-          ++hedges;
-          wanted.NotifyOne();
+          offered = true;
         }
+        if (offered) wanted.NotifyOne();
       }
     }
     held.clear();

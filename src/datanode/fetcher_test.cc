@@ -348,6 +348,19 @@ TEST_F(FetcherTest, SlowAnswerIsAskedForASecondTime) {
   store_->HoldFirst(0);
 }
 
+TEST_F(FetcherTest, SlowRunIsAskedForASecondTimeByOneRequest) {
+  // Long enough for all of it to be waited for before.
+  Open(256 << 20, {.hedge_after = std::chrono::milliseconds(500)});
+  const auto version = Object("a", 8 * kChunkSize);
+  auto object = fetcher_->Activate(version);
+  store_->HoldFirst(1);
+  fetcher_->Prefetch(object, 0, version.size);  // one request
+  ASSERT_TRUE(fetcher_->Load(version, [](uint64_t) {}, {}));
+  EXPECT_EQ(store_->gets(), 2);
+  EXPECT_EQ(fetcher_->Stats().hedges, 1u);
+  store_->HoldFirst(0);
+}
+
 TEST_F(FetcherTest, OnlyReadersStall) {
   Open();
   const auto version = Object("loaded", 2 * kChunkSize);

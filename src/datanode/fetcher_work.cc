@@ -36,18 +36,21 @@ std::optional<Fetcher::State::Job> Fetcher::State::Next(const std::stop_token& s
     queue.pop_front();
     if (!job.object) continue;
     auto& flights = job.object->flights;
+    bool second = false;
     for (auto flight = flights.find(job.first);
          flight != flights.end() && flight->first == job.end() && !flight->second->taken &&
          job.flights.size() < kMostChunksPerGet;
          ++flight) {
       flight->second->taken = true;
       ++flight->second->gets;
+      second |= flight->second->hedged;
       job.flights.push_back(flight->second);
     }
     if (job.flights.empty()) {  // a neighbour's job took it along
       passed_over = std::move(job.object);
       continue;
     }
+    if (second) ++hedges;
     ++lane.running;
     --idle;
     if (NextLane()) wanted.NotifyOne();
