@@ -19,18 +19,26 @@ void GoneObjects::Plan(MonoTime now, const Turn& turn) {
   count_ = turns_.size();
 }
 
+void GoneObjects::AllDue(MonoTime now) {
+  std::multimap<MonoTime, Turn> due;
+  for (const auto& [when, turn] : turns_) due.emplace(std::min(when, now), turn);
+  turns_ = std::move(due);
+  not_before_ = now;
+}
+
 std::vector<Change> GoneObjects::Look(Tree& tree, objectstore::ObjectStore& store,
                                       const std::string& amendments, MonoTime now,
                                       const std::stop_token& stop) {
   std::vector<Change> changes;
   if (now < not_before_) return changes;
-  for (int asked = 0; asked < kMostAtOnce && !stop.stop_requested(); ++asked) {
+  for (int asked = 0; asked < kMostAtOnce && !stop.stop_requested();) {
     if (turns_.empty() || turns_.begin()->first > now) break;
     const Turn turn = turns_.begin()->second;
     turns_.erase(turns_.begin());
     count_ = turns_.size();
     const auto entry = tree.FindGone(turn.id);
     if (!entry) continue;  // a listing knows better
+    ++asked;
     const auto info = store.Head(entry->key, stop);
     if (info) {
       auto change = tree.Amend(turn.id, *info, amendments);

@@ -22,6 +22,9 @@ class GoneObjects {
   bool empty() const { return count_ == 0; }
   // A file, by the tree's id, that is gone.
   void Add(uint64_t id, MonoTime now) { Plan(now, {id}); }
+  // It is time to ask for all of them: the store was listed, and so is up. A listing does not bring
+  // back what it saw, since it may have looked before the object went.
+  void AllDue(MonoTime now);
   // Asks for each one second after it went, and again after twice as long each time, up to an hour;
   // at most 64 at once. Those that are there again are amended, and the changes returned. A store
   // that cannot answer is left alone for two minutes.

@@ -124,6 +124,21 @@ TEST_F(GoneObjectsTest, AStoreThatCannotAnswerIsLeftAlone) {
   EXPECT_TRUE(gone_.empty());
 }
 
+TEST_F(GoneObjectsTest, AfterAListingAllAreAskedForAtOnce) {
+  for (int second = 0; second < 3600; ++second) Look(1s);
+  store_.objects["d/x"] = all_[0];
+  store_.down = true;
+  for (int second = 0; second < 3600; ++second) Look(1s);
+  store_.down = false;
+  store_.heads = 0;
+  gone_.AllDue(now_);
+  EXPECT_EQ(Look(0s).size(), 1u);
+  EXPECT_EQ(store_.heads, 2);
+  EXPECT_TRUE(tree_->FindPath("d/x"));
+  EXPECT_TRUE(Look(1s).empty());
+  EXPECT_EQ(store_.heads, 2) << "what stays gone waits as before";
+}
+
 TEST_F(GoneObjectsTest, WhatAListingLeftOutIsNotAskedFor) {
   ManifestBuilder builder("fake://", manifest_);
   builder.Add(all_[0]);

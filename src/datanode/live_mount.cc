@@ -187,22 +187,53 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
     return;
   }
   const std::vector<Change> changes = tree_->ChangesTo(**manifest);
-  if (changes.empty()) {
-    (void)io::Remove(PathOf(file));
-    return;
-  }
   // Kept before it is shown: a successor must know every id that the kernel was told.
+  if (!changes.empty() && KeepManifest(file)) {
+    tree_->Replace(std::move(*manifest));
+    filesystem_->Invalidate(changes);
+  } else {
+    (void)io::Remove(PathOf(file));
+  }
+  RecheckAmended(stop);
+}
+
+bool LiveMount::KeepManifest(const std::string& file) {
   const std::vector<std::string> before = record_.manifests;
   record_.manifests.push_back(file);
   if (record_.manifests.size() > kManifestsKept) record_.manifests.erase(record_.manifests.begin());
   if (auto kept = KeepRecord(); !kept) {
     LogWarning("a new listing cannot be kept, and is not shown", {{"error", kept.error()}});
     record_.manifests = before;
-    (void)io::Remove(PathOf(file));
-    return;
+    return false;
   }
   if (before.size() == kManifestsKept) ::unlink(PathOf(before.front()).c_str());
-  tree_->Replace(std::move(*manifest));
+  return true;
+}
+
+Result<std::optional<Change>> LiveMount::Recheck(const TreeEntry& entry,
+                                                 const std::stop_token& stop) {
+  const auto info = store_->Head(entry.key, stop);
+  if (!info && info.error().code != Code::kNotFound) return info.error();
+  if (info && info->etag == entry.etag && info->size == entry.size)
+    return std::optional<Change>();  // it is not
+  auto change =
+      tree_->Amend(entry.id, info ? std::optional(*info) : std::nullopt, PathOf("amendments"));
+  if (!change) return change.error();
+  if (!info) gone_.Add(entry.id, around_.clock.Monotonic());
+  LogInfo("an object is another one now",
+          {{"key", entry.key}, {"size", info ? std::to_string(info->size) : "gone"}});
+  return std::optional(std::move(*change));
+}
+
+void LiveMount::RecheckAmended(const std::stop_token& stop) {
+  const MonoTime now = around_.clock.Monotonic();
+  gone_.AllDue(now);
+  std::vector<Change> changes = gone_.Look(*tree_, *store_, PathOf("amendments"), now, stop);
+  for (const TreeEntry& entry : tree_->ShownAmended()) {
+    auto change = Recheck(entry, stop);
+    if (!change) break;  // the next listing asks again
+    if (*change) changes.push_back(std::move(**change));
+  }
   filesystem_->Invalidate(changes);
 }
 
@@ -218,16 +249,8 @@ void LiveMount::OnChanged(const ObjectVersion& version) {
       filesystem_->InvalidatePath(version.key);
       return;
     }
-    const auto info = store_->Head(version.key, stop);
-    if (!info && info.error().code != Code::kNotFound) return;  // the next read asks again
-    if (info && info->etag == entry->etag && info->size == entry->size) return;  // it is not
-    const auto change =
-        tree_->Amend(entry->id, info ? std::optional(*info) : std::nullopt, PathOf("amendments"));
-    if (!change) return;
-    if (!info) gone_.Add(entry->id, around_.clock.Monotonic());
-    LogInfo("an object is another one now",
-            {{"key", version.key}, {"size", info ? std::to_string(info->size) : "gone"}});
-    filesystem_->Invalidate({*change});
+    const auto change = Recheck(*entry, stop);  // after an error the next read asks again
+    if (change && *change) filesystem_->Invalidate({**change});
   });
 }
 

@@ -73,6 +73,11 @@ class LiveMount {
   Status KeepRecord();
   void LookedAt();
   void ListAgain(const std::stop_token& stop);
+  bool KeepManifest(const std::string& file);
+  // Asks the store for a file as it is shown. The change, when it is another one there or gone.
+  Result<std::optional<Change>> Recheck(const TreeEntry& entry, const std::stop_token& stop);
+  // After a listing, which overrides no amendment: an amendment may be the younger one.
+  void RecheckAmended(const std::stop_token& stop);
   std::string PathOf(const std::string& file) const { return record_.directory + "/" + file; }
 
   MountRecord record_;  // manifests: changed by the task thread only

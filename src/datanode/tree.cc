@@ -109,6 +109,20 @@ std::optional<TreeEntry> Tree::FindGone(uint64_t id) const {
   return Find(id);
 }
 
+std::vector<TreeEntry> Tree::ShownAmended() const {
+  MutexLock lock(mu_);
+  std::vector<TreeEntry> shown;
+  for (const auto& [id, amendment] : amendments_) {
+    const auto index = manifest_->FindId(id);
+    if (!index) continue;  // of an earlier manifest, or not the first of its file
+    const TreeEntry listed = EntryAt(*manifest_, *index);
+    auto now = Amended(listed);
+    if (now && (now->etag != listed.etag || now->size != listed.size))
+      shown.push_back(std::move(*now));
+  }
+  return shown;
+}
+
 std::optional<TreeEntry> Tree::Find(uint64_t id) const {
   MutexLock lock(mu_);
   // An amended object is the one it came from, with another version.

@@ -77,6 +77,9 @@ class Tree {
   // Ids of files that are gone, and such a file if it is one of the current manifest.
   std::vector<uint64_t> Gone() const;
   std::optional<TreeEntry> FindGone(uint64_t id) const;
+  // Files as they are shown that the current manifest, but for an amendment, would show as another
+  // version. Gone ones are left out.
+  std::vector<TreeEntry> ShownAmended() const;
   // Reads what Amend wrote, for this manifest and ids of others; no file is success.
   Status ReadAmendments(const std::string& log);
 

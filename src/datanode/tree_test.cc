@@ -172,6 +172,33 @@ TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
   EXPECT_EQ(third.FindPath("d/x")->id, next_worker.FindPath("d/x")->id);
 }
 
+TEST_F(TreeTest, TellsWhatIsShownOtherwiseThanItWasListed) {
+  const std::vector<ObjectInfo> objects = {
+      {.key = "d/x", .size = 1, .etag = "1"}, {.key = "gone", .etag = "1"}, {.key = "y"}};
+  const auto first = Build(objects);
+  Tree tree(first);
+  EXPECT_TRUE(tree.ShownAmended().empty());
+  const auto amend = [&](const std::string& etag) {
+    return tree.Amend(tree.FindPath("d/x")->id, ObjectInfo{.size = 1, .etag = etag}, log_);
+  };
+  ASSERT_TRUE(tree.Amend(tree.FindPath("gone")->id, std::nullopt, log_));
+  ASSERT_TRUE(amend("2"));
+  ASSERT_TRUE(amend("3"));
+  tree.Replace(Build(objects, first));
+  auto shown = tree.ShownAmended();
+  ASSERT_EQ(shown.size(), 1u);
+  EXPECT_EQ(shown[0].id, tree.FindPath("d/x")->id);
+  EXPECT_EQ(shown[0].etag, "3");
+  // As it was listed again.
+  ASSERT_TRUE(amend("1"));
+  EXPECT_EQ(tree.FindPath("d/x")->etag, "1");
+  EXPECT_TRUE(tree.ShownAmended().empty());
+  // A listing that saw the change has another id for it.
+  ASSERT_TRUE(amend("4"));
+  tree.Replace(Build({{.key = "d/x", .size = 1, .etag = "4"}}, tree.manifest()));
+  EXPECT_TRUE(tree.ShownAmended().empty());
+}
+
 TEST_F(TreeTest, AmendmentsThatContradictOthersAreLeftOut) {
   const auto manifest = Build({{.key = "a", .etag = "e"}, {.key = "b", .etag = "e"}});
   const uint64_t a = Tree(manifest).FindPath("a")->id;

@@ -267,6 +267,26 @@ class VersionsTest(unittest.TestCase):
             source.put("d", 100)
             self.assertEqual(names("--version-pin"), ["a", "b", "c", "d"])
 
+    def test_ttl_shows_a_version_that_is_back(self):
+        with Source() as source:
+            first = source.put("x", 3 * MIB, seed="first")
+            file = source.path / "x"
+            times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+
+            def shows(data):
+                try:
+                    return (mount.path / "x").read_bytes() == data
+                except OSError:
+                    return False  # until the store is asked
+
+            with Mount(source.url, "--ttl", "5s") as mount:
+                # Found by a read, before anything is listed again.
+                second = source.put("x", 2 * MIB, seed="second")
+                wait_until(lambda: shows(second), what="the second version")
+                source.put("x", None, data=first)
+                os.utime(file, ns=times)
+                wait_until(lambda: shows(first), what="the first version")
+
     def test_ttl_shows_new_and_removed_files(self):
         with Source() as source:
             source.put("old", 100)

@@ -401,6 +401,20 @@ class ChangeTest(FaultCase):
                 self.assertEqual(os.listdir(mount.path), ["x"])
                 mount.close()
 
+    def test_what_a_listing_sees_again_does_not_wait_for_its_turn(self):
+        data = self.put(3 * MIB, "x")
+        mount = self.mount("--ttl", "1s", source=f"s3://{self.bucket}")
+        self.proxy.fault = self.missing  # for reads; listings see it
+        self.assertEqual(error_of((mount.path / "x").read_bytes), errno.ESTALE)
+        # Asked for by its turns after 1, 3, 7 and 15 seconds.
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            os.listdir(mount.path)
+            time.sleep(0.1)
+        self.assertFalse((mount.path / "x").exists())
+        self.proxy.fault = lambda request: None
+        wait_until(lambda: self.shows(mount, data), seconds=4, what="the object")
+
     def test_an_object_that_comes_back_as_another_is_another(self):
         self.put(MIB, "old")
         mount = self.mount(source=f"s3://{self.bucket}")
