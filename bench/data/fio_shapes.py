@@ -24,8 +24,10 @@ SHAPES = (  # name, fio's --rw, block size, engine, goal of the ratio, other fla
 )
 
 
-def fio(path, rw, block, engine, jobs, *flags):
-    """(bytes a second, bytes for a second of processor time)."""
+def fio(path, rw, block, engine, jobs, *flags, seconds=None):
+    """(bytes a second, bytes for a second of processor time), of so many seconds or as the flags say."""
+    if seconds:
+        flags = (*flags, "--time_based", f"--runtime={round(seconds * 1000)}ms")  # fio reads 0.5 as 0: for ever
     done = subprocess.run(
         ["fio", "--name=read", f"--filename={path}", f"--rw={rw}", f"--bs={block}", f"--ioengine={engine}",
          f"--numjobs={jobs}", "--thread", "--invalidate=0", "--readonly", "--norandommap", "--randseed=7",
@@ -34,6 +36,8 @@ def fio(path, rw, block, engine, jobs, *flags):
     if done.returncode != 0:
         raise RuntimeError(f"fio on {path}: {done.stderr[-1000:]}{done.stdout[-1000:]}")
     job = json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]
+    if seconds and job["read"]["runtime"] > 3000 * seconds:
+        raise RuntimeError(f"fio on {path} took {job['read']['runtime']} ms instead of {seconds} s")
     busy = (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] / 1000
     return job["read"]["bw_bytes"], job["read"]["io_bytes"] / max(busy, 1e-9)
 
@@ -52,8 +56,7 @@ def row(shape, jobs, files, options):
     for turn in range(options.pairs):
         # Whoever is first is so in every second turn only.
         for which in compared if turn % 2 == 0 else reversed(compared):
-            rates[which].append(fio(files[which], rw, block, engine, jobs, "--time_based",
-                                    f"--runtime={options.seconds}", *flags))
+            rates[which].append(fio(files[which], rw, block, engine, jobs, *flags, seconds=options.seconds))
     pairs = list(zip(rates["mount"], rates["native"]))
     ratios = [m[0] / n[0] for m, n in pairs]
     copies = [c[0] / n[0] for c, n in zip(rates.get("copy", ()), rates["native"])]

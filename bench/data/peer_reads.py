@@ -54,8 +54,8 @@ def warm(roots, published, options):
             for turn in range(1 if options.short else 3):
                 for which in list(roots) if turn % 2 == 0 else list(reversed(roots)):
                     try:
-                        rates[which].append(fio(roots[which] / "object", rw, block, "psync", jobs, "--time_based",
-                                                f"--runtime={options.seconds * 0.8}")[0])
+                        rates[which].append(fio(roots[which] / "object", rw, block, "psync", jobs,
+                                                seconds=options.seconds * 0.8)[0])
                     except FAILURES as error:
                         if which in ("native", "leat"):
                             raise
