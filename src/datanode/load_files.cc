@@ -203,8 +203,9 @@ Result<std::vector<FilePart>> AllOf(const Target& target, const std::stop_token&
 
 Result<json::Value> LoadFiles(DataNode& node, const Target& target, const std::string& order,
                               const Tell& tell, const std::stop_token& stop) {
+  RecordFiles files(node, target.dataset);
   const auto records = [&](uint32_t file, uint64_t last) {
-    return RecordsOf(node, target.dataset, file, last, stop);
+    return files.RecordsOf(file, last, stop);
   };
   auto parts = order.empty()
                    ? AllOf(target, stop)

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -19,7 +21,9 @@ namespace {
 
 constexpr uint64_t kMostLines = 10'000'000;  // which take 40 bytes of memory each
 // Indexes that are read at once: small objects, which take a round trip each.
-constexpr size_t kSideBySide = 16;
+constexpr size_t kSideBySide = 8;
+// A path, and two numbers.
+constexpr size_t kMostLineBytes = PATH_MAX + 64;
 
 // A part whose bytes are not known yet: its numbers are those of its first and its last record.
 struct NumberedPart {
@@ -163,8 +167,17 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
   if (!in) return io::ErrnoError(errno, "open " + path);
   std::vector<FilePart> parts;
   NumberedParts numbered;
-  std::string line;
-  for (uint64_t number = 1; std::getline(in, line); ++number) {
+  const auto at_line = [&path](uint64_t number, std::string_view what) {
+    return fmt::format("{} line {}: {}", path, number, what);
+  };
+  std::array<char, kMostLineBytes> buffer;
+  for (uint64_t number = 1; in.getline(buffer.data(), buffer.size()) || in.gcount() > 0; ++number) {
+    if (stop.stop_requested()) return Error{Code::kCancelled, "load: stopped"};
+    if (in.fail() && !in.eof())
+      return Error{Code::kInvalid, at_line(number, "is longer than a path and two numbers")};
+    // The end of a line is counted, the end of the file is not.
+    const std::string_view line(buffer.data(),
+                                static_cast<size_t>(in.gcount()) - (in.eof() ? 0 : 1));
     if (number > kMostLines)
       return Error{
           Code::kTooLarge,
@@ -180,17 +193,16 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
     if (!file)
       return Error{
           Code::kNotFound,
-          fmt::format("{} line {}: there is no file {} in {}; a line is PATH, PATH OFFSET LENGTH, "
-                      "PATH#RECORD or PATH#FIRST-LAST",
-                      path, number, line, base.empty() ? std::string(manifest.source()) : base)};
+          at_line(number, fmt::format("there is no file {} in {}; a line is PATH, PATH OFFSET "
+                                      "LENGTH, PATH#RECORD or PATH#FIRST-LAST",
+                                      line, base.empty() ? std::string(manifest.source()) : base))};
     numbered[*file].push_back(
         {.part = static_cast<uint32_t>(parts.size()), .line = static_cast<uint32_t>(number)});
     parts.push_back({.index = *file, .offset = range->first, .length = range->second});
   }
   if (in.bad()) return io::ErrnoError(errno, "read " + path);
   if (const auto failure = Lookup(numbered, records, parts).Run(stop))
-    return Error{failure->second.code,
-                 fmt::format("{} line {}: {}", path, failure->first, failure->second.message)};
+    return Error{failure->second.code, at_line(failure->first, failure->second.message)};
   if (stop.stop_requested()) return Error{Code::kCancelled, "load: stopped"};
   return parts;
 }

@@ -52,6 +52,21 @@ TEST_F(LoadOrderTest, PathsAreWholeFilesInTheOrderGiven) {
   EXPECT_EQ(Name((*parts)[2]), "train/b c.rec");
 }
 
+TEST_F(LoadOrderTest, ALineEndsWithTheFileToo) {
+  const auto parts = Read("a.rec");
+  ASSERT_TRUE(parts) << parts.error().message;
+  ASSERT_EQ(parts->size(), 1u);
+  EXPECT_EQ(Name(parts->at(0)), "train/a.rec");
+}
+
+TEST_F(LoadOrderTest, ALineWithoutAnEndIsRefused) {
+  const auto parts = Read("a.rec\n" + std::string(1 << 20, 'x'));
+  ASSERT_FALSE(parts);
+  EXPECT_EQ(parts.error().code, Code::kInvalid);
+  EXPECT_EQ(parts.error().message, path_ + " line 2: is longer than a path and two numbers");
+  EXPECT_FALSE(ReadOrder(*manifest_, 0, "/dev/zero", records_, stop_.get_token()));
+}
+
 TEST_F(LoadOrderTest, ThePathsAreRelativeToTheDirectory) {
   const auto parts = Read("train/a.rec\n", "");
   ASSERT_TRUE(parts) << parts.error().message;

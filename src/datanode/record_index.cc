@@ -94,7 +94,7 @@ Result<std::vector<Extent>> ParseRecordIndex(std::string_view text, std::string_
     if (version != "v1.1" && version != "v1.2")
       return wrong(1, fmt::format("{} is no version of an index that is known here: v1.1 and "
                                   "v1.2 of wds2idx are",
-                                  version));
+                                  version.substr(0, 20)));
     samples = TakeNumber(first);
     if (!samples || !IsBlank(first)) return wrong(1, "a version is followed by a count of samples");
     text = rest;
@@ -117,6 +117,10 @@ Result<std::vector<Extent>> ParseRecordIndex(std::string_view text, std::string_
                    fmt::format("ends at byte {}, and the file has {}: the index is of another "
                                "version of it",
                                record->offset + record->length, file_size));
+    if (records.size() == kMostRecords)
+      return Error{Code::kTooLarge,
+                   fmt::format("{}: has more than {} records: split the file that it is of", name,
+                               kMostRecords)};
     records.push_back(*record);
   }
   if (samples && records.size() != *samples)

@@ -26,7 +26,9 @@ struct Extent {
 };
 
 // The records or samples of a file of `file_size` bytes, by number. A sample is what lies between
-// the header of its first file and the end of its last. kInvalid names `name` and the line.
+// the header of its first file and the end of its last. kInvalid names `name` and the line;
+// kTooLarge: more than kMostRecords.
+inline constexpr uint64_t kMostRecords = 2'000'000;
 Result<std::vector<Extent>> ParseRecordIndex(std::string_view text, std::string_view name,
                                              uint64_t file_size);
 

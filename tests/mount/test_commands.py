@@ -366,6 +366,16 @@ class LoadRecordsTest(unittest.TestCase):
             wanted = sum(self.chunks_of(n * sample, (n + 1) * sample - 511) for n in (6, 1)) * MIB
             self.assertEqual(self.cached(mount, "shard-0.tar"), wanted)
 
+    def test_an_index_larger_than_cache_and_memory_is_read_all_the_same(self):
+        records = 1_000_000
+        self.source.put("many", MIB)
+        index = self.source.put("many.idx", data="".join(f"{n} 20\n" for n in range(records)).encode())
+        self.assertGreater(len(index), 8 * MIB)
+        with Mount(self.source.url, "--memory-limit", "8M", cache_flags=",size=3M") as mount:
+            self.load(mount, f"many#{records - 1}")
+            self.assertEqual(self.cached(mount, "many"), MIB)
+            self.assertEqual(self.cached(mount, "many.idx"), 0)
+
     def test_files_that_found_room_go_on_when_others_found_none(self):
         for name in "abcd":
             self.source.put(name, 4 * MIB)
@@ -380,6 +390,7 @@ class LoadRecordsTest(unittest.TestCase):
         tar, _ = webdataset({"a": {"txt": b"x" * 300_000}})
         self.source.put("bare.tar", data=tar)
         self.source.put("good", data=self.records)
+        self.source.put("good.tar", data=self.records[:1000].translate(bytes(reversed(range(256)))))
         self.source.put("good.idx", data=self.index)
         self.source.put("bad", data=self.records[:1000])
         self.source.put("bad.idx", data=b"0 16\nnonsense\n")
@@ -389,7 +400,7 @@ class LoadRecordsTest(unittest.TestCase):
             for line, text in [("bad#0", "bad.idx line 2: is not OFFSET SIZE"),
                                ("stale#0", "stale.idx line 1: ends at byte 700016, and the file has 1000"),
                                ("good#10", "has 10 records"), ("good#5-4", "PATH#FIRST-LAST"),
-                               ("bare.tar#0", "wds2idx")]:
+                               ("bare.tar#0", "wds2idx"), ("good.tar#0", "wds2idx")]:
                 failed = self.load(mount, "good", line, check=False)
                 self.assertEqual(failed.returncode, 1)
                 self.assertIn(text, failed.stderr)
