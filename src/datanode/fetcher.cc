@@ -125,7 +125,7 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   end = std::min(end, object->version.size);
   MutexLock lock(state_->mu);
   // Without a place in the cache, only as much as can be kept in memory.
-  if (object->through) end = std::min(end, begin + state_->options.memory / 8);
+  if (object->through) end = std::min(end, begin + state_->options.MostPerRead());
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
     if (object->lane.prefetch.size() >= kMostPrefetches) return;
     if (object->file && object->file->Has(chunk)) continue;

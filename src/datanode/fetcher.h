@@ -8,6 +8,7 @@
 // wait.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -38,8 +39,12 @@ ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::
 
 struct FetcherOptions {
   // For chunk buffers; at least 8 MiB. Reads that span chunks which the cache does not take may
-  // hold an eighth more; and each thread that answers has buffers as long as the longest read.
+  // hold an eighth more, all together; and each thread that asks or answers has two buffers as long
+  // as the longest read it had (1 MiB each where only the kernel reads).
   uint64_t memory = 128ull << 20;
+  // The longest read, in bytes: what could not be held until its last chunk comes would be fetched
+  // again and again.
+  uint64_t MostPerRead() const { return std::max<uint64_t>(memory, 8 << 20) / 8; }
   // GETs side by side to one endpoint; at most half as many as there are buffers.
   int connections = 16;
   // A GET that somebody waits for and that has not begun to answer is asked a second time when it
@@ -86,7 +91,8 @@ class Fetcher {
 
   // Calls `done` once with the bytes of [offset, offset + size), cut at the end of the object: on
   // this thread when they are at hand, else from a fetch thread. The view is good during the call.
-  // Errors as ObjectStore::Get. The number names the wait for Cancel; 0: `done` was called.
+  // Errors as ObjectStore::Get; kInvalid: longer than MostPerRead. The number names the wait for
+  // Cancel; 0: `done` was called.
   using Done = std::function<void(Result<std::string_view>)>;
   uint64_t Read(const std::shared_ptr<ActiveObject>& object, uint64_t offset, uint64_t size,
                 Done done);

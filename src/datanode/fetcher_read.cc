@@ -1,4 +1,6 @@
 // Reads: answered from the cache, or waits for the chunks that they need.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -14,7 +16,7 @@ namespace {
 using blocks::kChunkSize;
 
 // Where bytes go that are given on at once. Each thread has two, so that what came from a cache
-// file can be joined to more: as long as the longest read.
+// file can be joined to more: as long as its longest read, at most MostPerRead.
 template <int kWhich>
 char* Scratch(uint64_t size) {
   thread_local std::string buffer;
@@ -33,15 +35,9 @@ struct Fetcher::State::Gather {
     uint64_t end = 0;
   };
 
-  Gather(State& s, std::shared_ptr<ActiveObject> o, uint64_t from, uint64_t to, uint64_t wait,
-         std::optional<SteadyTime> asked, Done d)
-      : state(s),
-        object(std::move(o)),
-        offset(from),
-        end(to),
-        number(wait),
-        since(asked),
-        done(std::move(d)) {}
+  Gather(State& s, std::shared_ptr<ActiveObject> o, uint64_t from, uint64_t to,
+         std::optional<SteadyTime> asked, std::shared_ptr<Wait> w)
+      : state(s), object(std::move(o)), offset(from), end(to), since(asked), whole(std::move(w)) {}
   ~Gather() {
     for (const auto& [chunk, copy] : copies) state.gathered -= copy.size();
   }
@@ -52,7 +48,7 @@ struct Fetcher::State::Gather {
   }
   // Whether there was budget for it.
   bool Copy(uint64_t chunk, std::string_view piece) {
-    if (state.gathered.fetch_add(piece.size()) + piece.size() > state.options.memory / 8) {
+    if (state.gathered.fetch_add(piece.size()) + piece.size() > state.options.MostPerRead()) {
       state.gathered -= piece.size();
       return false;
     }
@@ -64,9 +60,9 @@ struct Fetcher::State::Gather {
   const std::shared_ptr<ActiveObject> object;
   const uint64_t offset;
   const uint64_t end;
-  const uint64_t number;
   const std::optional<SteadyTime> since;
-  Done done;
+  // The caller's. Cancel finds it also while no chunk is waited for: between two rounds.
+  const std::shared_ptr<Wait> whole;
   Mutex mu;           // for what follows, until all chunks have come: then one thread has it
   uint64_t left = 0;  // chunks that have not come
   std::map<uint64_t, std::string> copies;
@@ -103,21 +99,32 @@ uint64_t Fetcher::State::Read(const std::shared_ptr<ActiveObject>& object, uint6
     return 0;
   }
   size = std::min(size, object->version.size - offset);
-  if (AnswerFromCache(*object, offset, size, done)) return 0;
-  uint64_t number;
-  {
-    MutexLock lock(mu);
-    number = next_wait++;
+  if (size > options.MostPerRead()) {
+    done(Error{Code::kInvalid, fmt::format("{}: a read of {} bytes: ask for {} at a time at most",
+                                           object->version.key, size, options.MostPerRead())});
+    return 0;
   }
+  if (AnswerFromCache(*object, offset, size, done)) return 0;
   const uint64_t first = offset / kChunkSize;
   const uint64_t last = (offset + size - 1) / kChunkSize;
   if (first == last) {
     const uint64_t begin = offset - first * kChunkSize;
+    uint64_t number;
+    {
+      MutexLock lock(mu);
+      number = next_wait++;
+    }
     return ReadChunk(object, first, begin, begin + size, number, since, std::move(done));
   }
-  Collect(std::make_shared<Gather>(*this, object, offset, offset + size, number, since,
-                                   std::move(done)));
-  return number;
+  const auto whole = std::make_shared<Wait>();
+  whole->done = std::move(done);
+  {
+    MutexLock lock(mu);
+    whole->number = next_wait++;
+    waits.emplace(whole->number, whole);
+  }
+  Collect(std::make_shared<Gather>(*this, object, offset, offset + size, since, whole));
+  return whole->number;
 }
 
 void Fetcher::State::Collect(const std::shared_ptr<Gather>& gather) {
@@ -132,8 +139,8 @@ void Fetcher::State::Collect(const std::shared_ptr<Gather>& gather) {
   for (const uint64_t chunk : missing) {
     const auto [begin, end] = gather->PartOf(chunk);
     const uint64_t start = chunk * kChunkSize;
-    ReadChunk(gather->object, chunk, begin - start, end - start, gather->number, std::nullopt,
-              [this, gather, chunk](const Result<std::string_view>& piece) {
+    ReadChunk(gather->object, chunk, begin - start, end - start, gather->whole->number,
+              std::nullopt, [this, gather, chunk](const Result<std::string_view>& piece) {
                 TakePiece(gather, chunk, piece);
               });
   }
@@ -151,8 +158,9 @@ void Fetcher::State::TakePiece(const std::shared_ptr<Gather>& gather, uint64_t c
     }
   }
   if (gather->error) {
+    Answer(*gather, *gather->error);
+  } else if (gather->whole->answered) {  // cancelled since the piece came
     CountStall(gather->since);
-    gather->done(*gather->error);
   } else if (!Join(*gather, chunk, *piece)) {
     (void)gather->Copy(chunk, *piece);
     Collect(gather);
@@ -172,9 +180,17 @@ bool Fetcher::State::Join(Gather& gather, uint64_t at_hand, std::string_view pie
       return false;
     }
   }
-  CountStall(gather.since);
-  gather.done(std::string_view(bytes, gather.end - gather.offset));
+  Answer(gather, std::string_view(bytes, gather.end - gather.offset));
   return true;
+}
+
+void Fetcher::State::Answer(Gather& gather, Result<std::string_view> answer) {
+  CountStall(gather.since);
+  {
+    MutexLock lock(mu);
+    Forget(gather.whole);
+  }
+  gather.whole->Answer(std::move(answer));
 }
 
 bool Fetcher::State::CopyOfKept(ActiveObject& object, uint64_t offset, std::span<char> to) {
@@ -238,12 +254,16 @@ std::vector<std::shared_ptr<Wait>> Fetcher::State::TakeWaits(ActiveObject& objec
   object.flights.erase(flight);
   for (const auto& wait : taken) {
     CountStall(wait->since);
-    const auto [begin, end] = waits.equal_range(wait->number);
-    const auto found =
-        std::find_if(begin, end, [&](const auto& entry) { return entry.second == wait; });
-    if (found != end) waits.erase(found);
+    Forget(wait);
   }
   return taken;
+}
+
+void Fetcher::State::Forget(const std::shared_ptr<Wait>& wait) {
+  const auto [begin, end] = waits.equal_range(wait->number);
+  const auto found =
+      std::find_if(begin, end, [&](const auto& entry) { return entry.second == wait; });
+  if (found != end) waits.erase(found);
 }
 
 }  // namespace leat::datanode

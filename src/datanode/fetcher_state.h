@@ -59,10 +59,12 @@ struct Fetcher::State {
                  const Result<std::string_view>& piece);
   // Answers, unless bytes that came earlier are no longer there.
   bool Join(Gather& gather, uint64_t at_hand, std::string_view piece);
+  void Answer(Gather& gather, Result<std::string_view> answer);
   // Of one chunk, from the cache file or the pool; false when they have it not.
   bool CopyOfKept(ActiveObject& object, uint64_t offset, std::span<char> to);
   // Ends the chunk's flight: who waited for it, to be answered outside the lock.
   std::vector<std::shared_ptr<Wait>> TakeWaits(ActiveObject& object, uint64_t chunk) REQUIRES(mu);
+  void Forget(const std::shared_ptr<Wait>& wait) REQUIRES(mu);  // in `waits`
 
   // fetcher_work.cc
   void Work(const std::stop_token& stop);

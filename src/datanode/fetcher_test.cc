@@ -146,6 +146,20 @@ TEST_F(FetcherTest, ReadsThatSpanChunksTakeLittleMemoryWhileTheyWait) {
   }
 }
 
+TEST_F(FetcherTest, ReadThatCouldNotBeHeldIsRefused) {
+  for (const uint64_t limit : {256u << 20, 1u << 20}) {  // cached, through
+    Open(limit, {.memory = 8 << 20, .hedge_after = kNever});
+    auto object = fetcher_->Activate(Object("a", 3 * kChunkSize));
+    EXPECT_EQ(*Read(object, 7, kChunkSize), Expected("a", 7, kChunkSize));
+    const auto refused = Read(object, 0, kChunkSize + 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
+    EXPECT_EQ(*Read(object, 2 * kChunkSize + 5, 2 * kChunkSize),
+              contents_["a"].substr(2 * kChunkSize + 5))
+        << "what lies beyond the end does not count";
+  }
+}
+
 TEST_F(FetcherTest, ErrorsReachEveryWaiterAndTheNextReadTriesAgain) {
   Open();
   auto object = fetcher_->Activate(Object("a", 3 * kChunkSize));
@@ -176,6 +190,29 @@ TEST_F(FetcherTest, CancelledReadIsAnsweredAtOnce) {
   EXPECT_EQ(promise.get_future().get(), Code::kCancelled);
   store_->Hold(false);
   EXPECT_EQ(*Read(object, 0, 10), Expected("a", 0, 10));
+}
+
+TEST_F(FetcherTest, ReadOfWhichEveryChunkHasJustComeCanBeCancelled) {
+  Open(2 << 20);
+  auto object = fetcher_->Activate(Object("a", 3 * kChunkSize));
+  ASSERT_TRUE(object->through);
+  store_->HoldFirst(1);
+  std::atomic<uint64_t> number = 0;
+  // Answered before the next, by the same thread.
+  fetcher_->Read(object, kChunkSize, 10,
+                 [&](const Result<std::string_view>&) { fetcher_->Cancel(number); });
+  EXPECT_TRUE(Eventually([&] { return store_->gets() == 1; }));
+  const auto answer = std::make_shared<std::promise<Code>>();
+  number =
+      fetcher_->Read(object, kChunkSize - 10, 20, [answer](const Result<std::string_view>& bytes) {
+        answer->set_value(bytes ? Code::kInternal : bytes.error().code);
+      });
+  EXPECT_TRUE(Eventually([&] { return fetcher_->Stats().gathered_bytes > 0; }));
+  store_->HoldFirst(0);
+  auto future = answer->get_future();
+  ASSERT_EQ(future.wait_for(kForFailing), std::future_status::ready);
+  EXPECT_EQ(future.get(), Code::kCancelled);
+  fetcher_->Stop();
 }
 
 TEST_F(FetcherTest, EndAnswersThoseWhoWait) {
