@@ -142,6 +142,8 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
                          const std::function<void(uint64_t)>& progress,
                          const std::stop_token& stop) {
   const ObjectVersion& version = object->version;
+  end = std::min(end, version.size);
+  if (begin >= end) return {};
   const Error full{Code::kExhausted, version.key + ": the cache has no room for it"};
   if (!object->small() && !object->file) return full;
   const uint64_t most = 2 * kMostChunksPerGet * static_cast<uint64_t>(state_->connections);
@@ -153,7 +155,6 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
     bool ended = false;  // Load has returned: what `progress` refers to may be gone
   };
   auto shared = std::make_shared<Progress>();
-  end = std::min(end, version.size);
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
     {
       MutexLock lock(shared->mu);

@@ -107,7 +107,7 @@ class Fetcher {
               const std::stop_token& stop) {
     return LoadPart(Activate(version), 0, version.size, progress, stop);
   }
-  // The same for the chunks that [begin, end) touches.
+  // The same for the chunks that [begin, end), cut at the end of the object, touches; maybe none.
   Status LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end,
                   const std::function<void(uint64_t)>& progress, const std::stop_token& stop);
 

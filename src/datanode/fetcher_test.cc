@@ -215,6 +215,20 @@ TEST_F(FetcherTest, ReadOfWhichEveryChunkHasJustComeCanBeCancelled) {
   fetcher_->Stop();
 }
 
+TEST_F(FetcherTest, PartWithoutBytesIsNotLoaded) {
+  Open();
+  const auto version = Object("a", 2 * kChunkSize);
+  const auto object = fetcher_->Activate(version);
+  for (const auto& [begin, end] :
+       std::vector<std::pair<uint64_t, uint64_t>>{{5, 5},
+                                                  {7, 6},
+                                                  {version.size, version.size + 1},
+                                                  {version.size + 1, version.size + 2}}) {
+    EXPECT_TRUE(fetcher_->LoadPart(object, begin, end, [](uint64_t) {}, {})) << begin;
+  }
+  EXPECT_EQ(store_->gets(), 0);
+}
+
 TEST_F(FetcherTest, EndAnswersThoseWhoWait) {
   Open();
   auto object = fetcher_->Activate(Object("a", 40 * kChunkSize));
