@@ -234,7 +234,8 @@ std::shared_ptr<OpenFile> DatasetFilesystem::FileOf(fuse::NodeId node, uint64_t 
 
 void DatasetFilesystem::PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size) {
   const ActiveObject& object = *file.object;
-  if (!object.small() && object.file && object.file->complete()) return;
+  if (object.small()) return;  // its first read fetches it whole
+  if (object.file && object.file->complete()) return;
   Window window;
   {
     MutexLock lock(file.mu);

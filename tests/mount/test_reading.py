@@ -176,6 +176,21 @@ class Reading:
             os.getxattr(path, "user.other")
         self.assertEqual(caught.exception.errno, errno.ENODATA)
 
+    def test_small_files_are_fetched_once(self):
+        with Source() as source:
+            bodies = {f"{n:03}": source.put(f"{n:03}", 50_000) for n in range(40)}
+            with Mount(source.url, *self.FLAGS) as mount:
+                def read_all():
+                    for name, body in bodies.items():
+                        self.assertEqual((mount.path / name).read_bytes(), body)
+                    return mount.stats()["fill_bytes"]
+
+                self.assertEqual(read_all(), 40 * 50_000)
+                mount.umount()  # the kernel forgets its pages, the data node keeps what it has
+                mount.mount()
+                before = mount.stats()["fill_bytes"]
+                self.assertEqual(read_all(), before)
+
     def test_locks_are_local(self):
         with open(self.path("small"), "rb") as one, open(self.path("small"), "rb") as two:
             fcntl.flock(one, fcntl.LOCK_EX)
