@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "datanode/control_client.h"
 #include "datanode/live_mount.h"
+#include "datanode/mount_table.h"
 #include "fuse/mount.h"
 #include "hash/hash.h"
 #include "io/file.h"
@@ -21,7 +21,6 @@ namespace {
 // A full round over a terabyte takes a day, and costs a disk a tenth of what one reader does.
 constexpr uint64_t kScrubBytesPerSecond = 10 << 20;
 constexpr std::chrono::minutes kScrubPause{30};
-constexpr std::chrono::seconds kEndOfDetached{2};
 constexpr std::chrono::seconds kRevisitPause{1};
 
 // How names of manifests begin; their time follows.
@@ -40,14 +39,6 @@ struct DataNode::State {
   LiveMount::Surroundings Around() {
     return {*cache, *fetcher, keeper, clock, ControlSocketOf(options.directories[0].path)};
   }
-  std::vector<std::shared_ptr<LiveMount>> All() const {
-    MutexLock lock(mu);
-    std::vector<std::shared_ptr<LiveMount>> all;
-    for (const auto& [mountpoint, mounted] : mounts) {
-      if (mounted) all.push_back(mounted);
-    }
-    return all;
-  }
   std::string DirectoryOf(const objectstore::ObjectStore& store,
                           const std::string& mountpoint) const;
   Result<std::string> ManifestFor(const MountSpec& spec, objectstore::ObjectStore& store,
@@ -57,8 +48,6 @@ struct DataNode::State {
   void TakeOver();
   Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                const std::unordered_map<fuse::NodeId, int32_t>& backings);
-  Status TakeName(const std::string& mountpoint, const std::stop_token& stop);
-  void Ended(const std::string& mountpoint);
   void Reap(const std::stop_token& stop);
   void Scrub(const std::stop_token& stop);
 
@@ -68,11 +57,7 @@ struct DataNode::State {
   std::unique_ptr<blocks::Cache> cache;
   std::unique_ptr<Fetcher> fetcher;  // ends after the mounts, and is stopped before
 
-  mutable Mutex mu;
-  CondVar changed;
-  // By mountpoint; null while it is being mounted.
-  std::map<std::string, std::shared_ptr<LiveMount>> mounts GUARDED_BY(mu);
-  std::vector<std::string> ended GUARDED_BY(mu);
+  MountTable mounts;
   Mutex listing_mu;  // held while a source that need not be mounted is listed
   std::jthread reaper;
   std::jthread scrubber;
@@ -93,11 +78,12 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
       *state.cache, FetcherOptions{.memory = state.options.memory},
       Fetcher::Events{.on_complete =
                           [&state](const ObjectVersion& version) {
-                            for (const auto& mounted : state.All()) mounted->OnComplete(version);
+                            for (const auto& mounted : state.mounts.All())
+                              mounted->OnComplete(version);
                           },
                       .on_changed =
                           [&state](const ObjectVersion& version, const Error& error) {
-                            for (const auto& mounted : state.All()) {
+                            for (const auto& mounted : state.mounts.All()) {
                               // What is missing may come back: a pinned mount just goes on.
                               const bool missing = error.code == Code::kNotFound;
                               if (missing && mounted->spec().version_pin) continue;
@@ -109,7 +95,7 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
   state.scrubber = std::jthread([&state](const std::stop_token& stop) { state.Scrub(stop); });
   state.revisitor = std::jthread([&state](const std::stop_token& stop) {
     while (state.clock.SleepFor(kRevisitPause, stop)) {
-      for (const auto& mounted : state.All()) mounted->LookForGone();
+      for (const auto& mounted : state.mounts.All()) mounted->LookForGone();
     }
   });
   return node;
@@ -124,16 +110,8 @@ DataNode::~DataNode() {
   }
   // First the sessions' threads, so that nothing new is asked; then the fetches, whose answers go
   // nowhere; then the mounts, which hold objects of the fetcher.
-  std::map<std::string, std::shared_ptr<LiveMount>> mounts;
-  {
-    MutexLock lock(state_->mu);
-    mounts.swap(state_->mounts);
-  }
-  for (auto& [mountpoint, mounted] : mounts) {
-    if (mounted) mounted->StopServing();
-  }
+  for (const auto& mounted : state_->mounts.All()) mounted->StopServing();
   if (state_->fetcher) state_->fetcher->Stop();
-  mounts.clear();
 }
 
 std::string DataNode::State::DirectoryOf(const objectstore::ObjectStore& store,
@@ -171,31 +149,12 @@ Result<std::string> DataNode::State::ManifestFor(
   return file;
 }
 
-Status DataNode::State::TakeName(const std::string& mountpoint, const std::stop_token& stop) {
-  const auto shows = [&] { return fuse::StateOf(mountpoint) != fuse::MountState::kNone; };
-  const bool detached = !shows();
-  {
-    MutexLock lock(mu);
-    // What was detached without asking us has ended in no time, unless files of it are open.
-    if (detached)
-      changed.WaitFor(mu, stop, kEndOfDetached,
-                      [&]() REQUIRES(mu) { return !mounts.contains(mountpoint); });
-    if (mounts.try_emplace(mountpoint).second) return {};
-  }
-  return Error{
-      Code::kAlreadyExists,
-      mountpoint + (shows() ? ": is mounted already; unmount it first with leat umount"
-                            : ": files of the mount that was here are still open after its lazy "
-                              "unmount; close them, or use another mountpoint")};
-}
-
 Status DataNode::Mount(const MountSpec& spec,
                        const std::function<void(const ListingProgress&)>& progress,
                        const std::stop_token& stop) {
-  if (auto taken = state_->TakeName(spec.mountpoint, stop); !taken) return taken.error();
+  if (auto taken = state_->mounts.Take(spec.mountpoint, stop); !taken) return taken.error();
   const auto give_up = [&](const Error& error) {
-    MutexLock lock(state_->mu);
-    state_->mounts.erase(spec.mountpoint);
+    state_->mounts.Release(spec.mountpoint);
     return error;
   };
   MountSpec unseen = spec;  // its listing will tell whether it is there, if one is needed
@@ -222,6 +181,8 @@ Status DataNode::Mount(const MountSpec& spec,
   }
   if (!served) {
     (void)fuse::Unmount(spec.mountpoint, true);
+    (void)state_->keeper.Forget("mount:" + spec.mountpoint);
+    (void)state_->keeper.Forget("devices:" + spec.mountpoint);
     return give_up(served.error());
   }
   return {};
@@ -230,11 +191,11 @@ Status DataNode::Mount(const MountSpec& spec,
 Status DataNode::State::Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                               const std::unordered_map<fuse::NodeId, int32_t>& backings) {
   const std::string mountpoint = record.spec.mountpoint;
+  const std::string id = record.id;
   auto mounted = LiveMount::Serve(std::move(record), std::move(devices), resume, backings, Around(),
-                                  [this, mountpoint] { Ended(mountpoint); });
+                                  [this, id] { mounts.Ended(id); });
   if (!mounted) return mounted.error();
-  MutexLock lock(mu);
-  mounts[mountpoint] = std::move(*mounted);
+  mounts.Put(mountpoint, id, std::move(*mounted));
   return {};
 }
 
@@ -265,43 +226,20 @@ void DataNode::State::TakeOver() {
       LogError("a mount cannot go on and is detached",
                {{"mountpoint", mountpoint}, {"error", served.error()}});
       (void)fuse::Unmount(mountpoint, true);
-      Ended(mountpoint);
+      (void)keeper.Forget("mount:" + mountpoint);
+      (void)keeper.Forget("devices:" + mountpoint);
     }
   }
-}
-
-void DataNode::State::Ended(const std::string& mountpoint) {
-  {
-    MutexLock lock(mu);
-    ended.push_back(mountpoint);
-  }
-  changed.NotifyAll();
 }
 
 void DataNode::State::Reap(const std::stop_token& stop) {
-  while (true) {
-    std::shared_ptr<LiveMount> mounted;  // ends outside the lock
-    std::string mountpoint;
-    {
-      MutexLock lock(mu);
-      changed.Wait(mu, stop, [&]() REQUIRES(mu) { return !ended.empty(); });
-      if (stop.stop_requested()) return;
-      mountpoint = ended.back();
-      ended.pop_back();
-      // The name stays taken until the keeper has forgotten it.
-      if (auto found = mounts.find(mountpoint); found != mounts.end())
-        mounted = std::move(found->second);
-    }
-    if (mounted) mounted->filesystem().ForgetBackings();
-    mounted.reset();
-    (void)keeper.Forget("mount:" + mountpoint);
-    (void)keeper.Forget("devices:" + mountpoint);
-    {
-      MutexLock lock(mu);
-      mounts.erase(mountpoint);
-    }
-    LogInfo("a mount has ended", {{"mountpoint", mountpoint}});
-    changed.NotifyAll();
+  while (auto ended = mounts.WaitForEnded(stop)) {
+    ended->mounted->filesystem().ForgetBackings();
+    ended->mounted.reset();
+    (void)keeper.Forget("mount:" + ended->mountpoint);
+    (void)keeper.Forget("devices:" + ended->mountpoint);
+    mounts.Release(ended->mountpoint);
+    LogInfo("a mount has ended", {{"mountpoint", ended->mountpoint}});
   }
 }
 
@@ -317,31 +255,25 @@ void DataNode::State::Scrub(const std::stop_token& stop) {
 }
 
 Status DataNode::Unmount(const std::string& mountpoint, bool lazy) {
-  {
-    MutexLock lock(state_->mu);
-    if (!state_->mounts.contains(mountpoint)) {
-      return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
-    }
+  if (!state_->mounts.IsTaken(mountpoint)) {
+    return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
   }
   const Status done = fuse::Unmount(mountpoint, lazy);
   if (!done || lazy) return done;
   // So that the mountpoint can be used again at once. The kernel tells the session in no time.
-  MutexLock lock(state_->mu);
-  state_->changed.WaitFor(state_->mu, {}, std::chrono::seconds(10), [&]() REQUIRES(state_->mu) {
-    return !state_->mounts.contains(mountpoint);
-  });
+  state_->mounts.WaitUntilReleased(mountpoint, std::chrono::seconds(10));
   return {};
 }
 
 std::vector<MountStats> DataNode::Mounts() const {
   std::vector<MountStats> all;
-  for (const auto& mounted : state_->All()) all.push_back(mounted->Stats());
+  for (const auto& mounted : state_->mounts.All()) all.push_back(mounted->Stats());
   return all;
 }
 
 std::vector<MountReaders> DataNode::Readers() const {
   std::vector<MountReaders> all;
-  for (const auto& mounted : state_->All()) {
+  for (const auto& mounted : state_->mounts.All()) {
     const ReaderTable& table = mounted->filesystem().readers();
     MountReaders readers{.source = mounted->spec().source,
                          .mountpoint = mounted->spec().mountpoint,
@@ -357,43 +289,35 @@ std::vector<MountReaders> DataNode::Readers() const {
 }
 
 Result<std::shared_ptr<AccessTrace>> DataNode::TraceOf(const std::string& mountpoint) const {
-  MutexLock lock(state_->mu);
-  auto found = state_->mounts.find(mountpoint);
-  if (found == state_->mounts.end() || !found->second) {
+  const auto found = state_->mounts.Find(mountpoint);
+  if (!found) {
     return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
   }
-  return found->second->filesystem().trace();
+  return found->filesystem().trace();
 }
 
 std::string DataNode::PathOf(const std::string& mountpoint, uint64_t file) const {
-  MutexLock lock(state_->mu);
-  auto found = state_->mounts.find(mountpoint);
-  if (found == state_->mounts.end() || !found->second) return "";
-  const auto entry = found->second->tree().Find(file);
+  const auto found = state_->mounts.Find(mountpoint);
+  if (!found) return "";
+  const auto entry = found->tree().Find(file);
   return entry ? entry->key : "";
 }
 
-bool DataNode::empty() const {
-  MutexLock lock(state_->mu);
-  return state_->mounts.empty();
-}
+bool DataNode::empty() const { return state_->mounts.empty(); }
 
 void DataNode::Drain(const std::stop_token& stop) {
-  for (const auto& mounted : state_->All()) {
+  for (const auto& mounted : state_->mounts.All()) {
     (void)fuse::Unmount(mounted->spec().mountpoint, true);
   }
-  MutexLock lock(state_->mu);
-  state_->changed.Wait(state_->mu, stop,
-                       [&]() REQUIRES(state_->mu) { return state_->mounts.empty(); });
+  state_->mounts.WaitUntilEmpty(stop);
 }
 
 Result<Dataset> DataNode::Mounted(const std::string& mountpoint) const {
-  MutexLock lock(state_->mu);
-  auto found = state_->mounts.find(mountpoint);
-  if (found == state_->mounts.end() || !found->second) {
+  const auto found = state_->mounts.Find(mountpoint);
+  if (!found) {
     return Error{Code::kNotFound, mountpoint + ": is not a mount of this cache directory"};
   }
-  return Dataset{found->second->store(), found->second->tree().manifest()};
+  return Dataset{found->store(), found->tree().manifest()};
 }
 
 Result<Dataset> DataNode::List(const MountSpec& spec,
