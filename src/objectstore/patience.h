@@ -21,8 +21,10 @@ struct RetryOptions {
   std::shared_ptr<Clock> clock = std::make_shared<RealClock>();
 };
 
-// What counts as progress: less than this is a store that does not answer, however long it takes.
-inline constexpr uint64_t kProgress = 64 << 10;  // bytes
+// What counts as progress of one operation: less than this is a store that does not answer, however
+// long it takes. So little because many operations may share a slow link: it goes on while each
+// gets 4 KiB in a stall timeout of 20 s, 16 of them 3.3 KB/s together.
+inline constexpr uint64_t kProgress = 4 << 10;  // bytes
 
 // One user; for one operation. Time counts from the first failure, anew after each kProgress bytes.
 class Patience {

@@ -111,6 +111,15 @@ TEST(ReadRange, SlowProgressWithBreaksGoesOnForAsLongAsItTakes) {
   EXPECT_GT(outcome.took, 30min);
 }
 
+TEST(ReadRange, ASixteenthOfASlowLinkIsProgress) {
+  const Outcome outcome = ReadFrom({.piece = 1000, .late = 1s});  // of 16 KB/s
+  ASSERT_TRUE(outcome.status) << outcome.status.error().message;
+  EXPECT_EQ(outcome.bytes, 8u << 20);
+  EXPECT_GT(outcome.took, 2h);
+  const Outcome breaking = ReadFrom({.breaks_after = 5000, .piece = 1000, .late = 4s});
+  EXPECT_TRUE(breaking.status) << breaking.status.error().message;
+}
+
 TEST(ReadRange, WhatTheSinkTakesIsNotTheStoresTime) {
   const auto clock = std::make_shared<JumpingClock>();
   Patience patience({.retry_for = 0s, .on_retry = nullptr, .clock = clock});
