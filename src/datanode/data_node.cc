@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/ids.h"
 #include "base/log.h"
@@ -201,6 +202,7 @@ Status DataNode::State::Serve(MountRecord record, std::vector<io::UniqueFd> devi
 
 void DataNode::State::TakeOver() {
   std::vector<Kept> kept = keeper.TakeKept();
+  std::set<std::string> used;  // names of what mounts go on with
   for (Kept& one : kept) {
     if (!one.name.starts_with("mount:")) continue;
     const std::string mountpoint = one.name.substr(6);
@@ -209,9 +211,11 @@ void DataNode::State::TakeOver() {
     const std::string prefix = record ? "backing:" + record->id + ":" : "-";
     std::unordered_map<fuse::NodeId, int32_t> backings;
     std::vector<io::UniqueFd> devices;
+    std::vector<std::string> names = {one.name, "devices:" + mountpoint};
     for (Kept& other : kept) {
       if (other.name == "devices:" + mountpoint) devices = std::move(other.fds);
       if (!other.name.starts_with(prefix)) continue;
+      names.push_back(other.name);
       const auto node = ParseInt(std::string_view(other.name).substr(prefix.size()));
       const auto id = ParseInt(other.text);
       if (node && id) backings[static_cast<fuse::NodeId>(*node)] = static_cast<int32_t>(*id);
@@ -221,19 +225,23 @@ void DataNode::State::TakeOver() {
             ? Serve(std::move(*record), std::move(devices), true, backings)
             : Status(record ? Error{Code::kNotFound, "its descriptors are gone"} : record.error());
     if (served) {
+      used.insert(names.begin(), names.end());
       LogInfo("a mount goes on", {{"mountpoint", mountpoint}});
     } else {
       LogError("a mount cannot go on and is detached",
                {{"mountpoint", mountpoint}, {"error", served.error()}});
       (void)fuse::Unmount(mountpoint, true);
-      (void)keeper.Forget("mount:" + mountpoint);
-      (void)keeper.Forget("devices:" + mountpoint);
     }
+  }
+  for (const Kept& one : kept) {
+    if (!used.contains(one.name)) (void)keeper.Forget(one.name);
   }
 }
 
 void DataNode::State::Reap(const std::stop_token& stop) {
   while (auto ended = mounts.WaitForEnded(stop)) {
+    // Opens that wait for a check would have more kept.
+    ended->mounted->StopServing();
     ended->mounted->filesystem().ForgetBackings();
     ended->mounted.reset();
     (void)keeper.Forget("mount:" + ended->mountpoint);

@@ -67,11 +67,10 @@ void DatasetFilesystem::Begin(fuse::Session& session,
   passthrough_ = session.passthrough();
   backings_.Begin(session);
   for (const auto& [node, id] : backings) {
-    const auto entry = around_.tree.Find(IdOfNode(node));
-    if (!entry) continue;
-    // One that is read through this worker needs nothing held for it.
-    const bool direct = id == Backings::kDirect;
-    backings_.Inherit(node, id, direct ? nullptr : around_.fetcher.Activate(VersionOf(*entry)));
+    // One that is read through this worker needs nothing held for it; one that no manifest knows
+    // any more cannot be opened again, and what is kept for it must be forgotten like the others.
+    const auto entry = id == Backings::kDirect ? std::nullopt : around_.tree.Find(IdOfNode(node));
+    backings_.Inherit(node, id, entry ? around_.fetcher.Activate(VersionOf(*entry)) : nullptr);
   }
 }
 

@@ -1,0 +1,102 @@
+// What a data node does with what is kept for mounts; mounts themselves: tests/mount.
+#include "datanode/data_node.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "datanode/kept_messages.h"
+#include "datanode/live_mount.h"
+#include "io/file.h"
+#include "io/unix_socket.h"
+
+namespace leat::datanode {
+namespace {
+
+using Names = std::set<std::string>;
+
+class DataNodeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto pair = io::SocketPair();
+    ASSERT_TRUE(pair);
+    supervisor_ = std::move(pair->first);
+    worker_ = std::move(pair->second);
+    ASSERT_TRUE(io::MakeDirs(source_, 0700));
+    ASSERT_TRUE(io::MakeDirs(record_.directory, 0700));
+  }
+  void Kept(const std::string& name, const std::string& text, int fd = -1) {
+    std::vector<int> fds;
+    if (fd >= 0) fds.push_back(fd);
+    ASSERT_TRUE(io::SendMessage(supervisor_.get(), KeepMessage(name, text), fds));
+  }
+  // A data node that takes over what is kept.
+  void Start() {
+    ASSERT_TRUE(io::SendMessage(supervisor_.get(), EndMessage()));
+    auto keeper = Keeper::Connect(std::move(worker_));
+    ASSERT_TRUE(keeper);
+    keeper_.emplace(std::move(*keeper));
+    auto node = DataNode::Start(
+        {.directories = {{.path = dir_.path() + "/cache", .limit = 1 << 30}}}, *keeper_, clock_);
+    ASSERT_TRUE(node) << node.error().message;
+    node_ = std::move(*node);
+  }
+  // Reads what the supervisor is told until all these were forgotten.
+  Names Forgotten(const Names& expected) {
+    Names forgotten;
+    while (!std::includes(forgotten.begin(), forgotten.end(), expected.begin(), expected.end())) {
+      auto message = io::ReceiveMessage(supervisor_.get(), {}, std::chrono::seconds(10));
+      if (!message) break;
+      const auto parsed = ParseKeptMessage(std::move(*message));
+      if (parsed && parsed->kind == KeptMessage::Kind::kForget) forgotten.insert(parsed->kept.name);
+      if (parsed && parsed->kind == KeptMessage::Kind::kKeep) forgotten.erase(parsed->kept.name);
+    }
+    return forgotten;
+  }
+
+  RealClock clock_;
+  io::TempDir dir_;
+  const std::string source_ = dir_.path() + "/source";
+  const std::string mountpoint_ = dir_.path() + "/mnt";
+  MountRecord record_{.spec = {.source = "file://" + source_, .mountpoint = mountpoint_},
+                      .id = "id1",
+                      .directory = dir_.path() + "/manifests",
+                      .manifests = {"manifest-1"}};
+  const Names all_ = {"mount:" + mountpoint_, "devices:" + mountpoint_, "backing:id1:15"};
+  io::UniqueFd supervisor_;
+  io::UniqueFd worker_;
+  std::optional<Keeper> keeper_;
+  std::unique_ptr<DataNode> node_;
+};
+
+TEST_F(DataNodeTest, AllThatIsKeptForAMountThatCannotGoOnIsForgotten) {
+  auto device = io::Open("/dev/null", O_WRONLY);
+  ASSERT_TRUE(device);
+  Kept("mount:" + mountpoint_, record_.ToText());  // its manifest is missing
+  Kept("devices:" + mountpoint_, "", device->get());
+  Kept("backing:id1:15", "3");
+  Kept("backing:of an earlier mount:15", "0");
+  Start();
+  EXPECT_TRUE(node_->empty());
+  Names expected = all_;
+  expected.insert("backing:of an earlier mount:15");
+  EXPECT_EQ(Forgotten(expected), expected);
+}
+
+TEST_F(DataNodeTest, WhatIsKeptForAFileThatNoManifestKnowsIsForgottenWithItsMount) {
+  ManifestBuilder builder("file://" + source_, nullptr);
+  builder.Add({.key = "x", .size = 1, .etag = "1"});
+  ASSERT_TRUE(builder.Write(record_.directory + "/manifest-1", 0));
+  auto device = io::Open("/dev/null", O_WRONLY);  // reading fails as it does when a mount is gone
+  ASSERT_TRUE(device);
+  Kept("mount:" + mountpoint_, record_.ToText());
+  Kept("devices:" + mountpoint_, "", device->get());
+  Kept("backing:id1:15", "0");
+  Start();
+  EXPECT_EQ(Forgotten(all_), all_);
+}
+
+}  // namespace
+}  // namespace leat::datanode
