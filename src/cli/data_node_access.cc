@@ -23,11 +23,6 @@ namespace {
 constexpr std::chrono::seconds kStartTimeout{15};
 constexpr std::chrono::milliseconds kPoll{50};
 
-// PATH of "PATH,size=20G".
-std::string PathOf(const std::string& directory) {
-  return directory.substr(0, directory.find(','));
-}
-
 Result<bool> Listens(const std::string& socket) {
   const auto connection = io::ConnectUnix(socket);
   if (connection) return true;
@@ -39,7 +34,7 @@ Result<bool> Listens(const std::string& socket) {
 // Starts a supervisor that outlives us. Returns "ready", "taken" when another was faster, or what
 // went wrong.
 Result<std::string> StartSupervisor(const std::vector<std::string>& directories, uint64_t memory) {
-  const std::string log_path = PathOf(directories[0]) + "/log";
+  const std::string log_path = CachePath(directories[0]) + "/log";
   const auto log = io::Open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   if (!log) return log.error();
   int ends[2];
@@ -122,14 +117,18 @@ std::string DefaultCacheDirectory() {
   return std::string(home) + "/.cache/leat";
 }
 
+std::string CachePath(const std::string& directory) {
+  return directory.substr(0, directory.find(','));
+}
+
 Result<std::vector<std::string>> CacheDirectories(const CacheFlags& flags) {
   if (flags.directories.empty()) return std::vector<std::string>{DefaultCacheDirectory()};
   std::vector<std::string> directories;
   for (const std::string& given : flags.directories) {
     // The path as it is now: the data node runs elsewhere, and is found by it.
     std::error_code failed;
-    std::string path = std::filesystem::weakly_canonical(PathOf(given), failed);
-    if (!path.starts_with("/")) path = std::filesystem::absolute(PathOf(given), failed);
+    std::string path = std::filesystem::weakly_canonical(CachePath(given), failed);
+    if (!path.starts_with("/")) path = std::filesystem::absolute(CachePath(given), failed);
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     const size_t comma = given.find(',');
     const std::string text = path + (comma == std::string::npos ? "" : given.substr(comma));
@@ -154,7 +153,7 @@ Result<json::Value> OptionsOf(const CacheFlags& flags) {
 Result<std::string> StartedDataNode(const CacheFlags& flags) {
   const auto directories = CacheDirectories(flags);
   if (!directories) return directories.error();
-  const std::string socket = datanode::ControlSocketOf(PathOf((*directories)[0]));
+  const std::string socket = datanode::ControlSocketOf(CachePath((*directories)[0]));
   RealClock clock;
   const MonoTime until = clock.Monotonic() + kStartTimeout;
   while (true) {

@@ -27,6 +27,8 @@ void AddCacheFlags(CLI::App& app, const std::shared_ptr<CacheFlags>& flags);
 std::string DefaultCacheDirectory();
 // The given directories with absolute paths, or the default one; kInvalid.
 Result<std::vector<std::string>> CacheDirectories(const CacheFlags& flags);
+// PATH of "PATH,size=20G".
+std::string CachePath(const std::string& directory);
 // What the data node is to compare with its own: {directories, memory}, only what was given.
 Result<json::Value> OptionsOf(const CacheFlags& flags);
 

@@ -128,6 +128,14 @@ Status StayInForeground(const std::string& mountpoint) {
   return {};
 }
 
+// Before anything is made or started for it.
+Status CheckPlaces(const datanode::MountSpec& spec, const CacheFlags& cache) {
+  auto directories = CacheDirectories(cache);
+  if (!directories) return directories.error();
+  for (std::string& directory : *directories) directory = CachePath(directory);
+  return datanode::CheckPlaces(spec, *directories);
+}
+
 int Mount(const MountFlags& flags, const SourceFlags& source, const CacheFlags& cache) {
   if (flags.foreground) {
     sigset_t signals;
@@ -138,6 +146,7 @@ int Mount(const MountFlags& flags, const SourceFlags& source, const CacheFlags& 
   }
   const auto spec = MountSpecOf(flags, source);
   if (!spec) return Fail(spec.error());
+  if (const auto apart = CheckPlaces(*spec, cache); !apart) return Fail(apart.error());
   const auto options = OptionsOf(cache);
   if (!options) return Fail(options.error());
   if (fuse::StateOf(spec->mountpoint) == fuse::MountState::kDead) {

@@ -1,5 +1,6 @@
 #include "datanode/mount_spec.h"
 
+#include <filesystem>
 #include <limits>
 
 #include "datanode/json_bytes.h"
@@ -54,7 +55,53 @@ Status ReadFlags(const json::Value& value, MountSpec& spec) {
   return ReadFlag(value, "passthrough", spec.passthrough);
 }
 
+struct Place {
+  std::string_view what;
+  std::string path;  // without links; "": there is none
+};
+
+bool LiesIn(const std::string& path, const std::string& above) {
+  return path == above || path.starts_with(above == "/" ? above : above + "/");
+}
+
+Status CheckApart(const Place& a, const Place& b) {
+  if (a.path.empty() || b.path.empty()) return {};
+  const bool in_b = LiesIn(a.path, b.path);
+  if (!in_b && !LiesIn(b.path, a.path)) return {};
+  const Place& inner = in_b ? a : b;
+  const Place& outer = in_b ? b : a;
+  return Error{Code::kInvalid,
+               "the " + std::string(inner.what) + " " + inner.path +
+                   (a.path == b.path ? " is also the " : " lies in the ") +
+                   std::string(outer.what) + " " + outer.path +
+                   ": mountpoint, cache directory and source must lie apart; choose another path "
+                   "for one of them"};
+}
+
+// As far as it is there.
+std::string WithoutLinks(const std::string& path) {
+  std::error_code failed;
+  std::string real = std::filesystem::weakly_canonical(path, failed);
+  if (failed) real = path;
+  while (real.size() > 1 && real.back() == '/') real.pop_back();
+  return real;
+}
+
 }  // namespace
+
+Status CheckPlaces(const MountSpec& spec, const std::vector<std::string>& cache_directories) {
+  constexpr std::string_view kFile = "file://";
+  const Place mountpoint{"mountpoint", spec.mountpoint};
+  Place source{"source", ""};
+  if (spec.source.starts_with(kFile)) source.path = WithoutLinks(spec.source.substr(kFile.size()));
+  if (auto apart = CheckApart(mountpoint, source); !apart) return apart;
+  for (const std::string& directory : cache_directories) {
+    const Place cache{"cache directory", WithoutLinks(directory)};
+    if (auto apart = CheckApart(mountpoint, cache); !apart) return apart;
+    if (auto apart = CheckApart(source, cache); !apart) return apart;
+  }
+  return {};
+}
 
 json::Value MountSpec::ToJson() const {
   json::Value value = json::Object({

@@ -35,6 +35,11 @@ struct MountSpec {
   static Result<MountSpec> FromJson(const json::Value& value);
 };
 
+// kInvalid when mountpoint, source (a file:// one) or one of the cache directories (absolute paths)
+// lies in another of these: a cache under its own mount waits for itself, and a source that holds
+// either would show what is made of it. Both are named.
+Status CheckPlaces(const MountSpec& spec, const std::vector<std::string>& cache_directories);
+
 // Opens the spec's source with its options and environment.
 Result<std::shared_ptr<objectstore::ObjectStore>> OpenStore(const MountSpec& spec);
 

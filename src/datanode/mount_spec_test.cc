@@ -27,6 +27,37 @@ MountSpec Full() {
   return spec;
 }
 
+TEST(MountSpec, PlacesLieApartUnlessOneIsOrHoldsAnother) {
+  MountSpec spec;
+  const auto check = [&](const std::string& source, const std::string& mountpoint) {
+    spec.source = source;
+    spec.mountpoint = mountpoint;
+    return CheckPlaces(spec, {"/none/cache", "/none/cache2"});
+  };
+  EXPECT_TRUE(check("s3://none/cache", "/none/mnt"));
+  EXPECT_TRUE(check("file:///none/data", "/none/data2"));
+  EXPECT_TRUE(check("s3://b/", "/none/cach"));
+  EXPECT_TRUE(check("file:///none/data", ""));  // nothing is mounted
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"s3://b/", "/none/cache"},
+      {"s3://b/", "/none"},
+      {"s3://b/", "/none/cache2/x"},
+      {"s3://b/", "/"},
+      {"file:///none/data/", "/none/data"},
+      {"file:///none/data", "/none/data/mnt"},
+      {"file:///none/mnt/data", "/none/mnt"},
+      {"file:///none/cache/x", "/mnt/x"},
+      {"file:///none", "/mnt/x"},
+      {"file:///", "/mnt/x"},
+  };
+  for (const auto& [source, mountpoint] : wrong)
+    EXPECT_EQ(check(source, mountpoint).error().code, Code::kInvalid) << source << mountpoint;
+  const std::string told = check("s3://b/", "/none/cache2/x").error().message;
+  EXPECT_NE(told.find("mountpoint /none/cache2/x lies in the cache directory /none/cache2"),
+            std::string::npos)
+      << told;
+}
+
 TEST(MountSpec, ComesBackFromItsTextWithEveryByteOfItsNames) {
   const MountSpec spec = Full();
   const auto parsed = json::Parse(json::Print(spec.ToJson()));

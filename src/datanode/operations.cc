@@ -159,6 +159,11 @@ Result<json::Value> Operations::Mount(const json::Value& request, const Tell& te
   const Result<MountSpec> spec = MountSpec::FromJson(request["spec"]);
   if (!spec) return spec.error();
   if (spec->mountpoint.empty()) return Error{Code::kInvalid, "mount: no mountpoint is named"};
+  // The client knows only of the directories that it was given.
+  std::vector<std::string> directories;
+  for (const blocks::CacheDirectory& directory : options_.directories)
+    directories.push_back(directory.path);
+  if (auto apart = CheckPlaces(*spec, directories); !apart) return apart.error();
   MonoTime told;
   const auto progress = [&](const ListingProgress& listed) {
     const MonoTime now = std::chrono::steady_clock::now();

@@ -73,6 +73,24 @@ class MountTest(unittest.TestCase):
                     self.assertIn("runs with another --", refused.stderr)
                     self.assertFalse(os.path.ismount(other))
 
+    def test_mountpoint_cache_directory_and_source_lie_apart(self):
+        scratch = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (scratch / "cache/below").mkdir(parents=True)
+        (scratch / "link").symlink_to("cache")
+        (self.source.path / "mnt").mkdir()
+        url = self.source.url
+        for source, path, cache in [("s3://bucket/train", "cache", "cache"), ("s3://bucket/train", "cache", "link"),
+                                    ("s3://bucket/train", ".", "cache"), ("s3://bucket/train", "cache/below", "cache"),
+                                    (url, self.source.path / "mnt", "other"), (url, "mnt", self.source.path / "cache"),
+                                    (f"file://{scratch}/cache", "mnt", "other/../cache")]:
+            (scratch / "mnt").mkdir(exist_ok=True)
+            said = subprocess.run([BIN / "leat", "mount", source, scratch / path, "--cache-dir", scratch / cache],
+                                  capture_output=True, text=True, timeout=20)
+            self.assertEqual(said.returncode, 1)
+            self.assertIn("must lie apart", said.stderr)
+            self.assertFalse((scratch / "cache/log").exists() or (scratch / "other").exists(), "nothing was started")
+            self.assertFalse((self.source.path / "cache").exists())
+
     def test_wrong_flags_are_told_of(self):
         for flags, text in [(["--file-mode", "9"], "no mode"), (["--ttl", "1s", "--version-pin"], "contradict"),
                             (["--cache-dir", "/x,size=many"], "no size")]:
