@@ -9,6 +9,7 @@
 #include <climits>
 #include <thread>
 
+#include "base/log.h"
 #include "datanode/active_object.h"
 #include "datanode/xattrs.h"
 
@@ -16,6 +17,8 @@ namespace leat::datanode {
 namespace {
 
 constexpr uint64_t kDirectAlignment = 512;
+// When a store goes away, all reads may fail at once: some are told.
+constexpr std::chrono::seconds kBetweenFailures{1};
 
 int ErrnoOf(const Error& error) {
   switch (error.code) {
@@ -287,10 +290,21 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
           read_bytes_ += bytes->size();
           shared->Data(*bytes);
         } else {
+          TellFailed(node, bytes.error());
           shared->Error(ErrnoOf(bytes.error()));
         }
       });
   if (wait != 0) pending_.OnInterrupt(unique, [this, wait] { around_.fetcher.Cancel(wait); });
+}
+
+void DatasetFilesystem::TellFailed(fuse::NodeId node, const Error& error) {
+  if (error.code == Code::kCancelled) return;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  auto told = told_failure_.load();
+  if (now - told < kBetweenFailures || !told_failure_.compare_exchange_strong(told, now)) return;
+  const auto entry = EntryOfNode(node);
+  LogWarning("a read failed",
+             {{"object", around_.store->Name() + (entry ? entry->key : "")}, {"error", error}});
 }
 
 void DatasetFilesystem::Interrupt(uint64_t unique) { pending_.Interrupt(unique); }

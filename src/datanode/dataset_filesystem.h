@@ -109,6 +109,8 @@ class DatasetFilesystem : public fuse::Filesystem,
   fuse::Entry EntryOf(const TreeEntry& entry) const;
   // Also of files that are gone from the source and still open.
   std::optional<TreeEntry> EntryOfNode(fuse::NodeId node) const;
+  // A read: in the log, for whoever sees but EIO.
+  void TellFailed(fuse::NodeId node, const Error& error);
   // Not any more what lies at the store, and the mount may show nothing else.
   bool GoneForGood(const TreeEntry& entry) const;
   // Answers the open of a complete node.
@@ -134,6 +136,7 @@ class DatasetFilesystem : public fuse::Filesystem,
   mutable Mutex mu_;
   std::set<uint64_t> changed_ GUARDED_BY(mu_);  // ids that no longer are at the store
 
+  std::atomic<std::chrono::steady_clock::duration> told_failure_{};  // since the clock's epoch
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;
   ReaderTable readers_;
   const std::shared_ptr<AccessTrace> trace_ = std::make_shared<AccessTrace>();

@@ -169,6 +169,7 @@ class FaultTest(FaultCase):
                     self.assertTrue((mount.path / name).read_bytes() == DATA[name], name)
                 mount.leat("data", "evict", mount.path / "dir/large")
                 self.assertEqual(error_of((mount.path / "dir/large").read_bytes), errno.EIO)
+                self.assertRegex(mount.log(), "a read failed object=s3://\\S+/dir/large error=.*onne")
                 self.proxy.up()
                 self.assert_all_readable(mount)
                 mount.close()
