@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,40 +16,45 @@ constexpr std::chrono::seconds kLong{30};
 struct Told {
   void Tell(const std::string& path) {
     MutexLock lock(mu);
+    const size_t number = paths.size();
     paths.push_back(path);
     times.push_back(std::chrono::steady_clock::now());
     changed.NotifyAll();
-    changed.WaitFor(mu, {}, kLong, [&] { return !held; });
+    changed.WaitFor(mu, {}, kLong, [&] { return number < held_from; });
   }
   bool Await(const std::vector<std::string>& wanted) {
     MutexLock lock(mu);
     return changed.WaitFor(mu, {}, kLong, [&] { return paths == wanted; });
   }
-  void Hold(bool hold) {
+  // Who tells the name of this number, from 0 on, or a later one is held back.
+  void HoldFrom(size_t number) {
     MutexLock lock(mu);
-    held = hold;
+    held_from = number;
     changed.NotifyAll();
   }
   Mutex mu;
   CondVar changed;
   std::vector<std::string> paths;
   std::vector<Time> times;
-  bool held = false;
+  size_t held_from = SIZE_MAX;
 };
 
 TEST(StaleNamesTest, WhatComesMeanwhileIsToldTogetherAndOnceAPause) {
   Told told;
   constexpr std::chrono::milliseconds kPause{200};
   StaleNames names([&](const std::string& path) { told.Tell(path); }, kPause);
-  told.Hold(true);
+  told.HoldFrom(0);
   names.Add("a");
   ASSERT_TRUE(told.Await({"a"}));
   for (const char* path : {"c", "b", "c", "b"}) names.Add(path);
   const Time released = std::chrono::steady_clock::now();
-  told.Hold(false);
-  ASSERT_TRUE(told.Await({"a", "b", "c"}));
+  told.HoldFrom(1);
+  ASSERT_TRUE(told.Await({"a", "b"}));
+  names.Add("bb");  // comes before "c", but is of the next batch
+  told.HoldFrom(SIZE_MAX);
+  ASSERT_TRUE(told.Await({"a", "b", "c", "bb"}));
   EXPECT_GE(told.times[1] - released, kPause);
-  EXPECT_LT(told.times[2] - told.times[1], kPause);
+  EXPECT_GE(told.times[3] - told.times[2], kPause);
 }
 
 TEST(StaleNamesTest, ANameThatWasToldCanBecomeStaleAgain) {
@@ -62,7 +68,7 @@ TEST(StaleNamesTest, ANameThatWasToldCanBecomeStaleAgain) {
 
 TEST(StaleNamesTest, NothingIsToldAfterTheStop) {
   Told told;
-  StaleNames names([&](const std::string& path) { told.Tell(path); });
+  StaleNames names([&](const std::string& path) { told.Tell(path); }, 2 * kLong);
   names.Add("a");
   ASSERT_TRUE(told.Await({"a"}));
   names.Add("b");  // waits for the end of the pause
