@@ -41,8 +41,8 @@ struct Flight {
   std::vector<std::shared_ptr<Wait>> waits;
 };
 
-// Where chunks wait to be fetched, one lane for each endpoint, provider or path: a store that hangs
-// holds up its own readers only. Under the fetcher's lock.
+// Where chunks wait to be fetched, one for each endpoint (without one: for each provider, or path
+// of a file source): a store that hangs holds up its own lane only. Under the fetcher's lock.
 struct Lane {
   using Place = std::pair<std::weak_ptr<ActiveObject>, uint64_t>;  // and a chunk
   std::deque<Place> demand;
@@ -61,10 +61,12 @@ class ActiveObject {
   }
 
   const ObjectVersion version;
-  Lane& lane;                          // the fetcher's
-  blocks::Cache::Handle file;          // empty: small, or the cache did not take it
-  std::atomic<bool> through = false;   // bytes are not (or no longer) put into the cache
-  std::atomic<bool> verified = false;  // IsComplete has checked every chunk
+  Lane& lane;                         // the fetcher's
+  blocks::Cache::Handle file;         // empty: small, or the cache did not take it
+  std::atomic<bool> through = false;  // bytes are not (or no longer) put into the cache
+  // Why; under the fetcher's lock.
+  Error refusal{Code::kExhausted, "it has left the cache again"};
+  std::atomic<bool> verified = false;                   // IsComplete has checked every chunk
   std::map<uint64_t, std::shared_ptr<Flight>> flights;  // by chunk; under the fetcher's lock
 };
 

@@ -3,9 +3,9 @@
 //
 // Each chunk is fetched once however many wait for it. Neighbouring chunks travel as one ranged GET
 // of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its
-// waiters as it arrives. Demand goes before prefetch, and a store that hangs does not take the
-// threads of others. Memory is a fixed number of chunk buffers: when they are all in use, fetches
-// wait.
+// waiters as it arrives. Demand goes before prefetch. Chunks wait in lanes, one for each endpoint
+// (without one: for each provider, or path of a file source): a store that hangs holds up its own
+// lane only. Memory is a fixed number of chunk buffers: when they are all in use, fetches wait.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,7 @@ struct FetcherOptions {
   // The longest read, in bytes: what could not be held until its last chunk comes would be fetched
   // again and again.
   uint64_t MostPerRead() const { return std::max<uint64_t>(memory, 8 << 20) / 8; }
-  // GETs side by side to one endpoint; at most half as many as there are buffers.
+  // GETs side by side of one lane; at most half as many as there are buffers.
   int connections = 16;
   // A GET that somebody waits for and that has not begun to answer is asked a second time when it
   // takes longer than all of the last 128 did, and than this.
@@ -70,7 +70,7 @@ class ActiveObject;
 class Fetcher {
  public:
   struct Events {
-    // Called from a fetch thread. An object has become complete in the cache; may be told twice.
+    // Called from any thread. An object has become complete in the cache; may be told twice.
     std::function<void(const ObjectVersion&)> on_complete;
     // It was found changed (kConflict) or gone (kNotFound) at the store; may be told repeatedly.
     std::function<void(const ObjectVersion&, const Error&)> on_changed;
@@ -102,7 +102,7 @@ class Fetcher {
   // its store's queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
   // Fetches all of it and waits; `progress` gets the bytes of each step, one call at a time.
-  // kExhausted when the cache does not take it.
+  // kExhausted when the cache has no room for it, kInternal when its disk does not take it.
   Status Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,
               const std::stop_token& stop) {
     return LoadPart(Activate(version), 0, version.size, progress, stop);
