@@ -1,8 +1,8 @@
 """Bytes from an S3 server that are not cached yet: through mounts, by `leat data load`, and by a plain downloader.
 
 The server runs on this machine, so that client and server share its processors. The plain downloader is two curls with
-8 transfers each at a time, of 8 MiB each, which they write to the same disk as the cache. All take turns, and who is first
-changes from round to round; what one has written and not needed any more is gone before the next one's turn.
+8 transfers each at a time, of 8 MiB each, which they write to the same disk as the cache. All take turns, and who is
+first changes from round to round; what one has written and not needed any more is gone before the next one's turn.
 """
 import os
 import shutil

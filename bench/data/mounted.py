@@ -78,7 +78,7 @@ class LeatMount:
 
     def __exit__(self, *_):
         pids = {self.stats()[name] for name in ("worker_pid", "supervisor_pid")}
-        self.leat("umount", "--lazy", self.path, check=False)
+        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
         eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "the data node ends", 120)
         shutil.rmtree(self.cache, ignore_errors=True)
 

@@ -129,9 +129,9 @@ def training(part):
             "demand allows. The loss is that of the rate with synthetic data, in interleaved rounds (the setup that "
             "this is taken from lost 3.29 %); *waits* is the part of the time in which no batch was ready, and the "
             "rest of a loss is the consumer's oversleeping while loaders had the processors. In the search for the "
-            "highest demand the consumer has real-time priority, as an accelerator waits for no scheduler. In the first "
-            f"epoch server and loaders share the processors: the plain downloader gets {first['plain'] / 1e9:.2f} GB/s "
-            "from it, and the second demand is half of that. READ requests that reached the worker when warm: "
+            "highest demand the consumer has real-time priority, as an accelerator waits for no scheduler. In the "
+            "first epoch server and loaders share the processors: the plain downloader gets "
+            f"{first['plain'] / 1e9:.2f} GB/s from it, and the second demand is half of that. READ requests that reached the worker when warm: "
             f"{part['reads']}.\n\n" + table(["training loop", *names, "goal"], rows) + failed(part))
 
 
@@ -142,13 +142,15 @@ def small(part):
     rows = [[f"until mounted, median of {part['rounds']}", f"{part['mount_s']:.1f} s", ""],
             ["the listing's pages alone, one after the other", f"{part['pages_s']:.1f} s", ""],
             ["walk with every file's size (`find`)", walks(part, part["files"]), ""],
-            [f"the native file system with {fewer} files, second walk", f"{part['peer_files'] / part['native_s']:,.0f}/s",
-             ""]]
+            [f"the native file system with {fewer} files, second walk",
+             f"{part['peer_files'] / part['native_s']:,.0f}/s", ""]]
     for name, figures in part["peers"].items():
         if "walk_s" in figures:
             told = f"{walks(figures, part['peer_files'])}; memory {figures['rss'] / 1e6:.0f} MB"
+        elif "patience" in figures:
+            told = f"no walk in {figures['patience']} s"
         else:
-            told = f"no walk in {figures['patience']} s" if "patience" in figures else "failed: " + " ".join(figures["failed"].split())
+            told = "failed: " + " ".join(figures["failed"].split())
         rows.append([f"{name} with {fewer} files, walk", told, ""])
     rows += [["manifest", f"{part['manifest'] / 1e6:.1f} MB", "< 100 MB: " + verdict(part["manifest"] < 100e6)],
              ["worker's memory (RSS) after the walks", f"{part['rss'] / 1e6:.0f} MB",
