@@ -131,8 +131,8 @@ def training(part):
             "rest of a loss is the consumer's oversleeping while loaders had the processors. In the search for the "
             "highest demand the consumer has real-time priority, as an accelerator waits for no scheduler. In the "
             "first epoch server and loaders share the processors: the plain downloader gets "
-            f"{first['plain'] / 1e9:.2f} GB/s from it, and the second demand is half of that. READ requests that reached the worker when warm: "
-            f"{part['reads']}.\n\n" + table(["training loop", *names, "goal"], rows) + failed(part))
+            f"{first['plain'] / 1e9:.2f} GB/s from it, and the second demand is half of that. READ requests that "
+            f"reached the worker when warm: {part['reads']}.\n\n" + table(["training loop", *names, "goal"], rows) + failed(part))
 
 
 def small(part):
