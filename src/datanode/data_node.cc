@@ -28,6 +28,11 @@ constexpr std::chrono::seconds kRevisitPause{1};
 constexpr std::string_view kManifest = "manifest-";
 constexpr std::string_view kPinnedManifest = "pinned-";
 
+// Not one that is still being written.
+bool IsPinnedManifest(std::string_view name) {
+  return name.starts_with(kPinnedManifest) && ParseInt(name.substr(kPinnedManifest.size()));
+}
+
 int64_t SecondsOf(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
@@ -42,10 +47,14 @@ struct DataNode::State {
   }
   std::string DirectoryOf(const objectstore::ObjectStore& store,
                           const std::string& mountpoint) const;
-  Result<std::string> ManifestFor(const MountSpec& spec, objectstore::ObjectStore& store,
-                                  const std::string& directory,
-                                  const std::function<void(const ListingProgress&)>& progress,
-                                  const std::stop_token& stop);
+  struct FirstManifest {
+    std::string file;     // in the mount's directory
+    bool listed = false;  // now, for this mount
+  };
+  Result<FirstManifest> ManifestFor(const MountSpec& spec, objectstore::ObjectStore& store,
+                                    const std::string& directory,
+                                    const std::function<void(const ListingProgress&)>& progress,
+                                    const std::stop_token& stop);
   void TakeOver();
   Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                const std::unordered_map<fuse::NodeId, int32_t>& backings);
@@ -125,19 +134,29 @@ std::string DataNode::State::DirectoryOf(const objectstore::ObjectStore& store,
 // The file in `directory` that the mount begins with: kept by a pinned mount, for a pinned mount,
 // or listed now. What else earlier mounts left there is removed: it is of no use any more, since
 // its ids are others.
-Result<std::string> DataNode::State::ManifestFor(
+Result<DataNode::State::FirstManifest> DataNode::State::ManifestFor(
     const MountSpec& spec, objectstore::ObjectStore& store, const std::string& directory,
     const std::function<void(const ListingProgress&)>& progress, const std::stop_token& stop) {
   if (auto made = io::MakeDirs(directory, 0700); !made) return made.error();
   const auto left = io::ListDir(directory);
   if (!left) return left.error();
-  std::string file;
+  FirstManifest first;
+  auto& [file, listed_now] = first;
   for (const std::string& name : *left) {
-    const bool kept = spec.version_pin && name.starts_with(kPinnedManifest);
-    if (kept && Manifest::Open(directory + "/" + name)) file = name;
+    if (!spec.version_pin || !IsPinnedManifest(name)) continue;
+    const std::string path = directory + "/" + name;
+    if (auto opened = Manifest::Open(path); !opened) {
+      if (opened.error().code != Code::kCorrupt) return opened.error();
+      return opened.error().Within(
+          "what the pinned mount showed is damaged: mount once without "
+          "--version-pin, or remove " +
+          path + ", to pin what is there now");
+    }
+    file = name;
   }
   if (file.empty()) {
     const WallTime now = clock.Now();
+    listed_now = true;
     file = fmt::format("{}{}", spec.version_pin ? kPinnedManifest : kManifest,
                        std::chrono::nanoseconds(now.time_since_epoch()).count());
     auto listed =
@@ -147,14 +166,16 @@ Result<std::string> DataNode::State::ManifestFor(
   for (const std::string& name : *left) {
     if (name != file) (void)io::Remove(directory + "/" + name);
   }
-  return file;
+  return first;
 }
 
 Status DataNode::Mount(const MountSpec& spec,
                        const std::function<void(const ListingProgress&)>& progress,
                        const std::stop_token& stop) {
   if (auto taken = state_->mounts.Take(spec.mountpoint, stop); !taken) return taken.error();
+  std::string unused;  // a manifest that no later mount may begin with, should this one fail
   const auto give_up = [&](const Error& error) {
+    if (!unused.empty()) (void)io::Remove(unused);
     state_->mounts.Release(spec.mountpoint);
     return error;
   };
@@ -170,7 +191,8 @@ Status DataNode::Mount(const MountSpec& spec,
                      .agreement = {}};
   auto manifest = state_->ManifestFor(spec, **store, record.directory, progress, stop);
   if (!manifest) return give_up(manifest.error());
-  record.manifests = {std::move(*manifest)};
+  if (manifest->listed) unused = record.directory + "/" + manifest->file;
+  record.manifests = {std::move(manifest->file)};
   auto device = fuse::Mount(
       {.source = spec.source, .mountpoint = spec.mountpoint, .allow_other = spec.allow_other});
   if (!device) return give_up(device.error());

@@ -98,5 +98,38 @@ TEST_F(DataNodeTest, WhatIsKeptForAFileThatNoManifestKnowsIsForgottenWithItsMoun
   EXPECT_EQ(Forgotten(all_), all_);
 }
 
+// There is no such directory to mount at, which is found out after the listing.
+TEST_F(DataNodeTest, AMountThatFailsLeavesNoListToBeginWith) {
+  Start();
+  ASSERT_TRUE(io::WriteFile(source_ + "/x", "bytes"));
+  MountSpec spec = record_.spec;
+  spec.version_pin = true;
+  const auto mounted = node_->Mount(spec, [](const ListingProgress&) {}, {});
+  ASSERT_FALSE(mounted);
+  EXPECT_NE(mounted.error().code, Code::kCorrupt) << mounted.error().message;
+  const auto directories = io::ListDir(dir_.path() + "/cache/mounts");
+  ASSERT_TRUE(directories);
+  ASSERT_EQ(directories->size(), 1u);
+  const std::string directory = dir_.path() + "/cache/mounts/" + directories->front();
+  EXPECT_EQ(io::ListDir(directory)->size(), 0u) << io::ListDir(directory)->front();
+  EXPECT_TRUE(node_->empty());
+
+  const std::string pinned = directory + "/pinned-17";
+  ASSERT_TRUE(io::WriteFile(pinned + ".new", "half of one that was being written"));
+  EXPECT_NE(node_->Mount(spec, [](const ListingProgress&) {}, {}).error().code, Code::kCorrupt);
+
+  // Another version must not be shown in silence.
+  ASSERT_TRUE(io::WriteFile(pinned, "damaged"));
+  const auto damaged = node_->Mount(spec, [](const ListingProgress&) {}, {});
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, Code::kCorrupt);
+  for (const std::string& part : {std::string("--version-pin"), pinned})
+    EXPECT_NE(damaged.error().message.find(part), std::string::npos) << damaged.error().message;
+  EXPECT_TRUE(io::ReadFile(pinned, 100)) << "for whoever wants to look";
+  spec.version_pin = false;
+  EXPECT_NE(node_->Mount(spec, [](const ListingProgress&) {}, {}).error().code, Code::kCorrupt);
+  EXPECT_FALSE(io::ReadFile(pinned, 100));
+}
+
 }  // namespace
 }  // namespace leat::datanode
