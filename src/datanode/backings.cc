@@ -9,8 +9,8 @@ std::string Backings::NameOf(fuse::NodeId node) const {
 }
 
 void Backings::Inherit(fuse::NodeId node, int32_t id, std::shared_ptr<ActiveObject> object) {
-  inherited_ = true;
   MutexLock lock(mu_);
+  ++inherited_;
   backings_[node] = {.id = id, .inherited = true, .object = std::move(object)};
 }
 
@@ -57,13 +57,13 @@ bool Backings::Close(fuse::NodeId node, Opener opener) {
 }
 
 void Backings::CountLookup(fuse::NodeId node) {
-  if (!inherited_) return;
+  if (inherited_ == 0) return;
   MutexLock lock(mu_);
   if (auto found = backings_.find(node); found != backings_.end()) ++found->second.lookups;
 }
 
 void Backings::Forget(fuse::NodeId node, uint64_t count) {
-  if (!inherited_) return;
+  if (inherited_ == 0) return;
   std::shared_ptr<ActiveObject> object;  // ends outside the lock
   MutexLock lock(mu_);
   auto found = backings_.find(node);
@@ -73,6 +73,7 @@ void Backings::Forget(fuse::NodeId node, uint64_t count) {
     backing.lookups -= count;
     return;
   }
+  --inherited_;
   backing.inherited = false;  // what a predecessor opened is closed
   if (backing.opens > 0) return;
   object = backing.object;

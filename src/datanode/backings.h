@@ -75,7 +75,7 @@ class Backings {
   Keeper& keeper_;
   const std::string mount_;
   fuse::Session* session_ = nullptr;
-  std::atomic<bool> inherited_ = false;  // some may be
+  std::atomic<size_t> inherited_ = 0;  // nodes that are: mostly none, and no lock is needed
 
   Mutex mu_;
   std::unordered_map<fuse::NodeId, Backing> backings_ GUARDED_BY(mu_);  // of nodes that are open

@@ -88,6 +88,8 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
       *state.cache, FetcherOptions{.memory = state.options.memory},
       Fetcher::Events{.on_complete =
                           [&state](const ObjectVersion& version) {
+                            // Small ones complete by the thousand, and no mount cares.
+                            if (version.size < blocks::kPackedBelow) return;
                             for (const auto& mounted : state.mounts.All())
                               mounted->OnComplete(version);
                           },

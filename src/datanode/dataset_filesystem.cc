@@ -364,9 +364,7 @@ void DatasetFilesystem::ListXattr(fuse::NodeId, uint32_t size, fuse::Reply reply
 }
 
 void DatasetFilesystem::OnComplete(const ObjectVersion& version) {
-  if (!passthrough_ || version.size < blocks::kPackedBelow ||
-      version.store->Name() != around_.store->Name())
-    return;
+  if (!passthrough_ || version.store->Name() != around_.store->Name()) return;
   const auto entry = around_.tree.FindPath(version.key);
   if (entry && entry->etag == version.etag) stale_names_.Add(version.key);
 }
@@ -383,6 +381,7 @@ void DatasetFilesystem::InvalidatePath(const std::string& path) {
 void DatasetFilesystem::ForgetBackings() { backings_.ForgetAll(); }
 
 void DatasetFilesystem::OnChanged(const ObjectVersion& version) {
+  if (!options_.version_pin) return;  // GoneForGood asks nothing then
   const auto entry = around_.tree.FindPath(version.key);
   if (!entry || entry->etag != version.etag) return;
   MutexLock lock(mu_);

@@ -70,9 +70,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   void Begin(fuse::Session& session, const std::unordered_map<fuse::NodeId, int32_t>& backings);
 
   ObjectVersion VersionOf(const TreeEntry& entry) const;
-  // The object is complete now: the kernel shall look its name up again, soon.
+  // A large object is complete now: the kernel shall look its name up again, soon.
   void OnComplete(const ObjectVersion& version);
-  // The object at the store is another one now: files that need it from there get ESTALE.
+  // The object at the store is another one now: a pinned mount's opens of it get ESTALE.
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
   void InvalidatePath(const std::string& path);
