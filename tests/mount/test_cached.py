@@ -94,15 +94,18 @@ print("all opened", flush=True)
         self.assertEqual(self.mount.stats()["corrupt_chunks"], 0)
 
     def test_who_is_killed_takes_nobody_along(self):
-        self.mount_with(GIB)
+        self.mount_with(8 * GIB)  # which takes seconds
         killed, other = self.opener(threads=2), self.opener(threads=2)
         killed.kill()
+        killed.wait(20)
+        self.assertIsNone(other.poll(), "the check ended before the kill")
         self.assertEqual(other.communicate(timeout=120)[0], "all opened\n")
 
     def test_a_killed_worker_leaves_the_check_to_the_next(self):
-        self.mount_with(GIB)
+        self.mount_with(8 * GIB)
         opener = self.opener(threads=3)
         self.mount.kill_worker()
+        self.assertIsNone(opener.poll(), "the check ended before the kill")
         self.assertEqual(opener.communicate(timeout=120)[0], "all opened\n")
 
     def test_it_is_in_the_way_of_no_end(self):
