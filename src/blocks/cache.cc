@@ -18,6 +18,8 @@ namespace {
 // Files that stay open though nobody holds them: opening them again costs a check of every chunk.
 constexpr size_t kMostIdle = 4096;
 
+Error NoRoom() { return {Code::kExhausted, "the cache is full of what is still in use"}; }
+
 std::optional<ObjectId> ParseId(std::string_view hex) {
   const auto bytes = HexDecode(hex);
   ObjectId id;
@@ -199,8 +201,8 @@ bool Cache::IsComplete(const ObjectId& id) const {
 Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   MutexLock lock(mu_);
   if (Handle handle = HoldLocked(id)) return handle;
-  if (entries_.contains(id)) return Error{Code::kExhausted, "it cannot be opened now"};
-  Error why{Code::kExhausted, "the cache is full of what is still in use"};
+  if (entries_.contains(id)) return Error{Code::kInternal, "its cached file cannot be opened now"};
+  Error why = NoRoom();
   // First where there is room as it is, then where something overdue makes room.
   for (bool evict : {false, true}) {
     for (size_t index = 0; index < directories_.size(); ++index) {
@@ -212,7 +214,7 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
       Leave(directory, *leaving);
       auto file = ObjectFile::Create(directory.options.path, id, size, directory.use);
       if (!file) {
-        why = Error{Code::kExhausted, file.error().message};
+        why = Error{Code::kInternal, file.error().message};
         continue;
       }
       entries_[id] = {.size = size, .directory = index, .pinned = pinned, .file = *file};
@@ -272,28 +274,39 @@ Result<std::optional<std::string>> Cache::ReadSmall(const ObjectId& id) {
   return std::nullopt;
 }
 
+Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size) {
+  Segments& segments = *directory.segments;
+  if (!segments.IsFull(size)) return {};
+  const auto leaving = directory.policy.Admit(segments.segment_size());
+  if (!leaving) return NoRoom();
+  Leave(directory, *leaving);
+  const auto number = segments.Begin();
+  if (!number) return Error{Code::kInternal, number.error().message};
+  directory.segment_ids[SegmentId(*number)] = *number;
+  directory.policy.Add(SegmentId(*number), segments.segment_size());
+  return {};
+}
+
 Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {
   if (HasSmall(id)) return {};
-  Error why{Code::kExhausted, "the cache is full of what is still in use"};
+  Error why = NoRoom();
   for (auto& directory : directories_) {
-    {
+    const auto make_room = [&] {
       MutexLock lock(mu_);
-      if (directory->segments->IsFull(bytes.size())) {
-        const auto leaving = directory->policy.Admit(directory->segments->segment_size());
-        if (!leaving) continue;
-        Leave(*directory, *leaving);
-        auto number = directory->segments->Begin();
-        if (!number) {
-          why.message = number.error().message;
-          continue;
-        }
-        directory->segment_ids[SegmentId(*number)] = *number;
-        directory->policy.Add(SegmentId(*number), directory->segments->segment_size());
+      return MakeRoomForSmall(*directory, bytes.size());
+    };
+    while (true) {
+      const Status room = make_room();
+      if (!room) {
+        if (room.error().code != Code::kExhausted) why = room.error();
+        break;
       }
+      const Status appended = directory->segments->Append(id, bytes);
+      if (appended) return {};
+      if (appended.error().code == Code::kConflict) continue;  // another thread took the room
+      why = Error{Code::kInternal, appended.error().message};
+      break;
     }
-    auto appended = directory->segments->Append(id, bytes);
-    if (appended) return {};
-    why.message = appended.error().message;
   }
   MutexLock lock(mu_);
   ++refused_;

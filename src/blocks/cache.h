@@ -89,13 +89,13 @@ class Cache {
   // Whether a large object is there, whole; opens nothing. Not the last word: a crash may have left
   // something else.
   bool IsComplete(const ObjectId& id) const;
-  // As Find, made when it is absent and may come in, evicting what is overdue. kExhausted when it
-  // may not, or no directory can be written: read through.
+  // As Find, made when it is absent and may come in, evicting what is overdue. Else it is read
+  // through: kExhausted when there is no room for it, kInternal when a disk cannot be written.
   Result<Handle> FindOrCreate(const ObjectId& id, uint64_t size);
 
   bool HasSmall(const ObjectId& id) const;
   Result<std::optional<std::string>> ReadSmall(const ObjectId& id);
-  // kExhausted as above.
+  // Errors as above.
   Status PutSmall(const ObjectId& id, std::string_view bytes);
 
   // Pins survive restarts. An object that is not there yet may be pinned: when it comes, others
@@ -117,10 +117,12 @@ class Cache {
   void Each(const std::function<void(const CachedObject&)>& each) const;
 
   // Holds every chunk and packed object against its CRC32C, at most `bytes_per_second` (0: as fast
-  // as the disk); `progress` gets (bytes done, bytes in all). Returns how many were dropped.
-  Result<uint64_t> Scrub(uint64_t bytes_per_second,
-                         const std::function<void(uint64_t, uint64_t)>& progress,
-                         const std::stop_token& stop);
+  // as the disk); `progress` gets (bytes done, bytes in all). Returns how many were dropped;
+  // `rotten` gets each object that one of them was of.
+  Result<uint64_t> Scrub(
+      uint64_t bytes_per_second, const std::function<void(uint64_t, uint64_t)>& progress,
+      const std::stop_token& stop,
+      const std::function<void(const ObjectId&)>& rotten = [](const ObjectId&) {});
 
  private:
   struct Directory;
@@ -142,7 +144,9 @@ class Cache {
   // Drops the object from the books and the disk; its file counts what readers still have open
   // until they let go.
   void Discard(const ObjectId& id) REQUIRES(mu_);
-  void RemoveSmall(const ObjectId& id) REQUIRES(mu_);
+  bool RemoveSmall(const ObjectId& id) REQUIRES(mu_);  // false: it was not there
+  // Has the newest segment take an object of this size, beginning another when it is full.
+  Status MakeRoomForSmall(Directory& directory, uint64_t size) REQUIRES(mu_);
   void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
   CacheStats StatsOf(size_t directory) const REQUIRES(mu_);
   static ObjectSummary SummaryOf(const Entry& entry);

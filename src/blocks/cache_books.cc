@@ -132,7 +132,7 @@ Status Cache::Evict(const ObjectId& id) {
   MutexLock lock(mu_);
   auto found = entries_.find(id);
   if (found == entries_.end()) {
-    RemoveSmall(id);
+    if (RemoveSmall(id)) ++evictions_;
     return {};
   }
   if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
@@ -148,13 +148,18 @@ void Cache::Drop(const ObjectId& id) {
   RemoveSmall(id);
 }
 
-void Cache::RemoveSmall(const ObjectId& id) {
+bool Cache::RemoveSmall(const ObjectId& id) {
+  bool removed = false;
   for (auto& directory : directories_) {
     const auto number = directory->segments->SegmentOf(id);
     if (!number) continue;
     directory->segments->Remove(id);
-    if (directory->segments->IsDead(*number)) Leave(*directory, {SegmentId(*number)});
+    removed = true;
+    if (!directory->segments->RemoveIfDead(*number)) continue;
+    directory->segment_ids.erase(SegmentId(*number));
+    directory->policy.Remove(SegmentId(*number));
   }
+  return removed;
 }
 
 CacheStats Cache::StatsOf(size_t index) const {
@@ -165,7 +170,7 @@ CacheStats Cache::StatsOf(size_t index) const {
           .objects = directory.objects,
           .packed = directory.segments->objects(),
           .pinned = directory.pinned,
-          .corrupt_chunks = directory.segments->rotten()};
+          .corrupt_chunks = directory.segments->rotten() + directory.use->rotten};
 }
 
 CacheStats Cache::Stats() const {
@@ -231,7 +236,8 @@ void Cache::Each(const std::function<void(const CachedObject&)>& each) const {
 
 Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
                               const std::function<void(uint64_t, uint64_t)>& progress,
-                              const std::stop_token& stop) {
+                              const std::stop_token& stop,
+                              const std::function<void(const ObjectId&)>& rotten) {
   uint64_t all = 0, done = 0, dropped = 0;
   std::vector<CachedObject> objects;
   Each([&](const CachedObject& object) {
@@ -252,22 +258,23 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
   for (const CachedObject& object : objects) {
     if (object.packed) {
       const auto bytes = ReadSmall(object.id);
-      if (!bytes || !*bytes) ++dropped;
+      if (!bytes || !*bytes) {
+        ++dropped;
+        rotten(object.id);
+      }
       if (!account(object.size)) return cancelled;
       continue;
     }
     const Handle file = Find(object.id);
     if (!file) continue;
+    const uint64_t before = dropped;
     for (uint64_t chunk = 0; chunk < file->chunks(); ++chunk) {
       if (!file->Has(chunk)) continue;
       const auto good = file->Check(chunk);
-      if (!good || !*good) {
-        ++dropped;
-        MutexLock lock(mu_);
-        ++corrupt_;
-      }
+      if (!good || !*good) ++dropped;
       if (!account(kChunkSize)) return cancelled;
     }
+    if (dropped > before) rotten(object.id);
     file->Settle();
   }
   return dropped;

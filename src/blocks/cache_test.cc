@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "io/file.h"
 
@@ -210,6 +213,81 @@ TEST_F(CacheTest, EvictedSmallObjectsMakeRoom) {
   EXPECT_TRUE(cache->PutSmall(Id(1000), bytes));
 }
 
+// Puts objects of 100 KB from several threads at once; how many were refused.
+int PutManySmall(Cache& cache, int first, int count) {
+  std::atomic<int> next = first, refused = 0;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&] {
+      const std::string bytes(100'000, 'x');
+      for (int n = next++; n < first + count; n = next++) {
+        if (!cache.PutSmall(Id(n), bytes)) ++refused;
+      }
+    });
+  }
+  threads.clear();
+  return refused;
+}
+
+TEST_F(CacheTest, SmallObjectsThatFitGetInHoweverManyComeAtOnce) {
+  auto cache = Open(32 * kMiB);
+  EXPECT_EQ(PutManySmall(*cache, 0, 200), 0);
+  EXPECT_EQ(cache->Stats().packed, 200u);
+  EXPECT_EQ(cache->Stats().refused, 0u);
+  EXPECT_EQ(cache->Stats().evictions, 0u);
+}
+
+TEST_F(CacheTest, RoomOfEvictedSmallObjectsIsThereAgainAndAgain) {
+  auto cache = Open(8 * kMiB);
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(PutManySmall(*cache, 0, 60), 0) << round;
+    for (int n = 0; n < 60; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
+    EXPECT_EQ(cache->Stats().used, 0u) << round;
+    EXPECT_EQ(cache->Stats().evictions, static_cast<uint64_t>(round + 1) * 60);
+  }
+}
+
+TEST_F(CacheTest, SmallObjectsComeAndGoSideBySide) {
+  auto cache = Open(16 * kMiB);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string bytes(100'000, static_cast<char>('a' + t));
+      for (int n = 0; n < 100; ++n) {
+        const ObjectId id = Id(t * 1000 + n);
+        ASSERT_TRUE(cache->PutSmall(id, bytes));
+        ASSERT_EQ(cache->ReadSmall(id)->value_or(""), bytes) << "what was put is there";
+        ASSERT_TRUE(cache->Evict(id));
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(cache->Stats().used, 0u);
+}
+
+TEST_F(CacheTest, FailingDiskIsToldFromAFullCache) {
+  auto cache = Open(16 * kMiB);
+  ASSERT_EQ(::rename((dir_.path() + "/objects").c_str(), (dir_.path() + "/away").c_str()), 0);
+  ASSERT_EQ(::rename((dir_.path() + "/segments").c_str(), (dir_.path() + "/gone").c_str()), 0);
+  ASSERT_TRUE(io::WriteFile(dir_.path() + "/objects", "no directory"));
+  const auto large = cache->FindOrCreate(Id(1), kMiB);
+  EXPECT_EQ(large.error().code, Code::kInternal);
+  EXPECT_NE(large.error().message.find(dir_.path()), std::string::npos) << large.error().message;
+  EXPECT_EQ(cache->PutSmall(Id(2), "small").error().code, Code::kInternal);
+  EXPECT_EQ(cache->FindOrCreate(Id(3), 17 * kMiB).error().code, Code::kExhausted);
+}
+
+TEST_F(CacheTest, RotThatAReaderFindsIsCounted) {
+  { ASSERT_TRUE(Put(*Open(4 * kMiB), 1)); }
+  auto fd = io::Open(ObjectFile::DataPath(dir_.path(), Id(1)), 2);
+  ASSERT_TRUE(io::PWriteAll(fd->get(), "y", 1234));
+  auto cache = Open(4 * kMiB);
+  EXPECT_EQ(*cache->Find(Id(1))->VerifyAll(), 1u);
+  EXPECT_EQ(cache->Stats().corrupt_chunks, 1u);
+  EXPECT_EQ(*cache->Find(Id(1))->VerifyAll(), 0u);
+  EXPECT_EQ(cache->Stats().corrupt_chunks, 1u);
+}
+
 TEST_F(CacheTest, ObjectThatCannotBeOpenedNowIsKept) {
   {
     auto cache = Open(4 * kMiB);
@@ -280,9 +358,14 @@ TEST_F(CacheTest, ScrubFindsRot) {
   ASSERT_TRUE(io::PWriteAll(fd->get(), "y", 1234));
   auto cache = Open(16 * kMiB);
   uint64_t done = 0;
-  auto dropped = cache->Scrub(0, [&](uint64_t n, uint64_t) { done = n; }, {});
+  std::vector<ObjectId> rotten;
+  auto dropped = cache->Scrub(
+      0, [&](uint64_t n, uint64_t) { done = n; }, {},
+      [&](const ObjectId& id) { rotten.push_back(id); });
   ASSERT_TRUE(dropped);
   EXPECT_EQ(*dropped, 1u);
+  EXPECT_EQ(rotten, std::vector<ObjectId>{Id(1)});
+  EXPECT_EQ(cache->Stats().corrupt_chunks, 1u);
   EXPECT_EQ(done, 2 * kMiB + 5);
   EXPECT_FALSE(cache->Find(Id(1))->complete());
   EXPECT_TRUE(cache->Find(Id(2))->complete());

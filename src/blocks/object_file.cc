@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/log.h"
 #include "hash/hash.h"
 #include "io/file.h"
 
@@ -258,6 +259,11 @@ void ObjectFile::Drop(uint64_t chunk) {
   if (states_[chunk].exchange(kAbsent) == kAbsent) return;
   --present_;
   Settle();
+  ++use_->rotten;
+  if (!told_.exchange(true)) {
+    LogWarning("a chunk of a cached object has changed on disk, or cannot be read, and is dropped",
+               {{"object", id_.ToHex()}, {"file", base_ + ".data"}, {"chunk", chunk}});
+  }
   // When even this fails, the next process finds the mark, and the same rot.
   (void)io::PWriteAll(marks_.get(), BytesOf(Mark{}), MarkOffset(chunk));
 }

@@ -41,6 +41,7 @@ struct ObjectSummary {
 struct DiskUse {
   std::atomic<uint64_t> bytes = 0;
   std::atomic<uint64_t> unlinked = 0;  // of those: of discarded files that are still open
+  std::atomic<uint64_t> rotten = 0;    // chunks that were dropped, since the start
 };
 
 // Thread-safe. Bytes are handed out only after this process wrote them or checked their CRC32C.
@@ -121,6 +122,7 @@ class ObjectFile {
   uint64_t allocated_ GUARDED_BY(mu_);  // what of use_->bytes is ours
   bool discarded_ GUARDED_BY(mu_) = false;
   bool marked_ GUARDED_BY(mu_) = false;  // the sticky bit
+  std::atomic<bool> told_ = false;       // that a chunk was dropped
 };
 
 }  // namespace leat::blocks

@@ -156,6 +156,8 @@ Result<std::optional<std::string>> Segments::Read(const ObjectId& id) {
       header.header_crc32c == HeaderCrc(header) && header.bytes_crc32c == hash::Crc32c(bytes)) {
     return bytes;
   }
+  LogWarning("a small cached object has changed on disk, or cannot be read, and is dropped",
+             {{"object", id.ToHex()}, {"file", PathOf(place.segment)}});
   MutexLock lock(mu_);
   ++rotten_;
   RemoveLocked(id, true);
@@ -186,9 +188,8 @@ Result<uint32_t> Segments::Begin() {
 Status Segments::Append(const ObjectId& id, std::string_view bytes) {
   MutexLock append(append_mu_);
   if (Has(id)) return {};
-  if (bytes.size() > kPackedBelow || IsFull(bytes.size())) {
-    return Error{Code::kExhausted, dir_ + ": no room in the cache's segment"};
-  }
+  LEAT_CHECK(bytes.size() <= kPackedBelow, "larger objects have files of their own");
+  if (IsFull(bytes.size())) return Error{Code::kConflict, dir_ + ": the segment is full"};
   uint32_t number;
   std::shared_ptr<Segment> segment;
   {
@@ -225,10 +226,20 @@ void Segments::Remove(const ObjectId& id) {
   RemoveLocked(id, true);
 }
 
-bool Segments::IsDead(uint32_t number) const {
+bool Segments::RemoveIfDead(uint32_t number) {
+  const auto is_dead = [&]() REQUIRES(mu_) {
+    const auto found = segments_.find(number);
+    return found != segments_.end() && found->second->objects == 0;
+  };
+  {
+    MutexLock lock(mu_);
+    if (!is_dead()) return false;  // without waiting for a writer
+  }
+  MutexLock append(append_mu_);  // a writer may be about to bring it to life
   MutexLock lock(mu_);
-  auto found = segments_.find(number);
-  return found != segments_.end() && found->second->objects == 0 && number + 1 != next_number_;
+  if (!is_dead()) return false;
+  DropSegment(number);
+  return true;
 }
 
 void Segments::RemoveSegment(uint32_t number) {

@@ -45,13 +45,13 @@ class Segments {
   bool IsFull(uint64_t size) const;
   // Begins one and returns its number; the ones before take nothing more.
   Result<uint32_t> Begin();
-  // Appends to the newest segment; an id that is there already is success. kExhausted when the
-  // segment IsFull or the disk is.
+  // Appends to the newest segment; an id that is there already is success. kConflict: the segment
+  // IsFull, or another thread has removed it: begin one and try again. Else the disk's error.
   Status Append(const ObjectId& id, std::string_view bytes);
   // The bytes stay on disk until their segment goes.
   void Remove(const ObjectId& id);
-  // True for a segment of dead records alone that takes no more.
-  bool IsDead(uint32_t number) const;
+  // Removes a segment of dead records alone, the newest too; false: it has living ones, or is gone.
+  bool RemoveIfDead(uint32_t number);
   void RemoveSegment(uint32_t number);
 
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;

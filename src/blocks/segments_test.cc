@@ -108,7 +108,7 @@ TEST_F(SegmentsTest, FullSegmentTakesNothingMore) {
   const std::string bytes(kPackedBelow - 1, 'x');
   int n = 0;
   while (!segments->IsFull(bytes.size())) ASSERT_TRUE(segments->Append(Id(n++), bytes));
-  EXPECT_EQ(segments->Append(Id(n), bytes).error().code, Code::kExhausted);
+  EXPECT_EQ(segments->Append(Id(n), bytes).error().code, Code::kConflict);
   EXPECT_GE(segments->AllocatedBytes(), kSegmentSize - kPackedBelow * 2);
   EXPECT_LE(segments->AllocatedBytes(), kSegmentSize);
   EXPECT_EQ(*segments->Begin(), 2u);
@@ -128,15 +128,24 @@ TEST_F(SegmentsTest, SegmentGoesWithAllItsObjects) {
   EXPECT_EQ(**segments->Read(Id(2)), "two");
 }
 
-TEST_F(SegmentsTest, OldSegmentIsDeadWithoutItsLastObject) {
+TEST_F(SegmentsTest, SegmentGoesWithItsLastLivingObject) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());
   ASSERT_TRUE(segments->Append(Id(1), "one"));
   ASSERT_TRUE(segments->Begin());
-  EXPECT_FALSE(segments->IsDead(1));
+  ASSERT_TRUE(segments->Append(Id(2), "two"));
+  EXPECT_FALSE(segments->RemoveIfDead(1));
   segments->Remove(Id(1));
-  EXPECT_TRUE(segments->IsDead(1));
-  EXPECT_FALSE(segments->IsDead(2)) << "it takes more";
+  EXPECT_TRUE(segments->RemoveIfDead(1));
+  EXPECT_FALSE(segments->RemoveIfDead(1));
+  EXPECT_FALSE(io::Exists(Path(1)));
+  segments->Remove(Id(2));
+  EXPECT_TRUE(segments->RemoveIfDead(2)) << "the newest, too";
+  EXPECT_EQ(segments->AllocatedBytes(), 0u);
+  EXPECT_TRUE(segments->IsFull(1));
+  EXPECT_EQ(segments->Append(Id(3), "three").error().code, Code::kConflict);
+  EXPECT_EQ(*segments->Begin(), 3u);
+  EXPECT_TRUE(segments->Append(Id(3), "three"));
 }
 
 TEST_F(SegmentsTest, ReadersAndAWriterSideBySide) {

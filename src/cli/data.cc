@@ -16,6 +16,7 @@
 #include "cli/listing_line.h"
 #include "cli/mount_flags.h"
 #include "cli/progress.h"
+#include "cli/running_data_nodes.h"
 #include "datanode/json_bytes.h"
 
 namespace leat::cli {
@@ -124,13 +125,33 @@ std::string Bytes(const json::Value& count) {
   return HumanBytes(static_cast<uint64_t>(count.AsInt()));
 }
 
+std::string FsckText(const json::Value& done) {
+  std::string text = fmt::format("{} checked, {} dropped", Bytes(done["checkedBytes"]),
+                                 Plural(done["dropped"], "piece"));
+  if (done["dropped"].AsInt() == 0) return text;
+  text += fmt::format(
+      " because {} bytes had changed; what is missing is fetched again when it is "
+      "read:",
+      done["dropped"].AsInt() == 1 ? "its" : "their");
+  int64_t unnamed = done["objects"].AsInt();
+  for (const json::Value& name : done["files"].Items()) {
+    text += "\n  " + datanode::BytesFromJson(name);
+    --unnamed;
+  }
+  if (unnamed > 0)
+    text += fmt::format("\n  {} of no mount now, or too many to name",
+                        Plural(json::Value(unnamed), "object"));
+  return text;
+}
+
 std::string Outcome(std::string_view op, const json::Value& done) {
   if (op == "stat") return StatText(done);
   if (op == "df") return DfText(done["directories"]);
   std::string text;
   if (op == "load") {
     const std::string_view noun = done["ordered"].AsBool() ? "part" : "file";
-    text = fmt::format("{} are cached, {}", Plural(done["files"], noun), Bytes(done["bytes"]));
+    text = fmt::format("{} {} cached, {}", Plural(done["files"], noun),
+                       done["files"].AsInt() == 1 ? "is" : "are", Bytes(done["bytes"]));
     if (done["refused"].AsInt() > 0) {
       text += fmt::format(
           "; {} ({}) did not fit beside what is in use: a larger --cache-dir size, or `leat data "
@@ -140,10 +161,10 @@ std::string Outcome(std::string_view op, const json::Value& done) {
   } else if (op == "evict") {
     text = fmt::format("{} evicted, {}", Plural(done["evicted"], "file"), Bytes(done["bytes"]));
     if (done["inUse"].AsInt() > 0)
-      text += fmt::format("; {} stay: open or pinned", Plural(done["inUse"], "file"));
+      text += fmt::format("; {} {}: open or pinned", Plural(done["inUse"], "file"),
+                          done["inUse"].AsInt() == 1 ? "stays" : "stay");
   } else if (op == "fsck") {
-    text = fmt::format("{} checked, {} dropped because their bytes had changed",
-                       Bytes(done["checkedBytes"]), Plural(done["dropped"], "piece"));
+    text = FsckText(done);
   } else {
     text = fmt::format("{} {}ned, {}", Plural(done["files"], "file"), op, Bytes(done["bytes"]));
     if (op == "pin" && done["small"].AsInt() > 0) {
@@ -153,6 +174,16 @@ std::string Outcome(std::string_view op, const json::Value& done) {
     if (op == "pin") text += "; `leat data load` fetches what is not cached yet";
   }
   return text + "\n";
+}
+
+// The directories of all data nodes, as df tells those of one.
+Result<json::Value> DfOfRunning() {
+  const auto nodes = AskRunning(json::Object({{"op", "df"}}), [](auto&&...) {});
+  if (!nodes) return nodes.error();
+  json::Value directories = json::Array();
+  for (const NodeAnswer& node : *nodes)
+    for (const json::Value& each : node.done["directories"].Items()) directories.Push(each);
+  return json::Object({{"directories", std::move(directories)}});
 }
 
 // Every operation with one answer.
@@ -170,7 +201,10 @@ int Simple(const DataFlags& flags, std::string_view op, const std::string& doing
     question.request.Set("order", datanode::BytesToJson(*order));
   }
   WorkShown work(doing, flags.target.empty() ? "the cache" : flags.target);
-  const auto done = Put(flags, question, [&](const json::Value& progress) { work.Show(progress); });
+  const auto show = [&](const json::Value& progress) { work.Show(progress); };
+  // Without a name, df is about all that run.
+  const bool all = op == "df" && flags.target.empty() && flags.cache.directories.empty();
+  const auto done = all ? DfOfRunning() : Put(flags, question, show);
   work.Finish();
   if (!done) return Fail(done.error());
   if (Json(flags))

@@ -89,8 +89,12 @@ std::shared_ptr<ActiveObject> Fetcher::Activate(const ObjectVersion& version) {
       std::shared_ptr<ActiveObject>(new ActiveObject(version, state_->LaneOf(*version.store)), end);
   if (!object->small()) {
     auto file = state_->cache.FindOrCreate(version.id, version.size);
-    if (file) object->file = std::move(*file);
-    object->through = !file;
+    if (file) {
+      object->file = std::move(*file);
+    } else {
+      object->refusal = file.error();
+      object->through = true;
+    }
   }
   // Another thread may have made one meanwhile; ours then ends outside the lock, by its parameter.
   return state_->KeepActive(std::move(object));
@@ -144,8 +148,12 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
   const ObjectVersion& version = object->version;
   end = std::min(end, version.size);
   if (begin >= end) return {};
-  const Error full{Code::kExhausted, version.key + ": the cache has no room for it"};
-  if (!object->small() && !object->file) return full;
+  const auto refusal = [&]() -> Error {
+    MutexLock lock(state_->mu);
+    return object->refusal.Within(version.key);
+  };
+  if (!object->small() && !object->file) return refusal();
+  object->through = false;  // what the cache did not take before it may take now
   const uint64_t most = 2 * kMostChunksPerGet * static_cast<uint64_t>(state_->connections);
   struct Progress {
     Mutex mu;
@@ -159,7 +167,7 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
     {
       MutexLock lock(shared->mu);
       shared->changed.Wait(shared->mu, stop, [&] { return shared->outstanding < most; });
-      if (shared->error || stop.stop_requested()) break;
+      if (shared->error || object->through || stop.stop_requested()) break;
       ++shared->outstanding;
     }
     state_->Read(
@@ -177,7 +185,11 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
   shared->ended = true;
   if (shared->error) return *shared->error;
   if (stop.stop_requested()) return Error{Code::kCancelled, version.key + ": stopped"};
-  if (object->through) return full;
+  for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
+    const bool there =
+        object->small() ? state_->cache.HasSmall(version.id) : object->file->Has(chunk);
+    if (!there) return refusal();
+  }
   return {};
 }
 

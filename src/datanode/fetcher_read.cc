@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/log.h"
 #include "datanode/fetcher_state.h"
 
 namespace leat::datanode {
@@ -81,6 +82,10 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
   if (!object.file || !object.file->Has(offset / kChunkSize)) return false;
   char* const buffer = Scratch<0>(size);
   const auto read = object.file->Read(offset, {buffer, size});
+  if (!object.file->Has(offset / kChunkSize)) {
+    LogWarning("a cached file has changed on disk; what has is fetched again",
+               {{"key", object.version.key}, {"object", object.version.id.ToHex()}});
+  }
   if (!read || *read != size) return false;
   hit_bytes += size;
   done(std::string_view(buffer, size));
@@ -216,7 +221,11 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
   while (true) {
     if (AnswerFromCache(*object, chunk * kChunkSize + begin, end - begin, wait->done)) return 0;
     if (auto kept = pool.Find({object->version.id, chunk})) {
+      // The cache did not take it when it came; to an object that was opened since, or is loaded,
+      // it may be more generous.
+      const bool cached = PutIntoCache(*object, chunk, kept->bytes());
       wait->Answer(kept->bytes().substr(begin, end - begin));
+      if (cached) TellIfComplete(*object);
       return 0;
     }
     MutexLock lock(mu);

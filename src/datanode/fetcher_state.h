@@ -74,6 +74,9 @@ struct Fetcher::State {
   void Run(const Job& job, const std::stop_token& stop);
   void Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
                std::shared_ptr<Chunk> chunk);
+  // False when the cache does not take it, which is then known of the object.
+  bool PutIntoCache(ActiveObject& object, uint64_t index, std::string_view bytes);
+  void TellIfComplete(const ActiveObject& object) const;
   void Failed(const Job& job, uint64_t from, const Error& error);
 
   // fetcher_pace.cc

@@ -105,6 +105,33 @@ TEST_F(FetcherTest, ObjectThatDoesNotFitIsReadThrough) {
   EXPECT_EQ(fetcher_->Load(version, [](uint64_t) {}, {}).error().code, Code::kExhausted);
 }
 
+TEST_F(FetcherTest, LoadedMeansCachedAlsoWhenTheBytesWereRefusedBefore) {
+  Open(16 << 20);
+  const ObjectVersion small = Object("small", 100'000);
+  const ObjectVersion large = Object("large", 16 << 20);
+  auto held = fetcher_->Activate(large);  // takes all the room
+  ASSERT_TRUE(held->file);
+  const auto reader = fetcher_->Activate(small);
+  EXPECT_EQ(*Read(reader, 0, 100'000), contents_["small"]);
+  const auto load = [&] { return fetcher_->Load(small, [](uint64_t) {}, {}); };
+  EXPECT_EQ(load().error().code, Code::kExhausted) << "though its bytes are in memory";
+  held = nullptr;
+  ASSERT_TRUE(cache_->Evict(large.id));
+  EXPECT_TRUE(load()) << "also while it is open";
+  EXPECT_TRUE(cache_->HasSmall(small.id));
+  EXPECT_EQ(store_->gets(), 1);
+}
+
+TEST_F(FetcherTest, LoadSaysThatTheDiskDoesNotTakeIt) {
+  Open(16 << 20);
+  ASSERT_EQ(::rename((dir_.path() + "/objects").c_str(), (dir_.path() + "/away").c_str()), 0);
+  ASSERT_TRUE(io::WriteFile(dir_.path() + "/objects", "no directory"));
+  const auto loaded = fetcher_->Load(Object("large", 2 << 20), [](uint64_t) {}, {});
+  EXPECT_EQ(loaded.error().code, Code::kInternal);
+  EXPECT_NE(loaded.error().message.find("large: "), std::string::npos) << loaded.error().message;
+  EXPECT_NE(loaded.error().message.find(dir_.path()), std::string::npos) << loaded.error().message;
+}
+
 TEST_F(FetcherTest, ReadThroughKeepsTheLastChunksInMemory) {
   Open(4 << 20);
   auto object = fetcher_->Activate(Object("big", 20 * kChunkSize));

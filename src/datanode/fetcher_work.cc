@@ -127,15 +127,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
 void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
                              std::shared_ptr<Chunk> chunk) {
   const std::string_view bytes = chunk->bytes();
-  Status kept = object->through ? Status(Error{Code::kExhausted, "not cached"}) : Status();
-  if (kept) {
-    kept = object->small() ? cache.PutSmall(object->version.id, bytes)
-                           : object->file->Fill(index, bytes);
-    if (!kept && !object->through.exchange(true)) {
-      LogWarning("the cache takes no more of an object; it is read through",
-                 {{"key", object->version.key}, {"error", kept.error()}});
-    }
-  }
+  const bool kept = PutIntoCache(*object, index, bytes);
   (kept ? fill_bytes : through_bytes) += bytes.size();
   if (!kept) pool.Keep({object->version.id, index}, chunk);
   std::vector<std::shared_ptr<Wait>> waiting;
@@ -146,9 +138,30 @@ void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64
   for (const auto& wait : waiting) {
     wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
   }
-  if (kept && events.on_complete && (object->small() || object->file->complete())) {
-    events.on_complete(object->version);
+  if (kept) TellIfComplete(*object);
+}
+
+bool Fetcher::State::PutIntoCache(ActiveObject& object, uint64_t index, std::string_view bytes) {
+  if (object.through) return false;
+  const Status put =
+      object.small() ? cache.PutSmall(object.version.id, bytes) : object.file->Fill(index, bytes);
+  if (put) return true;
+  // It had its room, so it is the disk that does not take it.
+  const Code code = object.small() ? put.error().code : Code::kInternal;
+  {
+    MutexLock lock(mu);
+    object.refusal = Error{code, put.error().message};
   }
+  if (!object.through.exchange(true)) {
+    LogWarning("the cache takes no more of an object; it is read through",
+               {{"key", object.version.key}, {"error", put.error()}});
+  }
+  return false;
+}
+
+void Fetcher::State::TellIfComplete(const ActiveObject& object) const {
+  if (events.on_complete && (object.small() || object.file->complete()))
+    events.on_complete(object.version);
 }
 
 void Fetcher::State::Failed(const Job& job, uint64_t from, const Error& error) {

@@ -123,7 +123,7 @@ class Loading {
     if (refused_ > 0 && !IsThere(version)) return nullptr;
     auto object = node_.fetcher().Activate(version);
     if (object->small()) return object;
-    if (!object->file) return nullptr;
+    if (object->refusal.code == Code::kExhausted && !object->file) return nullptr;
     if (held_.size() < most_held_) held_[index] = object;
     return object;
   }

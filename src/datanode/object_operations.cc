@@ -1,6 +1,7 @@
 #include "datanode/object_operations.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <vector>
 
 #include "datanode/json_bytes.h"
@@ -9,6 +10,7 @@ namespace leat::datanode {
 namespace {
 
 constexpr std::chrono::milliseconds kProgressPeriod{200};
+constexpr size_t kMostNames = 16;
 
 // Calls `each` with everything below `top`, directories before what is in them, until it is false.
 template <class Each>
@@ -27,7 +29,8 @@ bool EachBelow(const Manifest& manifest, uint32_t top, Each each) {
 }
 
 // As the extended attribute user.leat.state has it.
-std::string_view StateOf(const std::optional<blocks::CachedObject>& cached) {
+std::string_view StateOf(const std::optional<blocks::CachedObject>& cached, uint64_t size) {
+  if (size == 0) return "complete";  // there is nothing to fetch
   if (!cached || cached->cached == 0) return "none";
   if (cached->packed) return "packed";
   return cached->cached >= cached->size ? "complete" : "partial";
@@ -53,8 +56,25 @@ json::Value Row(DataNode& node, const Dataset& dataset, uint32_t index, std::str
   if (entry.kind != Kind::kFile) return row;
   const auto cached = node.cache().Describe(DataNode::VersionOf(dataset, index).id);
   row.Set("size", entry.size).Set("cached", cached ? cached->cached : 0);
-  row.Set("state", StateOf(cached)).Set("pinned", cached && cached->pinned);
+  row.Set("state", StateOf(cached, entry.size)).Set("pinned", cached && cached->pinned);
   return row;
+}
+
+// The paths of objects in the mounts there are, a message full at most.
+json::Value NamesOf(const DataNode& node, const std::unordered_set<blocks::ObjectId>& ids,
+                    const std::stop_token& stop) {
+  json::Value names = json::Array();
+  if (ids.empty()) return names;
+  for (const MountStats& mount : node.Mounts()) {
+    const Result<Dataset> dataset = node.Mounted(mount.mountpoint);
+    if (!dataset) continue;  // it has ended meanwhile
+    EachBelow(*dataset->manifest, 0, [&](uint32_t index, const ManifestEntry& entry) {
+      if (entry.kind == Kind::kFile && ids.contains(DataNode::VersionOf(*dataset, index).id))
+        names.Push(BytesToJson(mount.mountpoint + "/" + dataset->manifest->PathOf(index)));
+      return names.size() < kMostNames && !stop.stop_requested();
+    });
+  }
+  return names;
 }
 
 // Sends values in messages of a size that the socket takes.
@@ -186,7 +206,7 @@ Result<json::Value> DescribeEntry(DataNode& node, const Target& target,
     const uint64_t size = manifest.At(index).size;
     bytes += size;
     cached_bytes += cached ? cached->cached : 0;
-    complete += (cached && cached->cached >= size) ? 1 : 0;
+    complete += size == 0 || (cached && cached->cached >= size) ? 1 : 0;
   }
   described.Set("files", files->size()).Set("size", bytes).Set("cached", cached_bytes);
   described.Set("completeFiles", complete);
@@ -205,6 +225,24 @@ Result<json::Value> ListSkipped(const Target& target, const Tell& tell) {
   }
   if (auto sent = batches.Flush(); !sent) return sent.error();
   return json::Object({{"skipped", manifest.skipped_count()}});
+}
+
+Result<json::Value> CheckCache(DataNode& node, const Tell& tell, const std::stop_token& stop) {
+  ByteProgress progress(tell);
+  uint64_t checked = 0;
+  std::unordered_set<blocks::ObjectId> rotten;
+  const Result<uint64_t> dropped = node.cache().Scrub(
+      0,
+      [&](uint64_t done, uint64_t total) {
+        checked = done;
+        progress.Report(done, total);
+      },
+      stop, [&](const blocks::ObjectId& id) { rotten.insert(id); });
+  if (!dropped) return dropped.error();
+  return json::Object({{"checkedBytes", checked},
+                       {"dropped", *dropped},
+                       {"objects", rotten.size()},
+                       {"files", NamesOf(node, rotten, stop)}});
 }
 
 Result<json::Value> EvictFiles(DataNode& node, const Target& target, const std::stop_token& stop) {

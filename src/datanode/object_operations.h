@@ -37,6 +37,8 @@ Result<json::Value> ListSkipped(const Target& target, const Tell& tell);
 // Else all files, in any order.
 Result<json::Value> LoadFiles(DataNode& node, const Target& target, const std::string& order,
                               const Tell& tell, const std::stop_token& stop);
+// Holds all that is cached against its checksums; names the files of mounts that were not sound.
+Result<json::Value> CheckCache(DataNode& node, const Tell& tell, const std::stop_token& stop);
 Result<json::Value> EvictFiles(DataNode& node, const Target& target, const std::stop_token& stop);
 Result<json::Value> PinFiles(DataNode& node, const Target& target, bool pin,
                              const std::stop_token& stop);

@@ -131,7 +131,7 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
   if (op == "umount") return Unmount(request);
   if (op == "mounts") return Mounts();
   if (op == "stats") return Stats(request);
-  if (op == "fsck") return Fsck(tell, stop);
+  if (op == "fsck") return CheckCache(node_, tell, stop);
   if (op == "df") return Df();
   if (op == "top") return Top(tell);
   if (op == "metrics") return Metrics(tell);
@@ -204,20 +204,6 @@ Result<json::Value> Operations::Stats(const json::Value& request) const {
   for (const MountStats& stats : node_.Mounts())
     if (stats.mountpoint == mountpoint) return ToJson(stats);
   return Error{Code::kNotFound, mountpoint + " is no mount of this data node"};
-}
-
-Result<json::Value> Operations::Fsck(const Tell& tell, const std::stop_token& stop) {
-  ByteProgress progress(tell);
-  uint64_t checked = 0;
-  const Result<uint64_t> dropped = node_.cache().Scrub(
-      0,
-      [&](uint64_t done, uint64_t total) {
-        checked = done;
-        progress.Report(done, total);
-      },
-      stop);
-  if (!dropped) return dropped.error();
-  return json::Object({{"checkedBytes", checked}, {"dropped", *dropped}});
 }
 
 Result<json::Value> Operations::Df() const {

@@ -41,7 +41,6 @@ class Operations {
   Result<json::Value> Unmount(const json::Value& request);
   Result<json::Value> Mounts() const;
   Result<json::Value> Stats(const json::Value& request) const;
-  Result<json::Value> Fsck(const Tell& tell, const std::stop_token& stop);
   Result<json::Value> Df() const;
   Result<json::Value> Top(const Tell& tell) const;
   Result<json::Value> Metrics(const Tell& tell) const;

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace leat::datanode {
+
 uint64_t Verifier::Verify(const std::shared_ptr<ActiveObject>& object, Done done) {
   if (!Needed(*object)) return 0;
   MutexLock lock(mu_);
@@ -35,7 +38,11 @@ void Verifier::Work(const std::stop_token& stop) {
     if (!CheckSome(job, stop)) return;
     const bool ended = job.next == job.object->chunks() || !job.object->file->complete();
     // Costs nothing now that every chunk is checked.
-    if (ended) (void)Fetcher::IsComplete(*job.object);
+    if (ended && !Fetcher::IsComplete(*job.object)) {
+      const ObjectVersion& version = job.object->version;
+      LogWarning("a cached file has changed on disk; what has is fetched again",
+                 {{"key", version.key}, {"object", version.id.ToHex()}});
+    }
     {
       MutexLock lock(mu_);
       auto found = jobs_.find(job.object.get());

@@ -20,6 +20,7 @@ std::optional<std::string> XattrOf(const TreeEntry& entry, const ObjectVersion& 
   const auto cached = cache.Describe(version.id);
   const uint64_t bytes = cached ? cached->cached : 0;
   if (name == "cached") return std::to_string(bytes);
+  if (entry.size == 0) return "complete";  // there is nothing to fetch
   if (!cached || bytes == 0) return "none";
   if (cached->packed) return "packed";
   return bytes < entry.size ? "partial" : "complete";
