@@ -353,7 +353,7 @@ class LoadRecordsTest(unittest.TestCase):
                 source.put(f"set/{index}", data=self.index)
                 with Mount(source.url) as mount:
                     said = self.load(mount, "set/train.tfrecord#3-5").stdout
-                    self.assertIn("1 part are cached, 2.0 MiB", said)
+                    self.assertIn("1 part is cached, 2.0 MiB", said)
                     wanted = self.chunks_of(3 * size, 6 * size) * MIB
                     self.assertLess(wanted, 4 * MIB)
                     self.assertEqual(self.cached(mount, "set/train.tfrecord"), wanted)
