@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/strings.h"
 #include "blocks/cache.h"
+#include "cli/patience.h"
 #include "datanode/control_client.h"
 #include "datanode/json_bytes.h"
 #include "io/file.h"
@@ -179,8 +180,14 @@ std::string OwnProgram() {
 
 Result<json::Value> Ask(const std::string& socket, const json::Value& request,
                         const OnProgress& progress, const std::stop_token& stop) {
+  Patience patience = Patience::ForSocket(socket);
   return datanode::AskDataNode(
-      socket, request, progress ? progress : [](const json::Value&) {}, stop);
+      socket, request,
+      [&](const json::Value& message) {
+        patience.Heard();
+        if (progress) progress(message);
+      },
+      stop);
 }
 
 Result<json::Value> AskStarted(const CacheFlags& flags, const json::Value& request,

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 
+#include "cli/patience.h"
 #include "fuse/mount.h"
 #include "io/file.h"
 
@@ -36,14 +37,15 @@ std::vector<std::pair<std::string, std::string>> EnvironmentForStores() {
   return variables;
 }
 
+}  // namespace
+
 std::string ControlOf(const std::string& mountpoint) {
+  const Patience patience = Patience::ForPath(mountpoint);
   std::array<char, PATH_MAX> value;
   const ssize_t size =
       lgetxattr(mountpoint.c_str(), "user.leat.control", value.data(), value.size());
   return size > 0 ? std::string(value.data(), static_cast<size_t>(size)) : std::string();
 }
-
-}  // namespace
 
 void AddSourceFlags(CLI::App& app, const std::shared_ptr<SourceFlags>& flags) {
   app.add_option("--endpoint", flags->endpoint,
@@ -96,7 +98,10 @@ Result<std::string> RealPath(const std::string& path) {
 }
 
 Result<PathInMount> FindInMount(const std::string& path) {
-  const auto real = RealPath(path);
+  const auto real = [&] {
+    const Patience patience = Patience::ForPath(path);
+    return RealPath(path);
+  }();
   if (!real) return real.error();
   PathInMount found;
   for (const std::string& mountpoint : fuse::LeatMounts()) {

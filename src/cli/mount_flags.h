@@ -32,6 +32,9 @@ bool IsSource(const std::string& text);
 // The path without links, "." and "..", also when what is mounted at its end is dead; kNotFound.
 Result<std::string> RealPath(const std::string& path);
 
+// The control socket of the data node that serves the mount; "" when it does not tell.
+std::string ControlOf(const std::string& mountpoint);
+
 // What a path in a mount is to the mount's data node.
 struct PathInMount {
   std::string mountpoint;

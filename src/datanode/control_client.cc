@@ -58,4 +58,13 @@ Result<json::Value> AskDataNode(const std::string& socket, const json::Value& re
   }
 }
 
+bool Answers(const std::string& socket, std::chrono::nanoseconds limit,
+             const std::stop_token& stop) {
+  const auto connection = io::ConnectUnix(socket);
+  if (!connection) return false;
+  const json::Value request = json::Object({{"op", "mounts"}});
+  return io::SendMessage(connection->get(), json::Print(request)) &&
+         io::ReceiveMessage(connection->get(), stop, limit);
+}
+
 }  // namespace leat::datanode

@@ -1,6 +1,7 @@
 // Asks a data node over its control socket.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -20,5 +21,9 @@ std::string ControlSocketOf(const std::string& cache_directory);
 Result<json::Value> AskDataNode(const std::string& socket, const json::Value& request,
                                 const std::function<void(const json::Value&)>& progress,
                                 const std::stop_token& stop);
+
+// Whether the data node at `socket` answers anything at all within `limit`.
+bool Answers(const std::string& socket, std::chrono::nanoseconds limit,
+             const std::stop_token& stop);
 
 }  // namespace leat::datanode

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,60 @@ class ObservingTest(unittest.TestCase):
         reader = self.read_by_another("big")
         row = self.processes()[reader]
         self.assertEqual((row["opens"], row["passthroughOpens"], row["reads"]), (1, 1, 0))
+
+
+@needs_fuse
+class AllDataNodesTest(unittest.TestCase):
+    """`leat data df`, `top` and `metrics` that name no data node."""
+
+    def setUp(self):
+        self.source = self.enterContext(Source())
+        self.source.put("big", 2 * MIB)
+
+    def test_those_of_all_mounts_are_shown(self):
+        with Mount(self.source.url) as one, Mount(self.source.url) as two:
+            caches = {str(one.cache), str(two.cache)}
+            df = json.loads(one.leat("data", "df", "-o", "json").stdout)
+            self.assertLessEqual(caches, {directory["path"] for directory in df["directories"]})
+            nodes = json.loads(one.leat("data", "top", "-o", "json").stdout)["dataNodes"]
+            mounts = {node["directory"]: [mount["mountpoint"] for mount in node["mounts"]] for node in nodes}
+            self.assertEqual(mounts[str(one.cache)], [str(one.path)])
+            self.assertEqual(mounts[str(two.cache)], [str(two.path)])
+            text = one.leat("data", "top", "--once", "--interval", "0.1").stdout
+            for cache in caches:
+                self.assertIn(f"{cache}: worker ", text)
+            found = samples(one.leat("data", "metrics").stdout)
+            nodes = {labels.split(",")[0] for name, labels in found if name == "leat_data_fill_bytes_total"}
+            self.assertLessEqual({f'cache="{cache}"' for cache in caches}, nodes)
+
+    def test_without_any_nothing_is_started_or_made(self):
+        alone = """mount -t tmpfs leat-test /var/cache
+                   while umount -l -a -t fuse.leat 2>/dev/null && grep -q 'fuse[.]leat' /proc/mounts; do :; done
+                   for op in df top metrics; do "$0" data $op && exit 9; done
+                   test -z "$(ls -A /var/cache)" """
+        said = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", alone, BIN / "leat"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual(said.stderr.count("no data node runs"), 3, said.stderr)
+        self.assertIn("--cache-dir", said.stderr)
+
+    def test_a_worker_that_hangs_is_told_of(self):
+        with Mount(self.source.url) as mount:
+            worker = mount.stats()["worker_pid"]
+            commands = (["df", "--cache-dir", mount.cache], ["ls", mount.path])
+            os.kill(worker, signal.SIGSTOP)
+            try:
+                asking = [subprocess.Popen([BIN / "leat", "data", *command], stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.PIPE, text=True) for command in commands]
+                told = [process.stderr.readline() for process in asking]
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            self.assertIn(f"the data node of {mount.cache} (worker pid {worker}) has not answered for 10 s", told[0])
+            self.assertIn(f"the data node of the mount of {mount.path} has not answered for 10 s", told[1])
+            for process, line in zip(asking, told):
+                self.assertIn("leat umount --force", line)
+                self.assertEqual((process.stderr.read(), process.wait(20)), ("", 0))
+                process.stderr.close()
 
 
 @needs_fuse
