@@ -134,6 +134,8 @@ Result<std::vector<std::string>> CacheDirectories(const CacheFlags& flags) {
     const size_t comma = given.find(',');
     const std::string text = path + (comma == std::string::npos ? "" : given.substr(comma));
     if (auto parsed = blocks::CacheDirectory::Parse(text); !parsed) return parsed.error();
+    if (std::filesystem::exists(path, failed) && !std::filesystem::is_directory(path, failed))
+      return Error{Code::kInvalid, "--cache-dir " + path + ": is a file, not a directory"};
     directories.push_back(text);
   }
   return directories;
@@ -190,9 +192,23 @@ Result<json::Value> Ask(const std::string& socket, const json::Value& request,
       stop);
 }
 
+namespace {
+
+// Whether it is worth asking anew: the data node ends, as it may, to make room for another with
+// these options.
+bool Leaves(const std::string& socket, const json::Value& options) {
+  if (options.IsNull()) return false;
+  const auto reply = Ask(socket, json::Object({{"op", "leave"}, {"options", options}}), {}, {});
+  return reply && (*reply)["again"].AsBool();
+}
+
+}  // namespace
+
 Result<json::Value> AskStarted(const CacheFlags& flags, const json::Value& request,
                                const OnProgress& progress, const std::stop_token& stop) {
-  // It may end, having nothing to do, between being found and being asked.
+  RealClock clock;
+  const MonoTime until = clock.Monotonic() + kStartTimeout;
+  bool replacing = false;
   for (int tries = 1;; ++tries) {
     const auto socket = StartedDataNode(flags);
     if (!socket) return socket.error();
@@ -204,9 +220,16 @@ Result<json::Value> AskStarted(const CacheFlags& flags, const json::Value& reque
           if (progress) progress(message);
         },
         stop);
-    const bool gone = !reply && reply.error().code == Code::kUnavailable && !heard &&
-                      !Listens(*socket).value_or(true);
-    if (!gone || tries == 3) return reply;
+    if (reply || heard || clock.Monotonic() >= until) return reply;
+    const bool unavailable = reply.error().code == Code::kUnavailable;
+    if (reply.error().code == Code::kConflict && Leaves(*socket, request["options"])) {
+      replacing = true;
+    } else if (!(unavailable && replacing)) {
+      // It may end, having nothing to do, between being found and being asked.
+      const bool gone = unavailable && !Listens(*socket).value_or(true);
+      if (!gone || tries == 3) return reply;
+    }
+    if (replacing) clock.SleepFor(kPoll, {});
   }
 }
 

@@ -12,6 +12,7 @@
 #include "datanode/metrics_text.h"
 #include "datanode/object_operations.h"
 #include "datanode/record_trace.h"
+#include "fuse/mount.h"
 
 namespace leat::datanode {
 namespace {
@@ -85,11 +86,8 @@ Status TellReaders(const MountReaders& readers, const Tell& tell) {
 }
 
 Error Differs(const std::string& what, const std::string& given, const std::string& running) {
-  return {
-      Code::kConflict,
-      "the data node of this cache directory runs with another " + what + ": " + running +
-          ", not " + given +
-          "; leave the option out, or unmount everything (`leat umount --all`) and mount again"};
+  return {Code::kConflict, "the data node of this cache directory runs with another " + what +
+                               ": " + running + ", not " + given};
 }
 
 Status CheckDirectory(const std::string& given, const blocks::CacheDirectory& running) {
@@ -126,6 +124,55 @@ Status CheckOptions(const json::Value& given, const DataNodeOptions& running) {
 
 Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
                                    const std::stop_token& stop) {
+  {
+    MutexLock lock(mu_);
+    if (leaving_)
+      return Error{Code::kUnavailable,
+                   "this data node is ending, since one with other options is wanted; try again"};
+    if (request["op"].AsString() == "leave") return Leave(request);
+    ++under_way_;
+  }
+  auto done = Carry(request, tell, stop);
+  MutexLock lock(mu_);
+  --under_way_;
+  return done;
+}
+
+bool Operations::leaving() const {
+  MutexLock lock(mu_);
+  return leaving_;
+}
+
+json::Value Operations::Leave(const json::Value& request) {
+  const bool differ = !CheckOptions(request["options"], options_);
+  leaving_ = differ && under_way_ == 0 && node_.empty();
+  return json::Object({{"again", leaving_ || !differ}});
+}
+
+// Tells who is in the way.
+Status Operations::CheckOptionsOf(const json::Value& request) const {
+  constexpr size_t kMostNames = 5;
+  Status same = CheckOptions(request["options"], options_);
+  if (same) return same;
+  Error error = same.error();
+  const std::vector<MountStats> mounts = node_.Mounts();
+  const std::vector<std::string> seen = fuse::LeatMounts();
+  std::string what;
+  for (size_t i = 0; i < std::min(mounts.size(), kMostNames); ++i) {
+    const std::string& path = mounts[i].mountpoint;
+    const bool shows = std::find(seen.begin(), seen.end(), path) != seen.end();
+    what += what.empty() ? "" : ", ";
+    what += shows ? "`leat umount " + path + "`" : "close what is still open of " + path;
+  }
+  if (mounts.empty()) what = "wait for the leat command that is at work there";
+  if (mounts.size() > kMostNames)
+    what += " and unmount " + std::to_string(mounts.size() - kMostNames) + " others";
+  error.message += "; leave the option out, or first " + what;
+  return error;
+}
+
+Result<json::Value> Operations::Carry(const json::Value& request, const Tell& tell,
+                                      const std::stop_token& stop) {
   const std::string_view op = request["op"].AsString();
   if (op == "mount") return Mount(request, tell, stop);
   if (op == "umount") return Unmount(request);
@@ -142,7 +189,7 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
   if (std::find(std::begin(kOnObjects), std::end(kOnObjects), op) == std::end(kOnObjects))
     return Error{Code::kUnimplemented, "the data node knows no operation \"" + std::string(op) +
                                            "\": it is older than this leat"};
-  if (auto same = CheckOptions(request["options"], options_); !same) return same.error();
+  if (auto same = CheckOptionsOf(request); !same) return same.error();
   const Result<Target> target = FindTarget(node_, request, tell, stop);
   if (!target) return target.error();
   if (op == "ls") return ListEntries(node_, *target, request["recursive"].AsBool(), tell, stop);
@@ -155,7 +202,7 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
 
 Result<json::Value> Operations::Mount(const json::Value& request, const Tell& tell,
                                       const std::stop_token& stop) {
-  if (auto same = CheckOptions(request["options"], options_); !same) return same.error();
+  if (auto same = CheckOptionsOf(request); !same) return same.error();
   const Result<MountSpec> spec = MountSpec::FromJson(request["spec"]);
   if (!spec) return spec.error();
   if (spec->mountpoint.empty()) return Error{Code::kInvalid, "mount: no mountpoint is named"};

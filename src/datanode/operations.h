@@ -1,5 +1,8 @@
 // What clients of the control socket may ask, carried out on a DataNode. Requests are {"op": ...}
 // and:
+//   leave    options; {again: true}: ask anew, another data node (soon) runs with them, for this
+//   one
+//            ends when nothing is mounted and nobody else asks
 //   mount    spec (MountSpec), options        progress {objects, bytes} while listing
 //   umount   mountpoint, lazy
 //   mounts   what is mounted                  stats    mountpoint: its figures
@@ -20,6 +23,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "datanode/control_server.h"
 #include "datanode/data_node.h"
@@ -33,9 +37,16 @@ class Operations {
   // `options` are those that `node` was started with.
   Operations(DataNode& node, DataNodeOptions options) : node_(node), options_(std::move(options)) {}
   // A ControlHandler.
-  Result<json::Value> Do(const json::Value& request, const Tell& tell, const std::stop_token& stop);
+  Result<json::Value> Do(const json::Value& request, const Tell& tell, const std::stop_token& stop)
+      EXCLUDES(mu_);
+  // It was asked to, and may: nothing is mounted, and nothing more will be.
+  bool leaving() const EXCLUDES(mu_);
 
  private:
+  Result<json::Value> Carry(const json::Value& request, const Tell& tell,
+                            const std::stop_token& stop);
+  json::Value Leave(const json::Value& request) REQUIRES(mu_);
+  Status CheckOptionsOf(const json::Value& request) const;
   Result<json::Value> Mount(const json::Value& request, const Tell& tell,
                             const std::stop_token& stop);
   Result<json::Value> Unmount(const json::Value& request);
@@ -47,6 +58,9 @@ class Operations {
 
   DataNode& node_;
   const DataNodeOptions options_;
+  mutable Mutex mu_;
+  int under_way_ GUARDED_BY(mu_) = 0;  // requests
+  bool leaving_ GUARDED_BY(mu_) = false;
 };
 
 // kConflict when one of the options that the user gave is not that of the running data node.

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "datanode/control_client.h"
+#include "datanode/worker.h"
 #include "fuse/mount.h"
 #include "io/wait.h"
 
@@ -183,7 +184,8 @@ void Supervisor::Watch(const std::stop_token& stop) {
 bool Supervisor::EndedForGood(const io::ExitStatus& exit) const {
   const bool keeps_mounts =
       std::any_of(kept_.begin(), kept_.end(), [](const auto& k) { return !k.second.fds.empty(); });
-  return exit.ok() && !keeps_mounts && !Readable(listener_.get());
+  if (keeps_mounts || exit.signal != 0) return false;
+  return exit.code == kLeftToOther || (exit.ok() && !Readable(listener_.get()));
 }
 
 void Supervisor::DelayNextStart(MonoTime now) {

@@ -49,8 +49,8 @@ class Supervisor {
   ~Supervisor();  // removes control.sock
 
   // Returns once a worker has ended with status 0 while no descriptors are kept and no client
-  // waits, or stop is requested. A stop detaches the mounts; the worker, if it runs, sees its
-  // socket close and serves what is open to the last close.
+  // waits, or with kLeftToOther (see worker.h), or stop is requested. A stop detaches the mounts;
+  // the worker, if it runs, sees its socket close and serves what is open to the last close.
   void Run(const std::stop_token& stop);
 
  private:

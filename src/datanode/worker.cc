@@ -76,6 +76,10 @@ int RunWorker(WorkerOptions options, Clock& clock) {
         return operations.Do(request, tell, stop);
       });
   while (!SupervisorDied(*keeper)) {
+    if (operations.leaving()) {
+      LogInfo("the data node ends, since one with other options is wanted");
+      return kLeftToOther;
+    }
     const auto idle_since = server->IdleSince();
     if ((*node)->empty() && idle_since && clock.Monotonic() - *idle_since >= options.linger)
       return 0;

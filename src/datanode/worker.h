@@ -21,9 +21,13 @@ struct WorkerOptions {
   std::chrono::milliseconds patience{3000};
 };
 
+// The exit status of a worker that leaves so that another data node can take the cache directory:
+// its supervisor ends though clients wait.
+inline constexpr int kLeftToOther = 3;
+
 // Runs until nothing is mounted and nobody asks for anything, or the supervisor is dead and the
 // last open file is closed. Returns the exit status: 0 when there was nothing left to do, 1 when it
-// could not take over what the supervisor kept.
+// could not take over what the supervisor kept, kLeftToOther.
 int RunWorker(WorkerOptions options, Clock& clock);
 
 }  // namespace leat::datanode

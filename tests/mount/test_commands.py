@@ -73,6 +73,28 @@ class MountTest(unittest.TestCase):
                     self.assertIn("runs with another --", refused.stderr)
                     self.assertFalse(os.path.ismount(other))
 
+    def test_options_that_differ_are_taken_when_nothing_is_mounted(self):
+        with Mount(self.source.url, cache_flags=",size=1G") as mount:
+            other = self.enterContext(tempfile.TemporaryDirectory())
+            refused = mount.leat("mount", mount.source, other, "--cache-dir", f"{mount.cache},size=2G", check=False)
+            self.assertIn(f"leat umount {mount.path}", refused.stderr)
+            self.assertNotIn("--all", refused.stderr)
+            first = mount.stats()
+            with open(mount.path / "big", "rb") as file:  # it is not mounted, and served still
+                mount.umount("--lazy")
+                mount.cache_flags = ",size=2G"
+                self.assertIn(f"close what is still open of {mount.path}", mount.mount(check=False).stderr)
+                file.read()
+            wait_until(lambda: mount.mount(check=False).returncode == 0, what="the end of the first pair")
+            self.assertEqual(mount.stats()["cache_limit"], 2 << 30)
+            for flags in (",size=1G", ",size=2G", ",size=1G"):  # within the two seconds that a pair lingers
+                mount.umount()
+                mount.cache_flags = flags
+                mount.mount()
+                self.assertEqual(mount.stats()["cache_limit"], (1 if "1G" in flags else 2) << 30)
+            self.assertFalse(alive(first["worker_pid"]) or alive(first["supervisor_pid"]))
+            self.assertEqual((mount.path / "big").read_bytes(), (self.source.path / "big").read_bytes())
+
     def test_mountpoint_cache_directory_and_source_lie_apart(self):
         scratch = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         (scratch / "cache/below").mkdir(parents=True)
@@ -93,7 +115,8 @@ class MountTest(unittest.TestCase):
 
     def test_wrong_flags_are_told_of(self):
         for flags, text in [(["--file-mode", "9"], "no mode"), (["--ttl", "1s", "--version-pin"], "contradict"),
-                            (["--cache-dir", "/x,size=many"], "no size")]:
+                            (["--cache-dir", "/x,size=many"], "no size"),
+                            (["--cache-dir", __file__], "is a file, not a directory")]:
             with tempfile.TemporaryDirectory() as path:
                 said = subprocess.run([BIN / "leat", "mount", self.source.url, path, *flags], capture_output=True,
                                       text=True)
