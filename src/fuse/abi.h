@@ -68,7 +68,6 @@ enum class Notice : int32_t {
 inline constexpr uint64_t kAsyncRead = 1ull << 0;
 inline constexpr uint64_t kBigWrites = 1ull << 5;
 inline constexpr uint64_t kDoReadDirPlus = 1ull << 13;
-inline constexpr uint64_t kReadDirPlusAuto = 1ull << 14;
 inline constexpr uint64_t kAsyncDirectIo = 1ull << 15;
 inline constexpr uint64_t kParallelDirOps = 1ull << 18;
 inline constexpr uint64_t kMaxPages = 1ull << 22;

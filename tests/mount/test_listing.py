@@ -2,7 +2,10 @@
 import contextlib
 import ctypes
 import os
+import signal
 import struct
+import subprocess
+import sys
 import unittest
 
 from mounts import Mount, Source, needs_fuse, wait_until
@@ -77,6 +80,25 @@ class ChangingDirectoryTest(unittest.TestCase):
                     while some := stream.some():
                         listed += some
                     self.assertEqual(listed, names)
+
+
+@needs_fuse
+class ListedDirectoryTest(unittest.TestCase):
+    def test_files_of_a_directory_that_was_listed_are_known_without_asking(self):
+        with Source() as source:
+            for n in range(2000):
+                source.put(f"{n:04}", data=b"x" * n)
+            with Mount(source.url) as mount:
+                names = os.listdir(mount.path)
+                worker = mount.stats()["worker_pid"]
+                os.kill(worker, signal.SIGSTOP)
+                try:
+                    sizes = subprocess.run([sys.executable, "-c", "import os, sys\nos.chdir(sys.argv[1])\n"
+                                            "print(sum(os.stat(name).st_size for name in sys.argv[2:]))",
+                                            mount.path, *names], stdout=subprocess.PIPE, timeout=30, check=True)
+                finally:
+                    os.kill(worker, signal.SIGCONT)
+                self.assertEqual(int(sizes.stdout), sum(range(2000)))
 
 
 if __name__ == "__main__":
