@@ -94,6 +94,7 @@ class Cache {
   Result<Handle> FindOrCreate(const ObjectId& id, uint64_t size);
 
   bool HasSmall(const ObjectId& id) const;
+  // nullopt when it is not there; kCorrupt: it was rotten, and is gone.
   Result<std::optional<std::string>> ReadSmall(const ObjectId& id);
   // Errors as above.
   Status PutSmall(const ObjectId& id, std::string_view bytes);

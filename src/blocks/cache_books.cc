@@ -258,7 +258,7 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
   for (const CachedObject& object : objects) {
     if (object.packed) {
       const auto bytes = ReadSmall(object.id);
-      if (!bytes || !*bytes) {
+      if (!bytes) {
         ++dropped;
         rotten(object.id);
       }

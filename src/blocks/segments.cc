@@ -156,12 +156,11 @@ Result<std::optional<std::string>> Segments::Read(const ObjectId& id) {
       header.header_crc32c == HeaderCrc(header) && header.bytes_crc32c == hash::Crc32c(bytes)) {
     return bytes;
   }
-  LogWarning("a small cached object has changed on disk, or cannot be read, and is dropped",
-             {{"object", id.ToHex()}, {"file", PathOf(place.segment)}});
   MutexLock lock(mu_);
   ++rotten_;
   RemoveLocked(id, true);
-  return std::nullopt;
+  return Error{Code::kCorrupt, PathOf(place.segment) + ": object " + id.ToHex() +
+                                   " has changed on disk, or cannot be read, and is dropped"};
 }
 
 bool Segments::IsFull(uint64_t size) const {

@@ -37,8 +37,8 @@ class Segments {
   bool Has(const ObjectId& id) const;
   std::optional<uint32_t> SizeOf(const ObjectId& id) const;
   std::optional<uint32_t> SegmentOf(const ObjectId& id) const;
-  // The whole object, its CRC32C checked each time; nullopt when it is not there or was rotten
-  // (then it is gone).
+  // The whole object, its CRC32C checked each time; nullopt when it is not there. kCorrupt: it was
+  // rotten, and is gone.
   Result<std::optional<std::string>> Read(const ObjectId& id);
 
   // True when `size` more bytes need a segment to be begun first.

@@ -96,6 +96,7 @@ TEST_F(SegmentsTest, RottenObjectIsGone) {
   ASSERT_TRUE(segments->Append(Id(2), "other"));
   auto fd = io::Open(Path(1), O_WRONLY);
   ASSERT_TRUE(io::PWriteAll(fd->get(), "x", 50));
+  EXPECT_EQ(segments->Read(Id(1)).error().code, Code::kCorrupt);
   EXPECT_FALSE(*segments->Read(Id(1)));
   EXPECT_FALSE(segments->Has(Id(1)));
   EXPECT_EQ(segments->rotten(), 1u);

@@ -74,6 +74,10 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
                                      const Done& done) {
   if (object.small()) {
     const auto bytes = cache.ReadSmall(object.version.id);
+    if (!bytes) {
+      LogWarning("a cached file has changed on disk; what has is fetched again",
+                 {{"key", object.version.key}, {"error", bytes.error()}});
+    }
     if (!bytes || !*bytes || (*bytes)->size() != object.version.size) return false;
     hit_bytes += size;
     done(std::string_view(**bytes).substr(offset, size));

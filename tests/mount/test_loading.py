@@ -111,11 +111,15 @@ class RotTest(unittest.TestCase):
     def mount_with_rot(self):
         self.source = self.enterContext(Source())
         self.data = self.source.put("dir/x", 3 * MIB)
+        self.small = self.source.put("dir/s", 1000)
         self.mount = self.enterContext(Mount(self.source.url))
         self.mount.leat("data", "load", self.mount.path)
         path, = self.mount.cache.glob("objects/*/*.data")
         with open(path, "r+b") as file:
             file.seek(MIB + 1000)
+            file.write(b"rot!")
+        with open(self.mount.cache / "segments/00000001.seg", "r+b") as file:
+            file.seek(500)
             file.write(b"rot!")
         self.mount.kill_worker()  # the next one has not checked it yet
 
@@ -123,14 +127,19 @@ class RotTest(unittest.TestCase):
         self.mount_with_rot()
         self.assertTrue((self.mount.path / "dir/x").read_bytes() == self.data)
         self.assertEqual(self.mount.stats()["corrupt_chunks"], 1)
-        self.assertIn("leat_data_cache_corrupt_chunks_total 1", self.mount.leat("data", "metrics", self.mount.path).stdout)
-        self.assertIn("has changed on disk; what has is fetched again key=dir/x", self.mount.log())
+        self.assertTrue((self.mount.path / "dir/s").read_bytes() == self.small)
+        self.assertEqual(self.mount.stats()["corrupt_chunks"], 2)
+        self.assertIn("leat_data_cache_corrupt_chunks_total 2", self.mount.leat("data", "metrics", self.mount.path).stdout)
+        for name in "xs":
+            self.assertIn(f"has changed on disk; what has is fetched again key=dir/{name}", self.mount.log())
 
     def test_a_check_names_the_file(self):
         self.mount_with_rot()
         said = self.mount.leat("data", "fsck", self.mount.path).stdout
-        self.assertIn("1 piece dropped because its bytes had changed", said)
-        self.assertIn(f"{self.mount.path}/dir/x\n", said)
+        self.assertIn("2 pieces dropped because their bytes had changed", said)
+        for name in "xs":
+            self.assertIn(f"  {self.mount.path}/dir/{name}\n", said)
+        (self.mount.path / "dir/x").read_bytes()
         self.assertIn("0 pieces dropped\n", self.mount.leat("data", "fsck", self.mount.path).stdout)
 
 
