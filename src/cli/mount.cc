@@ -19,6 +19,7 @@
 #include "cli/data_node_access.h"
 #include "cli/listing_line.h"
 #include "cli/mount_flags.h"
+#include "cli/mount_holders.h"
 #include "datanode/json_bytes.h"
 #include "io/file.h"
 #include "io/wait.h"
@@ -167,6 +168,8 @@ int Mount(const MountFlags& flags, const SourceFlags& source, const CacheFlags& 
                    set.error().message.c_str());
   }
   TellMounted(flags, spec->mountpoint, *done);
+  for (const json::Value& warning : (*done)["warnings"].Items())
+    std::fprintf(stderr, "leat: warning: %s\n", datanode::BytesFromJson(warning).c_str());
   if (!flags.foreground) return 0;
   const Status stayed = StayInForeground(spec->mountpoint);
   return stayed ? 0 : Fail(stayed.error());
@@ -178,6 +181,16 @@ struct UnmountFlags {
   bool lazy = false;
   bool force = false;
 };
+
+Error InUse(const std::string& mountpoint) {
+  std::string by;
+  for (const std::string& holder : HoldersOf(mountpoint))
+    by += (by.empty() ? " by " : ", ") + holder;
+  return {Code::kConflict, mountpoint + ": is in use" + by +
+                               "; close what is open in it, or take its name away with `leat "
+                               "umount --lazy " +
+                               mountpoint + "`"};
+}
 
 Status UnmountOne(const std::string& given, const UnmountFlags& flags) {
   const auto mountpoint = RealPath(given);
@@ -194,6 +207,7 @@ Status UnmountOne(const std::string& given, const UnmountFlags& flags) {
                                       {"lazy", flags.lazy}}),
                         {}, {});
   if (done) return {};
+  if (done.error().code == Code::kConflict) return InUse(*mountpoint);
   // Whatever became of the data node: the name must go.
   const Code code = done.error().code;
   if (code == Code::kUnavailable || code == Code::kNotFound || code == Code::kForbidden)

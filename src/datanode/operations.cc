@@ -1,5 +1,6 @@
 #include "datanode/operations.h"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "datanode/empty_source.h"
 #include "datanode/json_bytes.h"
 #include "datanode/metrics_text.h"
 #include "datanode/object_operations.h"
@@ -103,6 +105,31 @@ Status CheckDirectory(const std::string& given, const blocks::CacheDirectory& ru
   return {};
 }
 
+Error NothingToLoad(const Target& target, const json::Value& asked, const std::stop_token& stop) {
+  if (const auto spec = MountSpec::FromJson(asked); spec)
+    return {Code::kNotFound, WhyEmpty(*spec, stop)};
+  return {Code::kNotFound, "no objects were found under " +
+                               std::string(target.dataset.manifest->source()) +
+                               " when it was listed: check bucket and prefix"};
+}
+
+// Of directories whose limit their disks cannot hold.
+void WarnOfFullDisks(DataNode& node, const DataNodeOptions& options, json::Value& warnings) {
+  for (const auto& [directory, stats] : node.cache().DirectoryStats()) {
+    const bool given = std::any_of(
+        options.directories.begin(), options.directories.end(),
+        [&](const auto& each) { return each.path == directory.path && each.limit != 0; });
+    struct statvfs disk {};
+    if (!given || ::statvfs(directory.path.c_str(), &disk) != 0) continue;
+    const uint64_t room = stats.used + uint64_t{disk.f_bavail} * disk.f_frsize;
+    if (stats.limit <= room) continue;
+    warnings.Push(BytesToJson("--cache-dir " + directory.path + ": its size is " +
+                              HumanBytes(stats.limit) + ", and its disk has room for " +
+                              HumanBytes(room) +
+                              " of it: what finds no room is read without being cached"));
+  }
+}
+
 }  // namespace
 
 Status CheckOptions(const json::Value& given, const DataNodeOptions& running) {
@@ -195,6 +222,8 @@ Result<json::Value> Operations::Carry(const json::Value& request, const Tell& te
   if (op == "ls") return ListEntries(node_, *target, request["recursive"].AsBool(), tell, stop);
   if (op == "stat") return DescribeEntry(node_, *target, stop);
   if (op == "skipped") return ListSkipped(*target, tell);
+  if (op == "load" && target->dataset.manifest->files() == 0)
+    return NothingToLoad(*target, request["spec"], stop);
   if (op == "load") return LoadFiles(node_, *target, BytesFromJson(request["order"]), tell, stop);
   if (op == "evict") return EvictFiles(node_, *target, stop);
   return PinFiles(node_, *target, op == "pin", stop);
@@ -222,13 +251,18 @@ Result<json::Value> Operations::Mount(const json::Value& request, const Tell& te
   if (auto mounted = node_.Mount(*spec, progress, stop); !mounted) return mounted.error();
 
   json::Value done = json::Object();
+  json::Value warnings = json::Array();
   for (const MountStats& stats : node_.Mounts())
     if (stats.mountpoint == spec->mountpoint) done = ToJson(stats);
   if (const auto dataset = node_.Mounted(spec->mountpoint); dataset) {
     done.Set("objects", dataset->manifest->files());
     done.Set("bytes", dataset->manifest->bytes());
     done.Set("skipped", dataset->manifest->skipped_count());
+    if (dataset->manifest->files() == 0 && dataset->manifest->skipped_count() == 0)
+      warnings.Push(BytesToJson(WhyEmpty(*spec, stop)));
   }
+  WarnOfFullDisks(node_, options_, warnings);
+  done.Set("warnings", std::move(warnings));
   return done;
 }
 

@@ -95,6 +95,13 @@ class MountTest(unittest.TestCase):
             self.assertFalse(alive(first["worker_pid"]) or alive(first["supervisor_pid"]))
             self.assertEqual((mount.path / "big").read_bytes(), (self.source.path / "big").read_bytes())
 
+    def test_a_size_beyond_the_disk_is_warned_of(self):
+        mount = Mount(self.source.url, cache_flags=",size=1000T")
+        self.addCleanup(mount.close)
+        self.assertRegex(mount.mount().stderr, f"warning: --cache-dir {mount.cache}: .* room for ")
+        with Mount(self.source.url, cache_flags=",size=10M") as small:
+            self.assertEqual(small.umount().stderr + small.mount().stderr, "")
+
     def test_mountpoint_cache_directory_and_source_lie_apart(self):
         scratch = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         (scratch / "cache/below").mkdir(parents=True)
@@ -171,6 +178,30 @@ class MountTest(unittest.TestCase):
 
 
 @needs_fuse
+class EmptySourceTest(unittest.TestCase):
+    def test_nothing_under_a_prefix_is_warned_of_and_an_object_of_its_name_told(self):
+        with Leat() as leat:
+            leat.s3().create_bucket(Bucket="bkt")
+            leat.s3().put_object(Bucket="bkt", Key="dir/file", Body=b"x")
+            keys = {"AWS_ACCESS_KEY_ID": leat.key_id, "AWS_SECRET_ACCESS_KEY": leat.secret,
+                    "AWS_DEFAULT_REGION": "us-east-1"}
+            for source, text in [("s3://bkt/nothing", "no objects were found under s3://bkt/nothing/: check bucket"),
+                                 ("s3://bkt/dir/file", "is itself an object, the file file under s3://bkt/dir/")]:
+                mount = Mount(source, "--endpoint", leat.aws, env=keys)
+                self.addCleanup(mount.close)
+                self.assertIn(text, mount.mount().stderr)
+                self.assertEqual(os.listdir(mount.path), [])
+                for load in (["load", mount.path],
+                             ["load", source, "--endpoint", leat.aws, "--cache-dir", mount.cache]):
+                    failed = mount.leat("data", *load, check=False)
+                    self.assertEqual(failed.returncode, 1)
+                    self.assertIn("no objects were found under", failed.stderr)
+                self.assertIn(text, failed.stderr)
+            with Mount("s3://bkt/dir", "--endpoint", leat.aws, env=keys) as mount:
+                self.assertEqual(mount.umount().stderr + mount.mount().stderr, "")
+
+
+@needs_fuse
 class UnmountTest(unittest.TestCase):
     def setUp(self):
         self.source = self.enterContext(Source())
@@ -182,6 +213,8 @@ class UnmountTest(unittest.TestCase):
                 refused = mount.umount(check=False)
                 self.assertEqual(refused.returncode, 1)
                 self.assertIn("in use", refused.stderr)
+                self.assertIn(f"leat umount --lazy {mount.path}", refused.stderr)
+                self.assertRegex(refused.stderr, rf"by {os.getpid()} \(python")
                 mount.umount("--lazy")
                 self.assertFalse(os.path.ismount(mount.path))
                 self.assertEqual(file.read(), self.data)
