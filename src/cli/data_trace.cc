@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "cli/data_node_access.h"
 #include "cli/data_tables.h"
 #include "cli/mount_flags.h"
@@ -67,8 +69,21 @@ int Record(const TraceFlags& flags) {
   return 0;
 }
 
-struct Replayed {
+// Thread-safe.
+class Replayed {
+ public:
   std::atomic<uint64_t> opens = 0, reads = 0, bytes = 0, errors = 0;
+
+  // The first few are told.
+  void Fail(const std::string& message) EXCLUDES(mu_) {
+    constexpr uint64_t kMostTold = 3;
+    if (++errors > kMostTold) return;
+    MutexLock lock(mu_);
+    std::fprintf(stderr, "leat: %s\n", Printable(message).c_str());
+  }
+
+ private:
+  Mutex mu_;  // one line at a time
 };
 
 // What one thread of the trace did.
@@ -95,17 +110,13 @@ class Replayer {
 
   void Step(const TraceEvent& event) {
     const int fd = event.open ? Open(event.file) : Find(event.file);
-    if (fd < 0) {
-      ++count_.errors;
-      return;
-    }
-    if (event.open) return;
+    if (fd < 0 || event.open) return;
     buffer_.resize(std::max(buffer_.size(), std::min<size_t>(event.size, 64u << 20)));
     const ssize_t got = pread(fd, buffer_.data(), std::min<size_t>(event.size, buffer_.size()),
                               static_cast<off_t>(event.offset));
     ++count_.reads;
     if (got < 0)
-      ++count_.errors;
+      count_.Fail(io::ErrnoError(errno, "read " + PathOf(event.file)).message);
     else
       count_.bytes += static_cast<uint64_t>(got);
   }
@@ -116,11 +127,23 @@ class Replayer {
     return Open(file);  // it was opened before the trace began, or by another thread
   }
 
-  int Open(uint64_t file) {
+  // "" when the trace does not name it.
+  std::string PathOf(uint64_t file) const {
     const auto path = trace_.paths.find(file);
-    if (path == trace_.paths.end()) return -1;
-    auto fd = io::Open(mountpoint_ + "/" + path->second, O_RDONLY);
-    if (!fd) return -1;
+    return path == trace_.paths.end() ? "" : mountpoint_ + "/" + path->second;
+  }
+
+  // -1 when it failed, which is counted.
+  int Open(uint64_t file) {
+    const std::string path = PathOf(file);
+    auto fd = path.empty()
+                  ? Result<io::UniqueFd>(Error{
+                        Code::kInvalid, fmt::format("the trace has no path of its file {}", file)})
+                  : io::Open(path, O_RDONLY);
+    if (!fd) {
+      count_.Fail(fd.error().message);
+      return -1;
+    }
     ++count_.opens;
     open_.push_front({.file = file, .fd = std::move(*fd)});
     if (open_.size() > kMostOpenFiles) open_.pop_back();

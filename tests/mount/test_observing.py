@@ -226,6 +226,9 @@ class TraceTest(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - began, 0.3)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"^2 threads: 1 opens, 1 reads, 1000 B in \S+ s, .*; 1 errors\n$")
+        self.assertRegex(done.stderr, "trace has no path of its file 2")
+        self.trace.write_text("file 1 not/there\nopen 0 10 1\n")
+        self.assertRegex(self.replay(self.mount.path).stderr, f"{self.mount.path}/not/there.*No such file")
         self.trace.write_text("nonsense\n")
         self.assertIn("line 1", self.replay(self.mount.path).stderr)
 
