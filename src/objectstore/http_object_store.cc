@@ -205,7 +205,8 @@ class HttpObjectStore : public TreeStore {
       // A compressed answer has another length, and often the same ETag.
       request.headers.Set("Accept-Encoding", "identity");
       auto response = http_->Send(std::move(request), stop);
-      if (!response) return response.error().Within(what);
+      // The client names the URL that it asked: ours, unless we were sent elsewhere.
+      if (!response) return i == 0 ? response.error() : response.error().Within(what);
       const int status = (*response)->status;
       if (status == 200 || status == 206) return response;
       const auto target = IsRedirect(status)

@@ -394,6 +394,22 @@ TEST(OpenObjectStore, RefusesWhatIsNoSource) {
   }
 }
 
+TEST(OpenObjectStore, WhatCannotBeReachedIsNamedOnceAndAsItWasGiven) {
+  for (const std::string url : {"gs://bucket/data", "http://127.0.0.1:1/tree/"}) {
+    StoreOptions options{.anonymous = true, .retry_for = 0s};
+    options.endpoint = url.starts_with("gs") ? "http://127.0.0.1:1" : "";
+    options.environment.emplace();
+    const auto store = OpenObjectStore(url, options);
+    ASSERT_FALSE(store) << url;
+    const std::string& told = store.error().message;
+    EXPECT_NE(told.find(url.substr(0, 11)), std::string::npos) << told;
+    EXPECT_EQ(told.find("s3://"), std::string::npos) << told;
+    const size_t named = told.find("GET http:");
+    ASSERT_NE(named, std::string::npos) << told;
+    EXPECT_EQ(told.find("GET http:", named + 1), std::string::npos) << told;
+  }
+}
+
 TEST(OpenObjectStore, SaysThatTheSourceIsNotThere) {
   EXPECT_EQ(OpenObjectStore("file:///none/such").error().code, Code::kNotFound);
   FakeServer web(FakeServer::Kind::kNginx);

@@ -70,11 +70,14 @@ Status CheckOrder(const S3Page& page, std::string& last) {
 
 Status ListPages(S3Session& session, const S3List& list,
                  const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop) {
-  const std::string what = "list s3://" + list.bucket + "/" + list.prefix;
+  const std::string what = "list " + list.scheme + "://" + list.bucket + "/" + list.prefix;
   std::string token, last;
   while (true) {
-    const auto reply =
-        session.Call({.method = "GET", .bucket = list.bucket, .query = QueryOf(list, token)}, stop);
+    const auto reply = session.Call({.method = "GET",
+                                     .bucket = list.bucket,
+                                     .query = QueryOf(list, token),
+                                     .scheme = list.scheme},
+                                    stop);
     if (!reply) return reply.error();
     const auto root = aws::ParseXml(reply->body);
     if (!root) return Error{Code::kCorrupt, what + ": " + root.error().message};

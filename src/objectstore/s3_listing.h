@@ -24,8 +24,9 @@ struct S3List {
   std::string bucket;
   std::string prefix;
   std::string start_after;
-  std::string delimiter;  // "/" for one level
-  size_t max_keys = 0;    // of a page; 0: the store's own limit
+  std::string delimiter;      // "/" for one level
+  size_t max_keys = 0;        // of a page; 0: the store's own limit
+  std::string scheme = "s3";  // of the source, for messages
 };
 
 // Page after page (ListObjectsV2) until there are no more or `each` says false or fails. kCorrupt

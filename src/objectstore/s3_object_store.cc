@@ -20,7 +20,11 @@ class S3ObjectStore : public ObjectStore {
 
   // Whether the bucket can be listed.
   Status Probe() {
-    return ListPages(session_, {.bucket = source_.bucket, .prefix = source_.prefix, .max_keys = 1},
+    return ListPages(session_,
+                     {.bucket = source_.bucket,
+                      .prefix = source_.prefix,
+                      .max_keys = 1,
+                      .scheme = source_.scheme},
                      [](const S3Page&) -> Result<bool> { return false; }, {});
   }
 
@@ -29,7 +33,8 @@ class S3ObjectStore : public ObjectStore {
 
   Status List(const std::string& prefix, const std::string& after,
               const std::function<bool(ObjectInfo)>& each, const std::stop_token& stop) override {
-    S3List list{.bucket = source_.bucket, .prefix = source_.prefix + prefix};
+    S3List list{
+        .bucket = source_.bucket, .prefix = source_.prefix + prefix, .scheme = source_.scheme};
     if (!after.empty()) list.start_after = source_.prefix + after;
     return ListPages(
         session_, list,
@@ -59,16 +64,22 @@ class S3ObjectStore : public ObjectStore {
       }
       return true;
     };
-    auto done = ListPages(
-        session_, {.bucket = source_.bucket, .prefix = source_.prefix + prefix, .delimiter = "/"},
-        take, stop);
+    auto done = ListPages(session_,
+                          {.bucket = source_.bucket,
+                           .prefix = source_.prefix + prefix,
+                           .delimiter = "/",
+                           .scheme = source_.scheme},
+                          take, stop);
     if (!done) return done.error();
     return listing;
   }
 
   Result<ObjectInfo> Head(const std::string& key, const std::stop_token& stop) override {
-    const auto reply = session_.Call(
-        {.method = "HEAD", .bucket = source_.bucket, .key = source_.prefix + key}, stop);
+    const auto reply = session_.Call({.method = "HEAD",
+                                      .bucket = source_.bucket,
+                                      .key = source_.prefix + key,
+                                      .scheme = source_.scheme},
+                                     stop);
     if (!reply) return reply.error();
     return ReadHead(key, reply->headers);
   }
@@ -76,7 +87,10 @@ class S3ObjectStore : public ObjectStore {
   Status Get(const std::string& key, const std::string& etag, uint64_t offset, uint64_t size,
              const std::function<Status(std::string_view)>& sink,
              const std::stop_token& stop) override {
-    S3Call call{.method = "GET", .bucket = source_.bucket, .key = source_.prefix + key};
+    S3Call call{.method = "GET",
+                .bucket = source_.bucket,
+                .key = source_.prefix + key,
+                .scheme = source_.scheme};
     const RangeRead read{call.ToString(), offset, size, session_.options().stall_timeout};
     const auto open = [&](uint64_t from, uint64_t end) {
       call.headers.Set("Range", fmt::format("bytes={}-{}", from, end - 1));

@@ -91,7 +91,9 @@ std::shared_ptr<Signer> SignerOf(const S3Options& options) {
 
 }  // namespace
 
-std::string S3Call::ToString() const { return fmt::format("{} s3://{}/{}", method, bucket, key); }
+std::string S3Call::ToString() const {
+  return fmt::format("{} {}://{}/{}", method, scheme, bucket, key);
+}
 
 Result<net::Url> S3RequestUrl(const S3Options& options, const std::string& endpoint,
                               const S3Call& call) {

@@ -27,6 +27,7 @@ struct S3Call {
   // Instead of `body`: makes a source of body_size bytes, anew for each attempt.
   std::function<std::function<Result<size_t>(std::span<char>)>()> make_source;
   uint64_t body_size = 0;
+  std::string scheme = "s3";  // of the source, for messages
   // "GET s3://bucket/key"
   std::string ToString() const;
 };
