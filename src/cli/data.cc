@@ -1,8 +1,10 @@
 // `leat data`: what is cached, and changing it.
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -18,6 +20,8 @@
 #include "cli/progress.h"
 #include "cli/running_data_nodes.h"
 #include "datanode/json_bytes.h"
+#include "io/fd.h"
+#include "io/file.h"
 
 namespace leat::cli {
 namespace {
@@ -168,12 +172,27 @@ std::string Outcome(std::string_view op, const json::Value& done) {
   } else {
     text = fmt::format("{} {}ned, {}", Plural(done["files"], "file"), op, Bytes(done["bytes"]));
     if (op == "pin" && done["small"].AsInt() > 0) {
-      text += fmt::format("; {} below 256 KiB are packed together and cannot be pinned one by one",
+      text += fmt::format("; not pinned: {} below 256 KiB, which are packed together",
                           Plural(done["small"], "file"));
     }
     if (op == "pin") text += "; `leat data load` fetches what is not cached yet";
   }
   return text + "\n";
+}
+
+// The path of what comes from stdin, as long as `held` lives. Not stdin itself, which need not end.
+Result<std::string> CopyOfStdin(io::UniqueFd& held) {
+  held = io::UniqueFd(memfd_create("order", MFD_CLOEXEC));
+  if (!held.ok()) return io::ErrnoError(errno, "keep what comes from stdin");
+  char buffer[64 << 10];
+  while (true) {
+    const ssize_t got = read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io::ErrnoError(errno, "read stdin");
+    if (got == 0) return fmt::format("/proc/{}/fd/{}", getpid(), held.get());
+    const std::string_view bytes(buffer, static_cast<size_t>(got));
+    if (auto kept = io::WriteAll(held.get(), bytes); !kept) return kept.error();
+  }
 }
 
 // The directories of all data nodes, as df tells those of one.
@@ -194,9 +213,10 @@ int Simple(const DataFlags& flags, std::string_view op, const std::string& doing
     if (!about) return Fail(about.error());
     question = std::move(*about);
   }
+  io::UniqueFd from_stdin;
   if (!flags.order.empty()) {
     // The data node reads it itself: it may be longer than a message.
-    const auto order = RealPath(flags.order);
+    const auto order = flags.order == "-" ? CopyOfStdin(from_stdin) : RealPath(flags.order);
     if (!order) return Fail(order.error());
     question.request.Set("order", datanode::BytesToJson(*order));
   }
@@ -257,11 +277,12 @@ void AddData(CLI::App& app, Run& run) {
   for (const Operation& each : kOperations) {
     CLI::App* command = Command(*data, each.name, each.help, flags, each.target);
     if (std::string_view(each.name) == "load") {
-      command->add_option("--order", flags->order,
-                          "A file with one path below PATH a line, in the order in which they will "
-                          "be read; PATH OFFSET LENGTH for a part; PATH#N or PATH#N-M for records "
-                          "of a TFRecord file or samples of a WebDataset tar, numbered from 0, by "
-                          "the index beside it (PATH.idx)");
+      command->add_option(
+          "--order", flags->order,
+          "A file (- for stdin) with one path below PATH a line, in the order in which they will "
+          "be read; PATH OFFSET LENGTH for a part; PATH#N or PATH#N-M for records "
+          "of a TFRecord file or samples of a WebDataset tar, numbered from 0, by "
+          "the index beside it (PATH.idx)");
     }
     command->callback([flags, &run, each] {
       run = [flags, each] { return Simple(*flags, each.name, each.doing); };

@@ -176,12 +176,13 @@ Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,
     if (in.fail() && !in.eof())
       return Error{Code::kInvalid, at_line(number, "is longer than a path and two numbers")};
     // The end of a line is counted, the end of the file is not.
-    const std::string_view line(buffer.data(),
-                                static_cast<size_t>(in.gcount()) - (in.eof() ? 0 : 1));
+    std::string_view line(buffer.data(), static_cast<size_t>(in.gcount()) - (in.eof() ? 0 : 1));
     if (number > kMostLines)
       return Error{
           Code::kTooLarge,
           fmt::format("{}: an order has at most {} lines: load it in pieces", path, kMostLines)};
+    while (line.starts_with("./")) line.remove_prefix(2);  // as find writes them
+    if (line.ends_with('\r') && !FileAt(manifest, base, line)) line.remove_suffix(1);
     if (line.empty()) continue;
     if (const auto part = PartOf(manifest, base, line)) {
       parts.push_back(*part);

@@ -29,7 +29,8 @@ using FindRecords = std::function<Result<std::vector<Extent>>(uint32_t file, uin
 //   PATH OFFSET LENGTH   a part, cut at the file's end; blanks between
 //   PATH#N, PATH#N-M     record N of a TFRecord file or sample N of a WebDataset tar, from 0 on; N
 //                        to M, both included
-// A line that is a path as it is, is that. Empty lines are skipped. kNotFound, kInvalid and the
+// A line that is a path as it is, is that. A "./" before it and a CR after it are left off. Empty
+// lines are skipped. kNotFound, kInvalid and the
 // errors of `records` name the line. kTooLarge: more than ten million lines; kInvalid: one that is
 // longer than any of these. kCancelled.
 Result<std::vector<FilePart>> ReadOrder(const Manifest& manifest, uint32_t top,

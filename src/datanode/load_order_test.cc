@@ -73,6 +73,17 @@ TEST_F(LoadOrderTest, ThePathsAreRelativeToTheDirectory) {
   EXPECT_EQ(Name(parts->at(0)), "train/a.rec");
 }
 
+TEST_F(LoadOrderTest, LinesOfFindAndOfWindowsAreRead) {
+  const auto parts = Read("./a.rec\r\n\r\n././b c.rec 50 20\r\n./a.rec#3\r\n./a.rec\r");
+  ASSERT_TRUE(parts) << parts.error().message;
+  ASSERT_EQ(parts->size(), 4u);
+  EXPECT_EQ(Name((*parts)[0]), "train/a.rec");
+  EXPECT_EQ(Name((*parts)[1]), "train/b c.rec");
+  EXPECT_EQ((*parts)[1].length, 20u);
+  EXPECT_EQ((*parts)[2].offset, 30u);
+  EXPECT_EQ(Name((*parts)[3]), "train/a.rec");
+}
+
 TEST_F(LoadOrderTest, OffsetAndLengthNameAPartWithinTheFile) {
   const auto parts = Read("b c.rec 50 20\na.rec\t90\t\t20\na.rec 200 1\n");
   ASSERT_TRUE(parts) << parts.error().message;

@@ -261,6 +261,16 @@ class LoadOrderTest(unittest.TestCase):
             self.assertEqual([states[name][0] for name in ("a", "b", "dir/c", "dir/d e")],
                              ["none", "none", "complete", "complete"])
 
+    def test_an_order_may_come_from_a_pipe(self):
+        for name in ("a", "b"):
+            self.source.put(name, MIB)
+        with Mount(self.source.url) as mount:
+            loaded = subprocess.run([BIN / "leat", "data", "load", mount.path, "--order", "-"], input="./b\r\n",
+                                    capture_output=True, text=True, timeout=60)
+            self.assertEqual(loaded.returncode, 0, loaded.stderr)
+            states = self.states(mount)
+            self.assertEqual((states["a"][0], states["b"][0]), ("none", "complete"))
+
     def test_parts_bring_their_chunks_and_no_more(self):
         data = self.source.put("shard.tar", 10 * MIB)
         with Mount(self.source.url) as mount:
