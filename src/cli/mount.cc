@@ -237,7 +237,7 @@ void AddMount(CLI::App& app, Run& run) {
   CLI::App* mount = app.add_subcommand("mount", "Show object storage as a directory");
   mount
       ->add_option("SOURCE", flags->source,
-                   "s3://BUCKET/PREFIX, gs://, oss://, file:///DIR or https://HOST/TREE/")
+                   "s3://BUCKET/PREFIX, gs://, oss://, file:///DIR or http(s)://HOST/TREE/")
       ->required();
   mount->add_option("MOUNTPOINT", flags->mountpoint, "An existing directory")->required();
   AddSourceFlags(*mount, source);
