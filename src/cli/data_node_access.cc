@@ -221,14 +221,14 @@ Result<json::Value> AskStarted(const CacheFlags& flags, const json::Value& reque
         },
         stop);
     if (reply || heard || clock.Monotonic() >= until) return reply;
-    const bool unavailable = reply.error().code == Code::kUnavailable;
-    if (reply.error().code == Code::kConflict && Leaves(*socket, request["options"])) {
+    const Code code = reply.error().code;
+    // It may end, having nothing to do, between being found and being asked.
+    const bool may_be_gone = code == Code::kUnavailable || code == Code::kNotFound;
+    const bool gone = may_be_gone && !Listens(*socket).value_or(true);
+    if (code == Code::kConflict && Leaves(*socket, request["options"]))
       replacing = true;
-    } else if (!(unavailable && replacing)) {
-      // It may end, having nothing to do, between being found and being asked.
-      const bool gone = unavailable && !Listens(*socket).value_or(true);
-      if (!gone || tries == 3) return reply;
-    }
+    else if (!(replacing && code == Code::kUnavailable) && !(gone && (replacing || tries < 3)))
+      return reply;
     if (replacing) clock.SleepFor(kPoll, {});
   }
 }
