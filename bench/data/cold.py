@@ -2,7 +2,7 @@
 
 The server runs on this machine, so that client and server share its processors. The plain downloader is two curls with
 8 transfers each at a time, of 8 MiB each, which they write to the same disk as the cache. All take turns, and who is
-first changes from round to round; what one has written and not needed any more is gone before the next one's turn.
+first changes from round to round; what one has written is gone or on the disk before the next one's turn.
 """
 import os
 import shutil
@@ -19,6 +19,7 @@ STREAMS = (8, 1)
 
 def read(root, names, streams):
     """Seconds to read all files, that many at a time, 1 MiB at a time; by dd, not to measure Python."""
+    os.sync()
     begin = time.perf_counter()
     work = "\n".join(f"{root}/{name}" for name in names)
     subprocess.run(["xargs", "-P", str(streams), "-I", "{}", "dd", "if={}", "of=/dev/null", "bs=1M", "status=none"],
@@ -47,6 +48,7 @@ def measure(options, scratch):
         os.sync()
         with LeatMount("s3://bench/", scratch, env=endpoint.environment()) as mount:
             def leat():
+                os.sync()
                 begin = time.perf_counter()
                 mount.leat("data", "load", mount.path)
                 note("leat data load", time.perf_counter() - begin)
@@ -58,6 +60,7 @@ def measure(options, scratch):
                     mount.evict()
 
             def plain():
+                os.sync()
                 note("plain downloader", download(endpoint, "bench", names, size, scratch / "plain"))
 
             for turn in range(1 if options.short else 5):
