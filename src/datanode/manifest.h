@@ -47,7 +47,8 @@ struct SkippedKey {
 // Immutable; safe from any thread.
 class Manifest {
  public:
-  // kNotFound; kCorrupt when the file is cut short, its checksum is wrong, or it contradicts itself.
+  // kNotFound; kCorrupt when the file is cut short, its checksum is wrong, or it contradicts
+  // itself.
   static Result<std::shared_ptr<const Manifest>> Open(const std::string& path);
   ~Manifest();
   Manifest(const Manifest&) = delete;
