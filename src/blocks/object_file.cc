@@ -326,13 +326,6 @@ Result<size_t> ObjectFile::Read(uint64_t offset, std::span<char> buffer) {
   return end - offset;
 }
 
-Status ObjectFile::Sync() {
-  for (int fd : {data_.get(), marks_.get()}) {
-    if (::fdatasync(fd) != 0) return io::ErrnoError(errno, "sync " + base_);
-  }
-  return {};
-}
-
 void ObjectFile::Discard() {
   UnlinkBoth(base_);
   MutexLock lock(mu_);

@@ -94,8 +94,6 @@ class ObjectFile {
   // Reads up to the end of the present, verified chunks that cover `offset` on; 0 when the first of
   // them is absent. kInternal, kCorrupt when the disk cannot read them: they are absent then.
   Result<size_t> Read(uint64_t offset, std::span<char> buffer);
-  // fsyncs bytes, then marks: a chunk that was there before stays there after power loss.
-  Status Sync();
   // Brings what is counted, and the sticky bit, up to date; fills and drops do.
   void Settle();
   // Unlinks the files. Reading and filling go on working until the last owner lets go.
