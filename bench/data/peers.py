@@ -42,12 +42,6 @@ PEERS = {
                          "--secret-key {secret} --trash-days 0",
                          "juicefs mount {state} {mountpoint} --cache-dir {cache} --no-usage-report --backup-meta 0"),
                     version="version"),
-    "goofys": Peer("goofys -f --endpoint {url} --region us-east-1 -o ro --stat-cache-ttl 1h --type-cache-ttl 1h "
-                   "{bucket} {mountpoint}"),
-    "geesefs": Peer("geesefs -f --endpoint {url} --region us-east-1 -o ro --stat-cache-ttl 1h --cache {cache} {bucket} "
-                    "{mountpoint}"),
-    "mount-s3": Peer("mount-s3 {bucket} {mountpoint} --foreground --endpoint-url {url} --region us-east-1 "
-                     "--force-path-style --read-only --metadata-ttl 3600 --cache {cache}"),
 }
 
 

@@ -185,9 +185,9 @@ def companions(machine):
             + "".join(rows)
             + (f"\nNot on PATH, so left out: {', '.join(missing)}.\n" if missing else "")
             + """
-s3fs and rclone are Debian's packages. JuiceFS, goofys, GeeseFS, Mountpoint for Amazon S3 (`mount-s3`) and the server
-MinIO are installed as the page of each project says; whichever is on PATH takes part. MinIO, where it is there, serves
-everybody, else our own `leat up` does (`--server` chooses).
+s3fs and rclone are Debian's packages. JuiceFS and the server MinIO are installed as the page of each project says;
+whichever is on PATH takes part. MinIO, where it is there, serves everybody, else our own `leat up` does (`--server`
+chooses). Another peer is one entry in `bench/data/peers.py`.
 """)
 
 
