@@ -138,6 +138,17 @@ class Mount:
         assert_no_report(log, "the log of the data node")
 
 
+def detach_by_force_while_stopped(test, mount):
+    """`umount --force` of a mount whose worker is stopped does not wait for it."""
+    worker = mount.stats()["worker_pid"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        mount.leat("umount", "--force", mount.path, timeout=20)
+        test.assertNotIn(str(mount.path), pathlib.Path("/proc/mounts").read_text())
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
 class Source:
     """A directory of files with known bytes."""
 

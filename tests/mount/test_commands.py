@@ -15,7 +15,8 @@ import threading
 import unittest
 
 from fault_proxy import FaultProxy
-from mounts import BIN, MIB, Leat, Mount, Source, alive, needs_fuse, random_bytes, wait_until
+from mounts import (BIN, MIB, Leat, Mount, Source, alive, detach_by_force_while_stopped, needs_fuse, random_bytes,
+                    wait_until)
 
 
 def rows(mount, *args):
@@ -229,13 +230,7 @@ class UnmountTest(unittest.TestCase):
 
     def test_a_stopped_worker_does_not_keep_force_waiting(self):
         with Mount(self.source.url) as mount:
-            worker = mount.stats()["worker_pid"]
-            os.kill(worker, signal.SIGSTOP)
-            try:
-                mount.leat("umount", "--force", mount.path, timeout=20)
-                self.assertNotIn(str(mount.path), pathlib.Path("/proc/mounts").read_text())
-            finally:
-                os.kill(worker, signal.SIGCONT)
+            detach_by_force_while_stopped(self, mount)
 
     def test_what_is_no_mount_is_told_of(self):
         with tempfile.TemporaryDirectory() as path:

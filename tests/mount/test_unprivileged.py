@@ -16,7 +16,7 @@ import sys
 import tempfile
 import unittest
 
-from mounts import BIN, MIB, PATIENCE, Mount, Source, alive, wait_until
+from mounts import BIN, MIB, PATIENCE, Mount, Source, alive, detach_by_force_while_stopped, wait_until
 from test_crashes import Readers
 
 INSIDE = "LEAT_TEST_UNPRIVILEGED"
@@ -170,14 +170,7 @@ class UnprivilegedTest(unittest.TestCase):
 
     @unprivileged
     def test_a_stopped_worker_does_not_keep_force_waiting(self):
-        mount = self.mount()
-        worker = mount.stats()["worker_pid"]
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            mount.leat("umount", "--force", mount.path, timeout=20)
-            self.assertNotIn(str(mount.path), pathlib.Path("/proc/mounts").read_text())
-        finally:
-            os.kill(worker, signal.SIGCONT)
+        detach_by_force_while_stopped(self, self.mount())
 
     @unprivileged
     def test_open_files_are_served_when_the_supervisor_is_dead(self):
