@@ -102,16 +102,19 @@ bool MayHoldEvents(const LogStreamRow& stream, const LogQuery& query, const Boun
 Error NoSuchGroup() { return {Code::kNotFound, "The specified log group does not exist."}; }
 Error NoSuchStream() { return {Code::kNotFound, "The specified log stream does not exist."}; }
 
-Result<std::vector<LogStreamRow>> FindStreams(db::Connection& connection, std::string_view group,
+std::string GroupKey(const LogGroup& group) { return group.region + ":" + group.name; }
+
+Result<std::vector<LogStreamRow>> FindStreams(db::Connection& connection, const LogGroup& group,
                                               std::string_view prefix) {
   db::Statement& find = connection.Prepare("SELECT 1 FROM groups WHERE name = ?1");
-  const auto found = find.Bind(1, group).Step();
+  const std::string key = GroupKey(group);
+  const auto found = find.Bind(1, key).Step();
   if (!found) return found.error();
   if (!*found) return NoSuchGroup();
   db::Statement& select = connection.Prepare(
       "SELECT name, id, creation_ms, first_ms, last_ms, last_ingestion_ms, stored_bytes"
       " FROM streams WHERE log_group = ?1 AND name >= ?2 ORDER BY name");
-  select.Bind(1, group).Bind(2, prefix);
+  select.Bind(1, key).Bind(2, prefix);
   std::vector<LogStreamRow> streams;
   auto row = select.Step();
   for (; row && *row && select.Text(0).starts_with(prefix); row = select.Step()) {

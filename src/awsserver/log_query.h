@@ -17,8 +17,11 @@ struct LogStreamRow {
   LogStreamInfo info;
 };
 
+// A group as the tables call it: "region:name". No region has a colon.
+std::string GroupKey(const LogGroup& group);
+
 // The streams of a group whose name starts with the prefix, sorted by name; kNotFound: no group.
-Result<std::vector<LogStreamRow>> FindStreams(db::Connection& connection, std::string_view group,
+Result<std::vector<LogStreamRow>> FindStreams(db::Connection& connection, const LogGroup& group,
                                               std::string_view prefix);
 // LogStore::Query.
 Result<std::vector<LogEvent>> ReadEvents(db::Connection& connection, const LogQuery& query);

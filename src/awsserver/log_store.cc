@@ -39,29 +39,35 @@ CREATE TABLE last_event (id INTEGER NOT NULL);
 INSERT INTO last_event VALUES (0);
 )";
 
+// Groups were once the same in all regions.
+constexpr char kRegions[] = R"(
+UPDATE groups SET name = 'us-east-1:' || name;
+UPDATE streams SET log_group = 'us-east-1:' || log_group WHERE log_group IS NOT NULL;
+)";
+
 // Events removed in one transaction: few enough that appends do not wait long behind it.
 constexpr int64_t kRemovedAtOnce = 20'000;
 
-Status MakeGroup(db::Connection& connection, const std::string& group, int64_t now_ms) {
+Status MakeGroup(db::Connection& connection, const LogGroup& group, int64_t now_ms) {
   return connection.Prepare("INSERT OR IGNORE INTO groups VALUES (?1, ?2)")
-      .Bind(1, group)
+      .Bind(1, GroupKey(group))
       .Bind(2, now_ms)
       .Run();
 }
 
-Status MakeStream(db::Connection& connection, const std::string& group, const std::string& stream,
+Status MakeStream(db::Connection& connection, const LogGroup& group, const std::string& stream,
                   int64_t now_ms) {
   return connection
       .Prepare("INSERT OR IGNORE INTO streams (log_group, name, creation_ms) VALUES (?1, ?2, ?3)")
-      .Bind(1, group)
+      .Bind(1, GroupKey(group))
       .Bind(2, stream)
       .Bind(3, now_ms)
       .Run();
 }
 
-Status RequireGroup(db::Connection& connection, const std::string& group) {
+Status RequireGroup(db::Connection& connection, const LogGroup& group) {
   const auto found =
-      connection.Prepare("SELECT 1 FROM groups WHERE name = ?1").Bind(1, group).Step();
+      connection.Prepare("SELECT 1 FROM groups WHERE name = ?1").Bind(1, GroupKey(group)).Step();
   if (!found) return found.error();
   if (!*found) return NoSuchGroup();
   return {};
@@ -82,12 +88,12 @@ Result<int64_t> TakeIds(db::Connection& connection, size_t count) {
 }
 
 // Adds the events that were not seen before to a stream that exists.
-Status AppendTo(db::Connection& connection, const std::string& group, const std::string& stream,
+Status AppendTo(db::Connection& connection, const LogGroup& group, const std::string& stream,
                 const std::vector<NewLogEvent>& events, int64_t now_ms) {
   db::Statement& find = connection.Prepare(
       "SELECT id, position, first_ms, last_ms, stored_bytes, last_ingestion_ms FROM streams"
       " WHERE log_group = ?1 AND name = ?2");
-  const auto found = find.Bind(1, group).Bind(2, stream).Step();
+  const auto found = find.Bind(1, GroupKey(group)).Bind(2, stream).Step();
   if (!found) return found.error();
   if (!*found) return NoSuchStream();
   const int64_t id = find.Int(0);
@@ -157,7 +163,7 @@ class SqliteLogStore : public LogStore {
   SqliteLogStore(std::unique_ptr<db::Database> db, Clock& clock)
       : db_(std::move(db)), clock_(clock) {}
 
-  Status Append(const std::string& group, const std::string& stream,
+  Status Append(const LogGroup& group, const std::string& stream,
                 const std::vector<NewLogEvent>& events) override {
     const int64_t now_ms = NowMs();
     return db_->Write([&, now_ms](db::Connection& connection) -> Status {
@@ -167,12 +173,12 @@ class SqliteLogStore : public LogStore {
     });
   }
 
-  int64_t Position(const std::string& group, const std::string& stream) override {
+  int64_t Position(const LogGroup& group, const std::string& stream) override {
     int64_t position = 0;
     auto read = db_->Read([&](db::Connection& connection) -> Status {
       db::Statement& find =
           connection.Prepare("SELECT position FROM streams WHERE log_group = ?1 AND name = ?2");
-      const auto found = find.Bind(1, group).Bind(2, stream).Step();
+      const auto found = find.Bind(1, GroupKey(group)).Bind(2, stream).Step();
       if (!found) return found.error();
       if (*found) position = find.Int(0);
       find.Reset();
@@ -194,15 +200,19 @@ class SqliteLogStore : public LogStore {
     return events;
   }
 
-  Result<std::vector<LogGroupInfo>> Groups(const std::string& prefix) override {
+  Result<std::vector<LogGroupInfo>> Groups(const std::string& region,
+                                           const std::string& prefix) override {
+    const std::string keys = GroupKey({region, prefix});
+    const size_t before_name = GroupKey({region, ""}).size();
     std::vector<LogGroupInfo> groups;
     auto read = db_->Read([&](db::Connection& connection) -> Status {
       db::Statement& select = connection.Prepare(
           "SELECT name, creation_ms, (SELECT coalesce(sum(stored_bytes), 0) FROM streams"
           " WHERE log_group = groups.name) FROM groups WHERE name >= ?1 ORDER BY name");
-      auto row = select.Bind(1, prefix).Step();
-      for (; row && *row && select.Text(0).starts_with(prefix); row = select.Step())
-        groups.push_back({std::string(select.Text(0)), select.Int(1), select.Int(2)});
+      auto row = select.Bind(1, keys).Step();
+      for (; row && *row && select.Text(0).starts_with(keys); row = select.Step())
+        groups.push_back(
+            {std::string(select.Text(0).substr(before_name)), select.Int(1), select.Int(2)});
       if (!row) return row.error();
       select.Reset();
       return {};
@@ -211,7 +221,7 @@ class SqliteLogStore : public LogStore {
     return groups;
   }
 
-  Result<std::vector<LogStreamInfo>> Streams(const std::string& group,
+  Result<std::vector<LogStreamInfo>> Streams(const LogGroup& group,
                                              const std::string& prefix) override {
     std::vector<LogStreamInfo> streams;
     auto read = db_->Read([&](db::Connection& connection) -> Status {
@@ -224,7 +234,7 @@ class SqliteLogStore : public LogStore {
     return streams;
   }
 
-  Status CreateGroup(const std::string& group) override {
+  Status CreateGroup(const LogGroup& group) override {
     return db_->Write([&](db::Connection& connection) -> Status {
       if (auto made = MakeGroup(connection, group, NowMs()); !made) return made;
       if (connection.Changes() > 0) return {};
@@ -232,7 +242,7 @@ class SqliteLogStore : public LogStore {
     });
   }
 
-  Status CreateStream(const std::string& group, const std::string& stream) override {
+  Status CreateStream(const LogGroup& group, const std::string& stream) override {
     return db_->Write([&](db::Connection& connection) -> Status {
       if (auto there = RequireGroup(connection, group); !there) return there;
       if (auto made = MakeStream(connection, group, stream, NowMs()); !made) return made;
@@ -241,7 +251,7 @@ class SqliteLogStore : public LogStore {
     });
   }
 
-  Status DeleteStreams(const std::string& group, const std::string& prefix) override {
+  Status DeleteStreams(const LogGroup& group, const std::string& prefix) override {
     auto doomed = db_->Write([&](db::Connection& connection) -> Status {
       auto streams = FindStreams(connection, group, prefix);
       if (!streams && streams.error().code == Code::kNotFound) return {};
@@ -252,7 +262,7 @@ class SqliteLogStore : public LogStore {
     return RemoveDoomed();
   }
 
-  Status DeleteStream(const std::string& group, const std::string& stream) override {
+  Status DeleteStream(const LogGroup& group, const std::string& stream) override {
     auto doomed = db_->Write([&](db::Connection& connection) -> Status {
       auto streams = FindStreams(connection, group, stream);
       if (!streams) return streams.error();
@@ -264,12 +274,14 @@ class SqliteLogStore : public LogStore {
     return RemoveDoomed();
   }
 
-  Status DeleteGroup(const std::string& group) override {
+  Status DeleteGroup(const LogGroup& group) override {
     auto doomed = db_->Write([&](db::Connection& connection) -> Status {
       auto streams = FindStreams(connection, group, "");
       if (!streams) return streams.error();
       if (auto done = Doom(connection, *streams); !done) return done;
-      return connection.Prepare("DELETE FROM groups WHERE name = ?1").Bind(1, group).Run();
+      return connection.Prepare("DELETE FROM groups WHERE name = ?1")
+          .Bind(1, GroupKey(group))
+          .Run();
     });
     if (!doomed) return doomed;
     return RemoveDoomed();
@@ -303,7 +315,8 @@ class SqliteLogStore : public LogStore {
 }  // namespace
 
 Result<std::unique_ptr<LogStore>> LogStore::Open(const std::string& path, Clock& clock) {
-  auto db = db::Database::Open({.path = path, .migrations = {kSchema}, .full_sync = false});
+  auto db =
+      db::Database::Open({.path = path, .migrations = {kSchema, kRegions}, .full_sync = false});
   if (!db) return db.error().Within("logs");
   return std::unique_ptr<LogStore>(std::make_unique<SqliteLogStore>(std::move(*db), clock));
 }

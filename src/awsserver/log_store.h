@@ -13,6 +13,13 @@
 
 namespace leat::awsserver {
 
+// Each region has groups of its own: one name in two regions is two groups.
+struct LogGroup {
+  std::string region;
+  std::string name;
+  friend auto operator<=>(const LogGroup&, const LogGroup&) = default;
+};
+
 struct LogEvent {
   int64_t timestamp_ms = 0;  // when it was written
   int64_t ingestion_ms = 0;
@@ -54,7 +61,7 @@ struct NewLogEvent {
 
 // Every condition given must hold.
 struct LogQuery {
-  std::string group;
+  LogGroup group;
   std::vector<std::string> streams;  // empty = all; those that do not exist have no events
   std::string stream_prefix;
   std::optional<int64_t> start_ms, end_ms;  // start_ms <= time < end_ms
@@ -71,25 +78,26 @@ class LogStore {
   static Result<std::unique_ptr<LogStore>> Open(const std::string& path, Clock& clock);
   virtual ~LogStore() = default;
   // Makes the group and stream when absent. Durable on return (not against power loss).
-  virtual Status Append(const std::string& group, const std::string& stream,
+  virtual Status Append(const LogGroup& group, const std::string& stream,
                         const std::vector<NewLogEvent>& events) = 0;
   // The newest position of the stream, 0 when it has none.
-  virtual int64_t Position(const std::string& group, const std::string& stream) = 0;
+  virtual int64_t Position(const LogGroup& group, const std::string& stream) = 0;
   // The first events in cursor order, or in its reverse with newest_first. Its cost depends on the
   // answer and on the number of streams asked, not on how much was logged before.
   virtual Result<std::vector<LogEvent>> Query(const LogQuery& query) = 0;
   // Both sorted by name.
-  virtual Result<std::vector<LogGroupInfo>> Groups(const std::string& prefix) = 0;
-  virtual Result<std::vector<LogStreamInfo>> Streams(const std::string& group,
+  virtual Result<std::vector<LogGroupInfo>> Groups(const std::string& region,
+                                                   const std::string& prefix) = 0;
+  virtual Result<std::vector<LogStreamInfo>> Streams(const LogGroup& group,
                                                      const std::string& prefix) = 0;
   // kAlreadyExists.
-  virtual Status CreateGroup(const std::string& group) = 0;
-  virtual Status CreateStream(const std::string& group, const std::string& stream) = 0;
+  virtual Status CreateGroup(const LogGroup& group) = 0;
+  virtual Status CreateStream(const LogGroup& group, const std::string& stream) = 0;
   // Streams are gone from view at once; their events then leave in small steps. A group or stream
   // that does not exist is fine for the first.
-  virtual Status DeleteStreams(const std::string& group, const std::string& prefix) = 0;
-  virtual Status DeleteStream(const std::string& group, const std::string& stream) = 0;
-  virtual Status DeleteGroup(const std::string& group) = 0;
+  virtual Status DeleteStreams(const LogGroup& group, const std::string& prefix) = 0;
+  virtual Status DeleteStream(const LogGroup& group, const std::string& stream) = 0;
+  virtual Status DeleteGroup(const LogGroup& group) = 0;
 };
 
 }  // namespace leat::awsserver

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
+#include "db/database.h"
 #include "io/file.h"
 
 namespace leat::awsserver {
 namespace {
 
-const std::string kGroup = "/aws/sagemaker/TrainingJobs";
+const LogGroup kGroup{"us-east-1", "/aws/sagemaker/TrainingJobs"};
 
 class LogStoreTest : public ::testing::Test {
  protected:
@@ -128,6 +129,40 @@ TEST_F(LogStoreTest, StreamsTellWhatTheyHold) {
   EXPECT_EQ((*streams)[1].creation_ms, 1'600'000'000'000);
 }
 
+TEST_F(LogStoreTest, AGroupOfOneNameIsAnotherInEachRegion) {
+  const LogGroup west{"eu-west-1", kGroup.name};
+  Append("a", {{1000, 5, "east"}});
+  EXPECT_FALSE(logs_->Query({.group = west}));
+  // Its positions are its own too: the same source position is not taken for seen.
+  ASSERT_TRUE(logs_->Append(west, "a", {{1000, 5, "west"}, {1001, 6, "west2"}}));
+  EXPECT_EQ(Messages({}), "east ");
+  EXPECT_EQ(logs_->Position(kGroup, "a"), 5);
+  EXPECT_EQ(logs_->Streams(west, "a")->at(0).stored_bytes, 9);
+  ASSERT_EQ(logs_->Groups(west.region, "/aws")->size(), 1u);
+  EXPECT_EQ(logs_->Groups(west.region, "")->at(0).name, kGroup.name);
+  EXPECT_TRUE(logs_->Groups("eu-west", "")->empty());
+  ASSERT_TRUE(logs_->DeleteStreams(west, "a"));
+  EXPECT_EQ(Messages({}), "east ");
+}
+
+TEST_F(LogStoreTest, GroupsFromBeforeRegionsAreThoseOfUsEast1) {
+  Append("a", {{1000, 5, "old"}});
+  logs_.reset();
+  {
+    auto database = db::Database::Open(
+        {.path = dir_.path() + "/logs.sqlite", .migrations = {"", ""}, .full_sync = false});
+    ASSERT_TRUE(database) << database.error().message;
+    ASSERT_TRUE((*database)->Write([](db::Connection& connection) {
+      return connection.Execute(
+          "UPDATE groups SET name = '/aws/sagemaker/TrainingJobs';"
+          "UPDATE streams SET log_group = '/aws/sagemaker/TrainingJobs';"
+          "PRAGMA user_version = 1");
+    }));
+  }
+  Open();
+  EXPECT_EQ(Messages({}), "old ");
+}
+
 TEST_F(LogStoreTest, DeletedStreamsLeaveNothingBehind) {
   std::vector<NewLogEvent> many(30'000, {1000, 0, "x"});
   Append("job/algo-1", many);
@@ -136,21 +171,22 @@ TEST_F(LogStoreTest, DeletedStreamsLeaveNothingBehind) {
   EXPECT_EQ(Messages({}), "kept ");
   Append("job/algo-1", {{1000, 1, "new"}});  // its positions start again
   EXPECT_EQ(Messages({.stream_prefix = "job/"}), "new ");
-  EXPECT_TRUE(logs_->DeleteStreams("/no/such/group", ""));
+  EXPECT_TRUE(logs_->DeleteStreams({"us-east-1", "/no/such/group"}, ""));
 }
 
 TEST_F(LogStoreTest, GroupsAndStreamsAreMadeOnce) {
-  ASSERT_TRUE(logs_->CreateGroup("g"));
-  EXPECT_EQ(logs_->CreateGroup("g").error().code, Code::kAlreadyExists);
-  ASSERT_TRUE(logs_->CreateStream("g", "s"));
-  EXPECT_EQ(logs_->CreateStream("g", "s").error().code, Code::kAlreadyExists);
-  EXPECT_EQ(logs_->CreateStream("h", "s").error().code, Code::kNotFound);
-  ASSERT_TRUE(logs_->DeleteStream("g", "s"));
-  EXPECT_EQ(logs_->DeleteStream("g", "s").error().message,
+  const LogGroup group{"us-east-1", "g"};
+  ASSERT_TRUE(logs_->CreateGroup(group));
+  EXPECT_EQ(logs_->CreateGroup(group).error().code, Code::kAlreadyExists);
+  ASSERT_TRUE(logs_->CreateStream(group, "s"));
+  EXPECT_EQ(logs_->CreateStream(group, "s").error().code, Code::kAlreadyExists);
+  EXPECT_EQ(logs_->CreateStream({"us-east-1", "h"}, "s").error().code, Code::kNotFound);
+  ASSERT_TRUE(logs_->DeleteStream(group, "s"));
+  EXPECT_EQ(logs_->DeleteStream(group, "s").error().message,
             "The specified log stream does not exist.");
-  ASSERT_TRUE(logs_->DeleteGroup("g"));
-  EXPECT_EQ(logs_->DeleteGroup("g").error().code, Code::kNotFound);
-  EXPECT_TRUE(logs_->Groups("")->empty());
+  ASSERT_TRUE(logs_->DeleteGroup(group));
+  EXPECT_EQ(logs_->DeleteGroup(group).error().code, Code::kNotFound);
+  EXPECT_TRUE(logs_->Groups("us-east-1", "")->empty());
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ Answer<void> CheckTimes(const json::Value& input) {
   return InvalidParameter("startTime must not be after endTime");
 }
 
-Answer<void> RequireStreams(const LogsCall& call, const std::string& group,
+Answer<void> RequireStreams(const LogsCall& call, const LogGroup& group,
                             const std::vector<std::string>& wanted) {
   auto streams = call.logs.Streams(group, wanted.size() == 1 ? wanted[0] : "");
   if (!streams) return ToLogsError(streams.error());
@@ -239,7 +239,7 @@ Answer<json::Value> FilterLogEvents(const LogsCall& call) {
 }
 
 Answer<json::Value> PutLogEvents(const LogsCall& call) {
-  const std::string group = call.input["logGroupName"].Str();
+  const LogGroup group = NamedGroup(call);
   const std::string stream = call.input["logStreamName"].Str();
   if (auto there = RequireStreams(call, group, {stream}); !there) return there.error();
   const int64_t now_ms =

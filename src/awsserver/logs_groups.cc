@@ -83,33 +83,40 @@ AwsError ToLogsError(const Error& error) {
   return ToAwsError(error);
 }
 
-Answer<std::string> GroupOf(const LogsCall& call) {
+LogGroup NamedGroup(const LogsCall& call) {
+  return {call.context.region, call.input["logGroupName"].Str()};
+}
+
+Answer<LogGroup> GroupOf(const LogsCall& call) {
   const std::string_view name = call.input["logGroupName"].AsString();
   std::string_view identifier = call.input["logGroupIdentifier"].AsString();
   if (name.empty() == identifier.empty())
     return InvalidParameter("Exactly one of logGroupName and logGroupIdentifier must be specified");
-  if (!name.empty()) return std::string(name);
-  if (const auto cut = Cut(identifier, ":log-group:")) identifier = cut->second;
+  if (!name.empty()) return NamedGroup(call);
+  if (const auto cut = Cut(identifier, ":log-group:")) {
+    const auto arn = Split(cut->first, ':');  // arn:aws:logs:REGION:ACCOUNT
+    if (arn.size() < 4 || arn[3] != call.context.region)
+      return AwsError{"ResourceNotFoundException", "The specified log group does not exist."};
+    identifier = cut->second;
+  }
   if (identifier.ends_with(":*")) identifier.remove_suffix(2);
-  return std::string(identifier);
+  return LogGroup{call.context.region, std::string(identifier)};
 }
 
 Answer<json::Value> CreateLogGroup(const LogsCall& call) {
-  return Done(call.logs.CreateGroup(call.input["logGroupName"].Str()));
+  return Done(call.logs.CreateGroup(NamedGroup(call)));
 }
 
 Answer<json::Value> CreateLogStream(const LogsCall& call) {
-  return Done(
-      call.logs.CreateStream(call.input["logGroupName"].Str(), call.input["logStreamName"].Str()));
+  return Done(call.logs.CreateStream(NamedGroup(call), call.input["logStreamName"].Str()));
 }
 
 Answer<json::Value> DeleteLogGroup(const LogsCall& call) {
-  return Done(call.logs.DeleteGroup(call.input["logGroupName"].Str()));
+  return Done(call.logs.DeleteGroup(NamedGroup(call)));
 }
 
 Answer<json::Value> DeleteLogStream(const LogsCall& call) {
-  return Done(
-      call.logs.DeleteStream(call.input["logGroupName"].Str(), call.input["logStreamName"].Str()));
+  return Done(call.logs.DeleteStream(NamedGroup(call), call.input["logStreamName"].Str()));
 }
 
 Answer<json::Value> DescribeLogGroups(const LogsCall& call) {
@@ -118,7 +125,7 @@ Answer<json::Value> DescribeLogGroups(const LogsCall& call) {
   if (!part.empty() && !prefix.empty())
     return InvalidParameter(
         "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
-  auto groups = call.logs.Groups(prefix);
+  auto groups = call.logs.Groups(call.context.region, prefix);
   if (!groups) return ToLogsError(groups.error());
   std::erase_if(*groups, [&](const LogGroupInfo& group) {
     return Lower(group.name).find(Lower(part)) == std::string::npos;
@@ -149,7 +156,7 @@ Answer<json::Value> DescribeLogStreams(const LogsCall& call) {
   auto page = Page(call, std::move(*streams), next);
   if (!page) return page.error();
   json::Value entries = json::Array();
-  for (const LogStreamInfo& stream : *page) entries.Push(StreamEntry(call, *group, stream));
+  for (const LogStreamInfo& stream : *page) entries.Push(StreamEntry(call, group->name, stream));
   json::Value answer = json::Object({{"logStreams", std::move(entries)}});
   if (!next.empty()) answer.Set("nextToken", next);
   return answer;

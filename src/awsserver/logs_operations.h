@@ -33,8 +33,10 @@ Answer<json::Value> PutLogEvents(const LogsCall& call);
 
 // Shared (logs_groups.cc).
 
-// logGroupName, or the name in logGroupIdentifier, which may be an ARN.
-Answer<std::string> GroupOf(const LogsCall& call);
+// logGroupName in the caller's region.
+LogGroup NamedGroup(const LogsCall& call);
+// The same, or what logGroupIdentifier names, which may be an ARN, but of no other region.
+Answer<LogGroup> GroupOf(const LogsCall& call);
 AwsError InvalidParameter(std::string message);
 // ResourceNotFoundException, ResourceAlreadyExistsException, or what ToAwsError says.
 AwsError ToLogsError(const Error& error);

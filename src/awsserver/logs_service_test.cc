@@ -15,7 +15,7 @@ class LogsTest : public ::testing::Test {
     return opened ? std::move(*opened) : nullptr;
   }
   void Append(const std::string& stream, const std::vector<NewLogEvent>& events) {
-    ASSERT_TRUE(store_->Append(kGroup, stream, events));
+    ASSERT_TRUE(store_->Append({"us-east-1", kGroup}, stream, events));
   }
   // `count` events "0", "1", ... a millisecond apart.
   void AppendNumbers(const std::string& stream, int count, int first = 0) {
@@ -230,6 +230,27 @@ TEST_F(LogsTest, ClientsMayKeepLogsOfTheirOwn) {
   logs_.Call("DeleteLogStream", stream);
   logs_.Call("DeleteLogGroup", group);
   EXPECT_TRUE(logs_.Call("DescribeLogGroups", json::Object())["logGroups"].empty());
+}
+
+TEST_F(LogsTest, EachRegionHasGroupsOfItsOwn) {
+  AppendNumbers("s", 2);
+  ASSERT_TRUE(store_->Append({"eu-west-1", kGroup}, "s", {{kNow, 1, "west"}}));
+  const json::Value stream = In(R"({"logStreamName": "s"})");
+  EXPECT_EQ(MessagesOf(logs_.Call("GetLogEvents", stream)), "0 1 ");
+  EXPECT_EQ(MessagesOf(logs_.Call("FilterLogEvents", In("{}"))), "0 1 ");
+  logs_.region = "eu-west-1";
+  EXPECT_EQ(MessagesOf(logs_.Call("GetLogEvents", stream)), "west ");
+  EXPECT_EQ(MessagesOf(logs_.Call("FilterLogEvents", In("{}"))), "west ");
+  const json::Value here = logs_.Call("DescribeLogStreams", In("{}"))["logStreams"];
+  ASSERT_EQ(here.size(), 1u);
+  EXPECT_EQ(here[0]["storedBytes"].AsInt(), 4);
+  const std::string arn = "arn:aws:logs:us-east-1:000000000000:log-group:" + kGroup;
+  EXPECT_EQ(logs_.Refusal("FilterLogEvents", json::Object({{"logGroupIdentifier", arn}})),
+            "ResourceNotFoundException: The specified log group does not exist.");
+  logs_.region = "us-west-2";
+  EXPECT_TRUE(logs_.Call("DescribeLogGroups", json::Object())["logGroups"].empty());
+  EXPECT_EQ(logs_.Refusal("GetLogEvents", stream),
+            "ResourceNotFoundException: The specified log group does not exist.");
 }
 
 TEST_F(LogsTest, AGroupMayBeNamedByItsArn) {

@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "awsserver/log_store.h"
 #include "json/value.h"
 
 namespace leat::awsserver {
 
-// Where the engine writes the log of each host and clients look for it.
+// Where the engine writes the log of each host, in the job's region, and clients look for it.
 inline constexpr char kTrainingLogGroup[] = "/aws/sagemaker/TrainingJobs";
+inline LogGroup TrainingLogs(std::string region) { return {std::move(region), kTrainingLogGroup}; }
 // Of a job whose StoppingCondition does not say.
 inline constexpr int64_t kDefaultMaxRuntimeSeconds = 24 * 3600;
 

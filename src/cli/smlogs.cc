@@ -65,7 +65,7 @@ class LogPrinter {
     if (!job) return job.error();
     const json::Value& status = (*job)["status"];
     const std::string job_name = NameAtSageMaker(*job);
-    const std::string region = (*job)["spec"]["region"].Str();
+    const std::string region = RegionOf(*job);
     std::fprintf(
         stderr,
         "\"%s\" has SageMaker TrainingJobName \"%s\" in region \"%s\", status \"%s\" and secondary "
@@ -80,6 +80,12 @@ class LogPrinter {
   static std::string NameAtSageMaker(const json::Value& job) {
     const std::string name = job["status"]["sageMakerTrainingJobName"].Str();
     return name.empty() ? job["spec"]["trainingJobName"].Str() : name;
+  }
+
+  // Where its job runs, whatever the spec was edited to.
+  static std::string RegionOf(const json::Value& job) {
+    const std::string region = job["status"]["sageMakerRegion"].Str();
+    return region.empty() ? job["spec"]["region"].Str() : region;
   }
 
   // The TrainingJob once it has a name at SageMaker; with -f this waits for it.

@@ -38,18 +38,18 @@ LogCollector::LogCollector(api::ObjectClient& client, awsserver::LogStore& store
 }
 
 LogCollector::~LogCollector() {
-  std::map<std::string, std::shared_ptr<Follower>> all;
+  std::map<StreamKey, std::shared_ptr<Follower>> all;
   {
     MutexLock lock(mu_);
     all.swap(followers_);
   }
-  for (auto& [stream, follower] : all) follower->thread.request_stop();
-  for (auto& [stream, follower] : all) follower->thread.join();
+  for (auto& [key, follower] : all) follower->thread.request_stop();
+  for (auto& [key, follower] : all) follower->thread.join();
 }
 
 void LogCollector::Follow(const LogSource& source) {
   MutexLock lock(mu_);
-  std::shared_ptr<Follower>& follower = followers_[source.stream];
+  std::shared_ptr<Follower>& follower = followers_[{source.region, source.stream}];
   if (follower) return;
   follower = std::make_shared<Follower>();
   follower->source = source;
@@ -61,18 +61,18 @@ void LogCollector::Follow(const LogSource& source) {
 bool LogCollector::IsComplete(const LogSource& source) {
   Follow(source);
   MutexLock lock(mu_);
-  Follower& follower = *followers_[source.stream];
+  Follower& follower = *followers_[{source.region, source.stream}];
   if (follower.ended && follower.pending.empty() && !follower.writing) return true;
   const MonoTime now = clock_.Monotonic();
   if (!follower.give_up_at) follower.give_up_at = now + kGiveUpAfter;
   return now >= *follower.give_up_at;
 }
 
-void LogCollector::Forget(const std::string& stream) {
+void LogCollector::Forget(const std::string& region, const std::string& stream) {
   std::shared_ptr<Follower> follower;
   {
     MutexLock lock(mu_);
-    const auto found = followers_.find(stream);
+    const auto found = followers_.find({region, stream});
     if (found == followers_.end()) return;
     follower = found->second;
     followers_.erase(found);
@@ -87,7 +87,7 @@ void LogCollector::Read(Follower& follower, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     // From a second before what is there: positions of lines with equal times come out the same
     // again, and the store skips what it has seen.
-    const int64_t position = store_.Position(awsserver::kTrainingLogGroup, source.stream);
+    const int64_t position = store_.Position(awsserver::TrainingLogs(source.region), source.stream);
     std::string since;
     if (position > 0)
       since = FormatTime(WallTime(
@@ -152,7 +152,7 @@ bool LogCollector::Flush() {
   std::vector<std::shared_ptr<Follower>> all;
   {
     MutexLock lock(mu_);
-    for (auto& [stream, follower] : followers_) all.push_back(follower);
+    for (auto& [key, follower] : followers_) all.push_back(follower);
   }
   bool good = true;
   for (const auto& follower : all) {
@@ -163,11 +163,12 @@ bool LogCollector::Flush() {
       batch.swap(follower->pending);
       follower->writing = true;
     }
+    const LogSource& source = follower->source;
     const Status written =
-        store_.Append(awsserver::kTrainingLogGroup, follower->source.stream, batch);
+        store_.Append(awsserver::TrainingLogs(source.region), source.stream, batch);
     if (!written)
       LogWarning("cannot store log lines; trying again",
-                 {{"stream", follower->source.stream}, {"error", written.error()}});
+                 {{"stream", source.stream}, {"error", written.error()}});
     MutexLock lock(mu_);
     follower->writing = false;
     if (!written) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "api/object_client.h"
@@ -17,7 +18,8 @@ namespace leat::engine {
 struct LogSource {
   api::ObjectName pod;
   std::string container;
-  std::string stream;  // of awsserver::kTrainingLogGroup
+  std::string region;  // whose training logs the stream is of
+  std::string stream;
 };
 
 // One thread for each log that is followed, and one that writes. Lines reach the store at most
@@ -34,9 +36,10 @@ class LogCollector {
   // the first call of this for the stream.
   bool IsComplete(const LogSource& source);
   // Ends and drops what is known of the stream.
-  void Forget(const std::string& stream);
+  void Forget(const std::string& region, const std::string& stream);
 
  private:
+  using StreamKey = std::pair<std::string, std::string>;  // region and stream
   struct Follower {
     LogSource source;
     std::vector<awsserver::NewLogEvent> pending;  // guarded by mu_, as all members but `thread`
@@ -59,7 +62,7 @@ class LogCollector {
   Clock& clock_;
   Mutex mu_;
   CondVar changed_;
-  std::map<std::string, std::shared_ptr<Follower>> followers_ GUARDED_BY(mu_);  // by stream
+  std::map<StreamKey, std::shared_ptr<Follower>> followers_ GUARDED_BY(mu_);
   std::jthread writer_;
 };
 

@@ -8,8 +8,10 @@
 namespace leat::engine {
 namespace {
 
-const LogSource kSource{
-    .pod = {"leat-engine", "p"}, .container = "algorithm", .stream = "job/algo-1-1"};
+const LogSource kSource{.pod = {"leat-engine", "p"},
+                        .container = "algorithm",
+                        .region = "us-east-1",
+                        .stream = "job/algo-1-1"};
 
 std::string Line(int number) {
   return fmt::format("2020-09-13T12:26:{:02}.{:09}Z line {}", number / 1000, number % 1000, number);
@@ -22,9 +24,9 @@ class LogCollectorTest : public EngineTest {
     collector_.reset();
     collector_ = std::make_unique<LogCollector>(client(), logs(), real_clock_);
   }
-  std::vector<std::string> Stored() {
+  std::vector<std::string> Stored(const std::string& region = kSource.region) {
     auto events =
-        logs().Query({.group = awsserver::kTrainingLogGroup, .streams = {kSource.stream}});
+        logs().Query({.group = awsserver::TrainingLogs(region), .streams = {kSource.stream}});
     std::vector<std::string> messages;
     if (events)
       for (const auto& event : *events) messages.push_back(event.message);
@@ -67,6 +69,22 @@ TEST_F(LogCollectorTest, LinesArriveWhileTheContainerRuns) {
   pod_logs_.End("p");
   AwaitComplete();
   EXPECT_EQ(Stored(), Expected(4));
+}
+
+TEST_F(LogCollectorTest, JobsOfOneNameInTwoRegionsHaveLogsOfTheirOwn) {
+  LogSource west = kSource;
+  west.pod.name = "q";
+  west.region = "eu-west-1";
+  WriteLines(0, 3);
+  pod_logs_.Write("q", {Line(1)});
+  collector_->Follow(kSource);
+  collector_->Follow(west);
+  AwaitComplete();
+  const MonoTime deadline = real_clock_.Monotonic() + std::chrono::seconds(20);
+  while (!collector_->IsComplete(west) && real_clock_.Monotonic() < deadline)
+    real_clock_.SleepFor(std::chrono::milliseconds(5), {});
+  EXPECT_EQ(Stored(), Expected(3));
+  EXPECT_EQ(Stored(west.region), std::vector<std::string>{"line 1"});
 }
 
 TEST_F(LogCollectorTest, ManyLinesComeThroughInOrder) {

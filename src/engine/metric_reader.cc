@@ -1,6 +1,5 @@
 #include "engine/metric_reader.h"
 
-#include "awsserver/training_run.h"
 #include "base/log.h"
 
 namespace leat::engine {
@@ -43,7 +42,7 @@ MetricReader::Reading MetricReader::Read(const json::Value& run, const Job& job,
 
 bool MetricReader::ReadStream(Progress& progress, const std::string& stream) {
   awsserver::LogCursor& read_to = progress.read_to[stream];
-  auto events = logs_.Query({.group = awsserver::kTrainingLogGroup,
+  auto events = logs_.Query({.group = progress.group,
                              .streams = {stream},
                              .stream_prefix = stream,
                              .after = read_to,

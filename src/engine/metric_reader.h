@@ -10,6 +10,7 @@
 
 #include "api/object_client.h"
 #include "awsserver/log_store.h"
+#include "awsserver/training_run.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "engine/job.h"
@@ -40,8 +41,10 @@ class MetricReader {
 
  private:
   struct Progress {
-    Progress(std::string run_uid, const Job& job) : uid(std::move(run_uid)), lines(job) {}
+    Progress(std::string run_uid, const Job& job)
+        : uid(std::move(run_uid)), group(awsserver::TrainingLogs(job.region)), lines(job) {}
     const std::string uid;
+    const awsserver::LogGroup group;
     MetricLines lines;
     std::map<std::string, awsserver::LogCursor> read_to;  // by stream
     bool complete = false;

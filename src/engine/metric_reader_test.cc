@@ -12,13 +12,16 @@ constexpr char kStream[] = "xgb/algo-1-1";
 
 class MetricReaderTest : public EngineTest {
  protected:
-  MetricReaderTest() { job_.metrics = {{"loss", R"(loss=(\S+))"}}; }
+  MetricReaderTest() {
+    job_.region = "us-east-1";
+    job_.metrics = {{"loss", R"(loss=(\S+))"}};
+  }
   // Lines "loss=<from>" and on, one a millisecond.
   void Log(int from, int to) {
     std::vector<awsserver::NewLogEvent> events;
     for (int i = from; i < to; ++i)
       events.push_back({.timestamp_ms = i, .message = "loss=" + std::to_string(i)});
-    ASSERT_TRUE(logs().Append(awsserver::kTrainingLogGroup, kStream, events));
+    ASSERT_TRUE(logs().Append(awsserver::TrainingLogs("us-east-1"), kStream, events));
   }
   MetricReader::Reading Read(bool at_end = false) {
     return reader_.Read(run_, job_, {kStream}, at_end);

@@ -198,6 +198,7 @@ bool RunReconciler::CollectLogs(const RunFacts& facts) {
   for (const HostState& host : facts.hosts) {
     const LogSource source{.pod = {api::NameOf(facts.run).ns, host.pod},
                            .container = kAlgorithm,
+                           .region = facts.job.region,
                            .stream = LogStreamOf(facts.job, host)};
     if (source.stream.empty()) continue;
     collector_.Follow(source);
@@ -222,7 +223,7 @@ MetricReader::Reading RunReconciler::ReadMetrics(RunFacts& facts, bool at_end) {
 std::string RunReconciler::LastLines(const Job& job, const HostState& host) {
   const std::string stream = LogStreamOf(job, host);
   if (stream.empty()) return "";
-  auto events = logs_.Query({.group = awsserver::kTrainingLogGroup,
+  auto events = logs_.Query({.group = awsserver::TrainingLogs(job.region),
                              .streams = {stream},
                              .limit = kLastLines,
                              .newest_first = true});
@@ -273,15 +274,16 @@ Result<Outcome> RunReconciler::CleanUp(const json::Value& run) {
     if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();
   }
   if (auto deleted = DeletePods(run); !deleted) return deleted.error();
+  const std::string region = run["spec"]["region"].Str();
   for (const json::Value& host : run["status"]["hosts"].Items())
-    collector_.Forget(host["logStream"].Str());
+    collector_.Forget(region, host["logStream"].Str());
   metrics_.Forget(name);
 
   auto ended = ParseTime(run["status"]["lastModifiedTime"].AsString());
   const nanoseconds left = (ended ? *ended : clock_.Now()) + options_.keep_finished - clock_.Now();
   if (left > nanoseconds::zero()) return Outcome{left};
   const std::string prefix = run["spec"]["trainingJobName"].Str() + "/";
-  if (auto deleted = logs_.DeleteStreams(awsserver::kTrainingLogGroup, prefix); !deleted)
+  if (auto deleted = logs_.DeleteStreams(awsserver::TrainingLogs(region), prefix); !deleted)
     return deleted.error();
   auto deleted = client_.Delete(api::gvr::kTrainingRuns, name);
   if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();

@@ -138,8 +138,8 @@ TEST_F(RunReconcilerTest, AGoodRunPassesEveryStepAndCleansUp) {
   EXPECT_EQ(status["secondaryStatusTransitions"][2]["endTime"].AsString(), "2020-09-13T12:27:51Z");
   EXPECT_EQ(status["hosts"][0]["logStream"].AsString(), "xgb/algo-1-1600000011");
 
-  auto events =
-      logs().Query({.group = awsserver::kTrainingLogGroup, .streams = {"xgb/algo-1-1600000011"}});
+  auto events = logs().Query(
+      {.group = awsserver::TrainingLogs("us-east-1"), .streams = {"xgb/algo-1-1600000011"}});
   ASSERT_TRUE(events) << events.error().message;
   ASSERT_EQ(events->size(), 2u);  // equal time stamps are two lines all the same
   EXPECT_EQ((*events)[1].message, "second");
@@ -371,7 +371,7 @@ TEST_F(RunReconcilerTest, FinishedRunsAreKeptForTheirTimeAndGoWithTheirLogs) {
   clock_.Advance(std::chrono::hours(2));
   Settle();
   EXPECT_TRUE(Run(kRunName).IsNull());
-  EXPECT_TRUE(logs().Streams(awsserver::kTrainingLogGroup, "xgb/")->empty());
+  EXPECT_TRUE(logs().Streams(awsserver::TrainingLogs("us-east-1"), "xgb/")->empty());
 }
 
 TEST_F(RunReconcilerTest, APodOfAnEarlierRunOfThatNameIsNotTakenOver) {

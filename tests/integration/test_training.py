@@ -216,6 +216,21 @@ class Training(unittest.TestCase):
         jobs = self.leat.client("sagemaker").list_training_jobs(NameContains="twice")["TrainingJobSummaries"]
         self.assertEqual(len(jobs), 1)
 
+    def test_jobs_of_one_name_in_two_regions_have_logs_of_their_own(self):
+        for name, region in (("east", "us-east-1"), ("west", "eu-west-1")):
+            spec = job(name, num_round=2 if name == "east" else 3)
+            spec["spec"].update(region=region, trainingJobName="same-name")
+            self.leat.apply(spec)
+        for name in ("east", "west"):
+            self.await_status(name, "Completed")
+        rounds = {name: re.findall(r"\[\d\]#011", self.leat.kubectl("smlogs", "trainingjob", name).stdout)
+                  for name in ("east", "west")}
+        self.assertEqual(rounds, {"east": ["[0]#011", "[1]#011"], "west": ["[0]#011", "[1]#011", "[2]#011"]})
+        # The log stays where the job ran, whatever the spec is edited to.
+        self.leat.kubectl("patch", "trainingjob", "west", "--type=merge", "-p", '{"spec": {"region": "us-east-1"}}')
+        log = self.leat.kubectl("smlogs", "trainingjob", "west").stdout
+        self.assertEqual(len(re.findall(r"\[\d\]#011", log)), 3)
+
     # --- faults
 
     def test_a_bucket_that_does_not_exist(self):
