@@ -223,6 +223,13 @@ TEST(PodRules, SayWhatIsWrongWithContainers) {
        "[{name: v, mountPath: /x, subPath: ../b}]}]}",
        {"spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../b\": must not contain "
         "'..'"}},
+      {"{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: x, volumeMounts: "
+       "[{name: v, mountPath: /x, subPath: a, subPathExpr: $(B)}, {name: v, mountPath: /y, "
+       "subPathExpr: $(A)/..}]}]}",
+       {"spec.containers[0].volumeMounts[0].subPathExpr: Invalid value: \"$(B)\": subPathExpr and "
+        "subPath are mutually exclusive",
+        "spec.containers[0].volumeMounts[1].subPathExpr: Invalid value: \"$(A)/..\": must not "
+        "contain '..'"}},
       {"{containers: [{name: a, image: x, livenessProbe: {}}]}",
        {"spec.containers[0].livenessProbe: Required value: must specify a handler type"}},
       {"{containers: [{name: a, image: x, livenessProbe: {exec: {command: [a]}, tcpSocket: {port: "

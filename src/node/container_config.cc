@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 
 #include "api/quantity.h"
 #include "base/strings.h"
@@ -22,6 +23,30 @@ void SetVariable(Env& env, std::string name, std::string value) {
     found->second = std::move(value);
   else
     env.emplace_back(std::move(name), std::move(value));
+}
+
+const std::string* Find(const Env& env, std::string_view name) {
+  const auto found =
+      std::find_if(env.begin(), env.end(), [&](const auto& one) { return one.first == name; });
+  return found == env.end() ? nullptr : &found->second;
+}
+
+// `value` tells what comes in place of "$(name)"; "$$" is a literal dollar.
+template <class Value>
+std::string Expand(std::string_view text, Value value) {
+  std::string expanded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char next = text[i] == '$' && i + 1 < text.size() ? text[i + 1] : '\0';
+    const size_t end = next == '(' ? text.find(')', i) : std::string_view::npos;
+    if (end != std::string_view::npos) {
+      expanded += value(text.substr(i + 2, end - i - 2));
+      i = end;
+    } else {
+      expanded += text[i];
+      if (next == '$') ++i;
+    }
+  }
+  return expanded;
 }
 
 std::vector<std::string> Expanded(const json::Value& list, const Env& env) {
@@ -129,6 +154,29 @@ bool IsOurs(const json::Value& pod, const std::string& volume) {
   return true;
 }
 
+// What a mount's subPath or subPathExpr names beneath its volume; "" for all of it.
+Result<std::string> SubPathOf(const json::Value& mount, const Env& env) {
+  std::string path = mount["subPath"].Str();
+  if (const std::string_view pattern = mount["subPathExpr"].AsString(); !pattern.empty()) {
+    std::set<std::string> missing;
+    path = Expand(pattern, [&](std::string_view name) {
+      const std::string* value = Find(env, name);
+      if (value != nullptr && !value->empty()) return *value;
+      missing.emplace(name);
+      return std::string();
+    });
+    if (!missing.empty()) return Error{Code::kInvalid, "missing value for " + Join(missing, ", ")};
+  }
+  if (path.starts_with('/'))
+    return Error{Code::kInvalid,
+                 fmt::format("error SubPath `{}` must not be an absolute path", path)};
+  for (const std::string_view part : Split(path, '/'))
+    if (part == "..")
+      return Error{Code::kInvalid,
+                   fmt::format("unable to provision SubPath `{}`: must not contain '..'", path)};
+  return path;
+}
+
 Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerConfig& config) {
   int sub_paths = 0;
   for (const json::Value& mount : inputs.container["volumeMounts"].Items()) {
@@ -137,9 +185,11 @@ Status AddMounts(const ContainerInputs& inputs, const PodDirs& dirs, ContainerCo
       return Error{Code::kInvalid,
                    fmt::format("volume \"{}\" is not in the pod", mount["name"].AsString())};
     std::string path = volume->second;
-    if (const std::string sub = mount["subPath"].Str(); !sub.empty()) {
+    const auto sub = SubPathOf(mount, config.env);
+    if (!sub) return sub.error();
+    if (!sub->empty()) {
       const std::string place = dirs.SubPath(UidOf(inputs.pod), config.name, sub_paths++);
-      if (auto bound = BindSubPath(path, sub, place); !bound)
+      if (auto bound = BindSubPath(path, *sub, place); !bound)
         return Error{bound.error().code,
                      "subPath of volume \"" + volume->first + "\": " + bound.error().message};
       path = place;
@@ -216,31 +266,10 @@ Status AddLimits(const json::Value& resources, ContainerConfig& config) {
 }  // namespace
 
 std::string ExpandVariables(std::string_view text, const Env& env) {
-  std::string expanded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '$' || i + 1 == text.size()) {
-      expanded += text[i];
-      continue;
-    }
-    if (text[i + 1] == '$') {
-      expanded += '$';
-      ++i;
-      continue;
-    }
-    const size_t end = text[i + 1] == '(' ? text.find(')', i) : std::string_view::npos;
-    const auto found = end == std::string_view::npos
-                           ? env.end()
-                           : std::find_if(env.begin(), env.end(), [&](const auto& one) {
-                               return one.first == text.substr(i + 2, end - i - 2);
-                             });
-    if (found == env.end()) {
-      expanded += '$';
-      continue;
-    }
-    expanded += found->second;
-    i = end;
-  }
-  return expanded;
+  return Expand(text, [&](std::string_view name) {
+    const std::string* value = Find(env, name);
+    return value != nullptr ? *value : fmt::format("$({})", name);
+  });
 }
 
 Result<ContainerConfig> MakeContainerConfig(const ContainerInputs& inputs, const PodDirs& dirs,

@@ -17,7 +17,8 @@ struct ContainerInputs {
   const VolumePaths& volumes;
 };
 
-// Resolves env (values, valueFrom, envFrom, $(VAR) references), command and args, mounts, security
+// Resolves env (values, valueFrom, envFrom, $(VAR) references), command and args, mounts
+// (subPathExpr with the same variables), security
 // context and limits; makes the log's directory and the termination message file. kInvalid tells
 // what is wrong ("secret \"x\" has no key \"y\""): the pod waits with CreateContainerConfigError.
 Result<ContainerConfig> MakeContainerConfig(const ContainerInputs& inputs, const PodDirs& dirs,

@@ -36,6 +36,14 @@ class ContainerConfigTest : public testing::Test {
                 "{name: c, volumeMounts: [{name: v, mountPath: /v, subPath: " + sub_path + "}]}");
   }
 
+  Result<ContainerConfig> MakeWithSubPathExpr(const std::string& pattern) {
+    return Make("emptyDir",
+                "{name: c, env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, "
+                "{name: WHERE, value: logs}, {name: EMPTY}, {name: ROOT, value: /etc}, {name: UP, "
+                "value: ../..}], volumeMounts: [{name: v, mountPath: /v, subPathExpr: " +
+                    pattern + "}]}");
+  }
+
   io::TempDir dir_;
   NoObjects no_objects_;
   const PodDirs dirs_{dir_.path()};
@@ -84,6 +92,39 @@ TEST_F(ContainerConfigTest, ASubPathCanBeAFile) {
   const auto made = MakeWithSubPath("file");
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(*io::ReadFile(made->mounts.front().host_path), "text");
+}
+
+TEST_F(ContainerConfigTest, ASubPathExprTakesTheContainersVariables) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto made = MakeWithSubPathExpr("$(POD)/$(WHERE)/$$(POD)");
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_TRUE(io::WriteFile(volume_ + "/p/logs/$(POD)/file", "mine"));
+  EXPECT_EQ(*io::ReadFile(made->mounts.front().host_path + "/file"), "mine");
+}
+
+TEST_F(ContainerConfigTest, ASubPathExprThatCannotBeIsRefusedInTheKubeletsWords) {
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"$(POD)/$(NOBODY)/$(EMPTY)/$(NOBODY)", "missing value for EMPTY, NOBODY"},
+      {"$(ROOT)", "error SubPath `/etc` must not be an absolute path"},
+      {"a/$(UP)", "unable to provision SubPath `a/../..`: must not contain '..'"}};
+  for (const auto& [pattern, text] : kWrong) {
+    const auto made = MakeWithSubPathExpr(pattern);
+    ASSERT_FALSE(made) << pattern;
+    EXPECT_EQ(made.error().message, text);
+  }
+  const std::string outside = dir_.path() + "/outside";
+  ASSERT_TRUE(io::MakeDirs(outside));
+  ASSERT_EQ(symlink(outside.c_str(), (volume_ + "/logs").c_str()), 0);
+  const auto made = MakeWithSubPathExpr("$(WHERE)/new");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::kForbidden) << made.error().message;
+  EXPECT_TRUE(io::ListDir(outside)->empty());
+}
+
+TEST(ExpandVariables, LeavesWhatItDoesNotKnow) {
+  const std::vector<std::pair<std::string, std::string>> env = {{"A", "1"}, {"B", "$(A)"}};
+  EXPECT_EQ(ExpandVariables("$(A) $(B) $$(A) $(C) $ $(A", env), "1 $(A) $(A) $(C) $ $(A");
+  EXPECT_EQ(ExpandVariables("$(C$(A))", env), "$(C$(A))");
 }
 
 TEST_F(ContainerConfigTest, VolumesWhoseFilesWeKeepAreReadOnly) {

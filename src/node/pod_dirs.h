@@ -21,7 +21,7 @@ class PodDirs {
   }
   // What volumes of driver data.leat.dev have read, for all pods.
   std::string Cache() const { return data_dir_ + "/cache"; }
-  // Where the volume mounts of a container that have a subPath are bound.
+  // Where the volume mounts of a container that have a subPath or subPathExpr are bound.
   std::string SubPaths(const std::string& uid) const { return Pod(uid) + "/subpaths"; }
   std::string SubPath(const std::string& uid, const std::string& container, int index) const {
     return fmt::format("{}/{}_{}", SubPaths(uid), container, index);

@@ -1,4 +1,4 @@
-// subPath: a file or directory beneath a volume, bound into a container on its own.
+// subPath and subPathExpr: a file or directory beneath a volume, bound into a container on its own.
 #pragma once
 
 #include <string>
