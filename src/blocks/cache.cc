@@ -18,6 +18,9 @@ namespace {
 // Files that stay open though nobody holds them: opening them again costs a check of every chunk.
 constexpr size_t kMostIdle = 4096;
 
+// What objects are called, and how their files are laid out. Since 2 their own URL names them.
+constexpr std::string_view kFormat = "2\n";
+
 Error NoRoom() { return {Code::kExhausted, "the cache is full of what is still in use"}; }
 
 std::optional<ObjectId> ParseId(std::string_view hex) {
@@ -26,6 +29,27 @@ std::optional<ObjectId> ParseId(std::string_view hex) {
   if (!bytes || bytes->size() != id.bytes.size()) return std::nullopt;
   std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
   return id;
+}
+
+// Drops what was cached in another format.
+Status BeginFormat(const std::string& path) {
+  const auto format = io::ReadFile(path + "/format");
+  if (format && *format == kFormat) return {};
+  bool dropped = false;
+  for (const char* name : {"/objects", "/segments", "/pins"}) {
+    dropped = dropped || io::Exists(path + name);
+    if (auto removed = io::RemoveTree(path + name); !removed) return removed;
+  }
+  if (dropped) {
+    LogWarning("the cache is of another version of leat: what it held is dropped, pins included",
+               {{"directory", path}});
+  }
+  // A disk that is full now may take it the next time.
+  if (auto written = io::WriteFile(path + "/format", kFormat); !written) {
+    LogWarning("what is cached now will be dropped by the next process",
+               {{"error", written.error()}});
+  }
+  return {};
 }
 
 }  // namespace
@@ -71,6 +95,7 @@ Status Cache::Load(size_t index) {
   auto noted = lock->SetNote("leat, process " + std::to_string(getpid()));
   if (!noted) return noted.error();
   directory.lock = std::move(*lock);
+  if (auto begun = BeginFormat(path); !begun) return begun;
   const uint64_t segment_size =
       std::clamp<uint64_t>(directory.options.limit / 16, 4 * kPackedBelow, kSegmentSize);
   auto segments = Segments::Open(path, segment_size);

@@ -59,7 +59,8 @@ struct CachedObject {
 class Cache {
  public:
   // Takes the locks of all directories (kAlreadyExists when another process has one), and reads
-  // what is in them. The first directory of the fastest tier that has room takes a new object.
+  // what is in them; what a version of Leat with other names for objects left is dropped. The first
+  // directory of the fastest tier that has room takes a new object.
   static Result<std::unique_ptr<Cache>> Open(std::vector<CacheDirectory> directories, Clock& clock);
   ~Cache();
 

@@ -52,6 +52,23 @@ TEST_F(CacheTest, KeepsObjectsAcrossProcesses) {
   EXPECT_FALSE(cache->Find(Id(2)));
 }
 
+TEST_F(CacheTest, WhatIsOfAnotherFormatIsDroppedWithItsPins) {
+  {
+    auto cache = Open(16 * kMiB);
+    ASSERT_TRUE(Put(*cache, 1));
+    ASSERT_TRUE(cache->PutSmall(Id(2), "small"));
+    ASSERT_TRUE(cache->Pin(Id(1), kMiB));
+  }
+  ASSERT_TRUE(io::Remove(dir_.path() + "/format"));  // as the first versions left it
+  auto cache = Open(16 * kMiB);
+  EXPECT_EQ(cache->Stats().used, 0u);
+  EXPECT_EQ(cache->Stats().pinned, 0u);
+  EXPECT_FALSE(cache->HasSmall(Id(2)));
+  ASSERT_TRUE(Put(*cache, 1));
+  cache.reset();
+  EXPECT_TRUE(Open(16 * kMiB)->Find(Id(1)));
+}
+
 TEST_F(CacheTest, SecondProcessIsRefused) {
   auto cache = Open(16 * kMiB);
   EXPECT_EQ(Cache::Open({{.path = dir_.path(), .limit = kMiB}}, clock_).error().code,

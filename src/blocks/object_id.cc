@@ -7,11 +7,11 @@
 
 namespace leat::blocks {
 
-ObjectId ObjectId::Of(std::string_view source, std::string_view key, std::string_view etag,
+ObjectId ObjectId::Of(std::string_view endpoint, std::string_view url, std::string_view etag,
                       uint64_t size) {
   // Lengths first, so that no two lists of parts look alike.
   std::string text;
-  for (std::string_view part : {source, key, etag}) {
+  for (std::string_view part : {endpoint, url, etag}) {
     text += std::to_string(part.size()) + ":";
     text += part;
   }

@@ -17,11 +17,11 @@ inline constexpr uint64_t kChunkSize = 1 << 20;
 // Objects below this are packed into segments, and are cached whole or not at all.
 inline constexpr uint64_t kPackedBelow = 256 << 10;
 
-// One version of one object: the first 16 bytes of SHA-256 over the source, the key, the entity
+// One version of one object: the first 16 bytes of SHA-256 over the endpoint, the URL, the entity
 // tag and the size. Equal ids have equal bytes behind them.
 struct ObjectId {
   std::array<uint8_t, 16> bytes{};
-  static ObjectId Of(std::string_view source, std::string_view key, std::string_view etag,
+  static ObjectId Of(std::string_view endpoint, std::string_view url, std::string_view etag,
                      uint64_t size);
   std::string ToHex() const;  // 32 digits
   auto operator<=>(const ObjectId&) const = default;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "datanode/kept_messages.h"
+#include "datanode/object_version.h"
 #include "io/file.h"
 #include "io/unix_socket.h"
 #include "objectstore/object_store.h"
@@ -33,7 +34,7 @@ class BackingsTest : public testing::Test {
     ASSERT_TRUE(cache && store);
     cache_ = std::move(*cache);
     fetcher_ = std::make_unique<Fetcher>(*cache_, FetcherOptions(), Fetcher::Events());
-    evicted_ = fetcher_->Activate(MakeVersion(std::move(*store), "evicted", "v1", 1 << 20));
+    evicted_ = fetcher_->Activate(VersionIn(std::move(*store), "evicted", "v1", 1 << 20));
   }
   // How the node is opened.
   int32_t Open() {

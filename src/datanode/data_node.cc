@@ -12,6 +12,7 @@
 #include "datanode/control_client.h"
 #include "datanode/live_mount.h"
 #include "datanode/mount_table.h"
+#include "datanode/object_version.h"
 #include "fuse/mount.h"
 #include "hash/hash.h"
 #include "io/file.h"
@@ -371,8 +372,8 @@ Result<Dataset> DataNode::List(const MountSpec& spec,
 
 ObjectVersion DataNode::VersionOf(const Dataset& dataset, uint32_t index) {
   const ManifestEntry entry = dataset.manifest->At(index);
-  return MakeVersion(dataset.store, dataset.manifest->PathOf(index), std::string(entry.etag),
-                     entry.size);
+  return VersionIn(dataset.store, dataset.manifest->PathOf(index), std::string(entry.etag),
+                   entry.size);
 }
 
 blocks::Cache& DataNode::cache() { return *state_->cache; }

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "datanode/active_object.h"
+#include "datanode/object_version.h"
 #include "datanode/xattrs.h"
 
 namespace leat::datanode {
@@ -78,7 +79,7 @@ void DatasetFilesystem::Begin(fuse::Session& session,
 }
 
 ObjectVersion DatasetFilesystem::VersionOf(const TreeEntry& entry) const {
-  return MakeVersion(around_.store, entry.key, entry.etag, entry.size);
+  return VersionIn(around_.store, entry.key, entry.etag, entry.size);
 }
 
 fuse::Attributes DatasetFilesystem::AttributesOf(const TreeEntry& entry) const {
@@ -364,9 +365,10 @@ void DatasetFilesystem::ListXattr(fuse::NodeId, uint32_t size, fuse::Reply reply
 }
 
 void DatasetFilesystem::OnComplete(const ObjectVersion& version) {
-  if (!passthrough_ || version.store->Name() != around_.store->Name()) return;
-  const auto entry = around_.tree.FindPath(version.key);
-  if (entry && entry->etag == version.etag) stale_names_.Add(version.key);
+  if (!passthrough_) return;
+  const auto key = KeyIn(*around_.store, version);
+  const auto entry = key ? around_.tree.FindPath(*key) : std::nullopt;
+  if (entry && entry->etag == version.etag) stale_names_.Add(*key);
 }
 
 void DatasetFilesystem::InvalidatePath(const std::string& path) {
@@ -382,7 +384,8 @@ void DatasetFilesystem::ForgetBackings() { backings_.ForgetAll(); }
 
 void DatasetFilesystem::OnChanged(const ObjectVersion& version) {
   if (!options_.version_pin) return;  // GoneForGood asks nothing then
-  const auto entry = around_.tree.FindPath(version.key);
+  const auto key = KeyIn(*around_.store, version);
+  const auto entry = key ? around_.tree.FindPath(*key) : std::nullopt;
   if (!entry || entry->etag != version.etag) return;
   MutexLock lock(mu_);
   changed_.insert(entry->id);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "datanode/object_version.h"
 #include "fuse/mount.h"
 #include "io/file.h"
 #include "json/value.h"
@@ -238,15 +239,15 @@ void LiveMount::RecheckAmended(const std::stop_token& stop) {
 }
 
 void LiveMount::OnChanged(const ObjectVersion& version) {
-  if (version.store->Name() != store_->Name() || version.store->Endpoint() != store_->Endpoint())
-    return;
+  const auto key = KeyIn(*store_, version);
+  if (!key) return;
   filesystem_->OnChanged(version);
   if (spec().version_pin) return;
-  (void)tasks_.Post([this, version](const std::stop_token& stop) {
-    const auto entry = tree_->FindPath(version.key);
+  (void)tasks_.Post([this, key = *key, etag = version.etag](const std::stop_token& stop) {
+    const auto entry = tree_->FindPath(key);
     if (!entry) return;
-    if (entry->etag != version.etag) {  // known already; the kernel may not be, after a crash
-      filesystem_->InvalidatePath(version.key);
+    if (entry->etag != etag) {  // known already; the kernel may not be, after a crash
+      filesystem_->InvalidatePath(key);
       return;
     }
     const auto change = Recheck(*entry, stop);  // after an error the next read asks again

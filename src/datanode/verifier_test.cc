@@ -26,19 +26,24 @@ class VerifierTest : public testing::Test {
  protected:
   // Complete objects of two chunks that this process has not checked.
   void SetUp() override {
+    OpenCache();
+    cache_.reset();
     for (const char* key : {"a", "b", "c"}) {
       auto file = ObjectFile::Create(dir_.path(), IdOf(key), kSize);
       ASSERT_TRUE(file);
       for (uint64_t chunk : {0, 1})
         ASSERT_TRUE((*file)->Fill(chunk, std::string(kChunkSize, *key)));
     }
-    auto cache = blocks::Cache::Open({{.path = dir_.path(), .limit = 1 << 30}}, clock_);
-    ASSERT_TRUE(cache);
-    cache_ = std::move(*cache);
+    OpenCache();
     auto store = objectstore::OpenObjectStore("file://" + dir_.path(), {});
     ASSERT_TRUE(store);
     store_ = std::move(*store);
     fetcher_ = std::make_unique<Fetcher>(*cache_, FetcherOptions(), Fetcher::Events());
+  }
+  void OpenCache() {
+    auto cache = blocks::Cache::Open({{.path = dir_.path(), .limit = 1 << 30}}, clock_);
+    ASSERT_TRUE(cache);
+    cache_ = std::move(*cache);
   }
   std::shared_ptr<ActiveObject> Object(const std::string& key) {
     auto object = fetcher_->Activate(

@@ -217,6 +217,51 @@ class CacheTest(unittest.TestCase):
                 shutil.rmtree(cache)
 
 
+    def test_an_object_that_two_mounts_show_is_cached_once(self):
+        with Source() as source:
+            data = source.put("sub/x", 3 * MIB)
+            small = source.put("sub/small", 1000)
+            with Mount(source.url) as whole, Mount(f"{source.url}/sub", cache=whole.cache) as part:
+                with whole.open_passed_through("sub/x") as passed:
+                    self.assertEqual(passed.read(), data)
+                self.assertEqual((part.path / "x").read_bytes(), data)
+                self.assertEqual(part.stats()["fill_bytes"], len(data))
+                self.assertEqual((part.path / "small").read_bytes(), small)
+                self.assertEqual((whole.path / "sub/small").read_bytes(), small)
+                self.assertEqual(part.stats()["fill_bytes"], len(data) + len(small))
+                # What one of them fills becomes passthrough in the other, too.
+                later = source.put("sub/later", 3 * MIB)
+                part.umount()
+                part.mount()
+                whole.umount()
+                whole.mount()
+                self.assertEqual((whole.path / "sub/later").stat().st_size, len(later))
+                part.open_passed_through("later").close()
+
+                def passed_through():
+                    before = whole.stats()["passthrough_opens"]
+                    self.assertEqual((whole.path / "sub/later").read_bytes(), later)
+                    return whole.stats()["passthrough_opens"] > before
+
+                wait_until(passed_through, what="passthrough in the other mount")
+                # So does one that has changed.
+                new = source.put("sub/x", 3 * MIB, seed="new")
+                whole.leat("data", "evict", whole.path / "sub/x")
+                wait_until(lambda: self.again(part.path / "x") == new, what="the new version")
+                changed_at = int((source.path / "sub/x").stat().st_mtime)
+                wait_until(lambda: (whole.path / "sub/x").stat().st_mtime == changed_at,
+                           what="the new version in the other mount")
+
+    @staticmethod
+    def again(path):
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            return None
+
+
 @needs_fuse
 class VersionsTest(unittest.TestCase):
     def test_changed_file_is_never_mixed(self):
