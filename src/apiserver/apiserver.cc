@@ -18,10 +18,10 @@ class EmbeddedServer : public ApiServer {
  public:
   EmbeddedServer(Options options, store::Store& store, Clock& clock)
       : verbs_(store, types_, clock),
-        crds_(verbs_, types_),
+        garbage_(verbs_),
+        crds_(verbs_, types_, garbage_),
         namespaces_(verbs_),
         accounts_(verbs_),
-        garbage_(verbs_),
         events_(verbs_, options.event_ttl),
         watches_(verbs_),
         http_(std::move(options.access), verbs_, watches_, followers_, logs_),
@@ -69,10 +69,10 @@ class EmbeddedServer : public ApiServer {
   api::TypeTable types_;
   std::atomic<api::PodLogs*> logs_ = nullptr;
   Verbs verbs_;
+  GarbageCollector garbage_;
   CrdController crds_;
   NamespaceController namespaces_;
   ServiceAccounts accounts_;
-  GarbageCollector garbage_;
   EventExpiry events_;
   Watches watches_;
   LogFollowers followers_;

@@ -16,9 +16,10 @@ store::Key DefinitionOf(const std::string& storage_name) {
 
 }  // namespace
 
-CrdController::CrdController(Verbs& verbs, api::TypeTable& types)
+CrdController::CrdController(Verbs& verbs, api::TypeTable& types, GarbageCollector& garbage)
     : verbs_(verbs),
       types_(types),
+      garbage_(garbage),
       worker_("CRDs", verbs.clock(), [this](const store::Key& key) { return Reconcile(key); }) {}
 
 void CrdController::Load() {
@@ -45,11 +46,7 @@ void CrdController::Serve(const store::Entry& definition) {
 }
 
 void CrdController::OnWritten(const store::Entry& entry) {
-  if (entry.key.type != kCrdStorageName) {
-    // Written by someone who saw the definition before it was deleted.
-    if (LacksDefinition(entry.key.type)) worker_.Add(DefinitionOf(entry.key.type));
-    return;
-  }
+  if (entry.key.type != kCrdStorageName) return;
   Serve(entry);
   if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
 }
@@ -71,38 +68,18 @@ void CrdController::OnRemoved(const store::Entry& last) {
   if (definition && api::IsBeingDeleted((*definition)->value)) worker_.Add(crd);
 }
 
-bool CrdController::LacksDefinition(const std::string& storage_name) const {
-  const api::TypePtr type = types_.FindStorage(storage_name);
-  if (type != nullptr && !type->custom) return false;
-  auto definition = verbs_.store().Get(DefinitionOf(storage_name));
-  return !definition || api::IsBeingDeleted((*definition)->value);
-}
-
-// Past finalizers: nobody can take them off an object that is not served.
-Status CrdController::RemoveLeftovers(const std::string& storage_name) {
-  // Listed before the look at the definition: what is found cannot belong to a newer one.
-  const auto left = verbs_.store().List({.type = storage_name}).entries;
-  if (!LacksDefinition(storage_name)) return {};
-  for (const store::EntryPtr& entry : left) {
-    auto removed = verbs_.Remove(*entry);
-    if (removed) continue;
-    const Code code = removed.error().code;
-    if (code != Code::kNotFound && code != Code::kConflict) return removed;
-  }
-  return {};
-}
-
 Status CrdController::Reconcile(const store::Key& key) {
   auto crd = verbs_.store().Get(key);
-  if (!crd) return RemoveLeftovers(key.name);
-  if (!api::IsBeingDeleted((*crd)->value)) return {};
+  if (!crd || !api::IsBeingDeleted((*crd)->value)) return {};
   const json::Value& spec = (*crd)->value["spec"];
   const api::TypePtr type =
       types_.FindResource(spec["group"].AsString(), spec["names"]["plural"].AsString());
   if (type != nullptr && type->custom && IsEstablished((*crd)->value)) {
+    verbs_.AwaitCreates();
     auto left = DeleteAll(verbs_, type, std::nullopt);
     if (!left) return left.error();
     if (*left > 0) return {};  // the removal of the last one brings us back
+    if (auto done = garbage_.CollectDependentsOf(*type); !done) return done;
   }
   const api::TypePtr crds =
       types_.FindResource("apiextensions.k8s.io", "customresourcedefinitions");

@@ -4,16 +4,20 @@
 #include <map>
 #include <string>
 
+#include "apiserver/garbage_collector.h"
 #include "apiserver/verbs.h"
 #include "apiserver/worker.h"
 
 namespace leat::apiserver {
 
 // A definition serves its type from the moment its write returns: the table changes on the writer's
-// thread. A deleted one stays, Terminating, until all its objects are gone. Thread-safe.
+// thread. A deleted one stays, Terminating, by its finalizer, until all its objects are gone and
+// what those owned is collected: afterwards nobody could tell that they are gone. So a server that
+// dies in between goes on where it was. Thread-safe.
 class CrdController : public WriteObserver {
  public:
-  CrdController(Verbs& verbs, api::TypeTable& types);
+  // All must outlive this.
+  CrdController(Verbs& verbs, api::TypeTable& types, GarbageCollector& garbage);
 
   // Serves all stored definitions. One that the table refuses is logged and left out.
   void Load() EXCLUDES(mu_);
@@ -26,13 +30,11 @@ class CrdController : public WriteObserver {
 
  private:
   void Serve(const store::Entry& definition) EXCLUDES(mu_);
-  // Is this the storage name of a custom type that no longer has a definition, or one that ends?
-  bool LacksDefinition(const std::string& storage_name) const;
   Status Reconcile(const store::Key& key);
-  Status RemoveLeftovers(const std::string& storage_name);
 
   Verbs& verbs_;
   api::TypeTable& types_;
+  GarbageCollector& garbage_;
   // Also orders the table's changes: two writers may come here in the wrong order, and the newer
   // revision must win.
   Mutex mu_;

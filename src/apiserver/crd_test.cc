@@ -1,7 +1,10 @@
 // CustomResourceDefinitions: what they serve, under which names, and how they end.
 #include "apiserver/crd_controller.h"
 
+#include <atomic>
+#include <semaphore>
 #include <thread>
+#include <utility>
 
 #include "api/meta.h"
 #include "apiserver/kind_rules.h"
@@ -104,13 +107,14 @@ TEST_F(CrdTest, AnEstablishedTypeKeepsItsNamesWhenItAsksForTakenOnes) {
   EXPECT_TRUE(client().Get(type, {"default", "g"}));
 }
 
-// Without a server around it: what a write finds that has lost a race against its definition's end.
+// Without a server around it: what a deletion finds that goes on after a crash.
 class CrdControllerTest : public ::testing::Test {
  protected:
   CrdControllerTest()
       : store_(*store::Store::Open({.path = dir_.path() + "/db"}, clock_)),
         verbs_(*store_, types_, clock_),
-        crds_(verbs_, types_) {
+        garbage_(verbs_),
+        crds_(verbs_, types_, garbage_) {
     verbs_.AddObserver(&crds_);
   }
   store::EntryPtr Put(const std::string& type, const json::Value& object) {
@@ -118,6 +122,15 @@ class CrdControllerTest : public ::testing::Test {
     auto put = store_->Put({type, name.ns, name.name}, 0, object);
     EXPECT_TRUE(put) << put.error().message;
     return put.value_or(nullptr);
+  }
+  store::EntryPtr PutEndingDefinition() {
+    json::Value definition = WidgetDefinition();
+    api::SetCondition(definition.Mut("status").Mut("conditions"), "Established", "True", "", "",
+                      "");
+    definition.Mut("metadata")
+        .Set("deletionTimestamp", FormatTime(clock_.Now()))
+        .Set("finalizers", json::Array({kCrdFinalizer}));
+    return Put(std::string(kCrdStorageName), definition);
   }
   void AwaitGone(const store::Key& key) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -132,30 +145,103 @@ class CrdControllerTest : public ::testing::Test {
   std::unique_ptr<store::Store> store_;
   api::TypeTable types_;
   Verbs verbs_;
+  GarbageCollector garbage_;
   CrdController crds_;
 };
 
-TEST_F(CrdControllerTest, AnObjectWrittenAfterItsDefinitionIsGoneIsRemoved) {
-  const auto lease = Put("leases.coordination.k8s.io", Widget("l", 1));
+TEST_F(CrdControllerTest, ADefinitionThatEndsTakesItsObjectsAlong) {
+  const auto crd = PutEndingDefinition();
   const auto widget = Put("widgets.example.com", Widget("w", 1));
-  crds_.OnWritten(*lease);  // no definition either: a built-in type
-  crds_.OnWritten(*widget);
-  AwaitGone(widget->key);
-  EXPECT_TRUE(store_->Get(lease->key));
+  crds_.Load();
+  crds_.Start();
+  AwaitGone(crd->key);
+  EXPECT_FALSE(store_->Get(widget->key));
 }
 
-TEST_F(CrdControllerTest, AnObjectWrittenWhileItsDefinitionEndsIsRemovedWithIt) {
-  json::Value definition = WidgetDefinition();
-  api::SetCondition(definition.Mut("status").Mut("conditions"), "Established", "True", "", "", "");
-  definition.Mut("metadata")
-      .Set("deletionTimestamp", FormatTime(clock_.Now()))
-      .Set("finalizers", json::Array({kCrdFinalizer}));
-  const auto crd = Put(std::string(kCrdStorageName), definition);
-  ASSERT_TRUE(types_.AddCustom(crd->value));
-  const auto widget = Put("widgets.example.com", Widget("w", 1));
-  crds_.OnWritten(*widget);
-  AwaitGone(widget->key);
+TEST_F(CrdControllerTest, WhatItsObjectsOwnedGoesBeforeTheDefinition) {
+  // As if the server had died after the last object: its owner is gone, and "mine" not collected.
+  const auto crd = PutEndingDefinition();
+  json::Value owner = Widget("w", 1);
+  owner.Mut("metadata").Set("uid", "gone");
+  json::Value mine = ConfigMap("mine", "1");
+  mine.Mut("metadata").Mut("ownerReferences").Push(api::ControllerReference(owner));
+  json::Value held = mine;
+  held.Mut("metadata").Set("name", "held").Set("finalizers", json::Array({"example.com/hold"}));
+  const auto mine_entry = Put("configmaps", mine);
+  const auto held_entry = Put("configmaps", held);
+  const auto other = Put("configmaps", ConfigMap("other", "1"));
+  crds_.Load();
+  crds_.Start();
   AwaitGone(crd->key);
+  EXPECT_FALSE(store_->Get(mine_entry->key));
+  EXPECT_TRUE(api::IsBeingDeleted((*store_->Get(held_entry->key))->value));
+  EXPECT_TRUE(store_->Get(other->key));
+}
+
+// Stops one thread half-way through a create, after its looks at the namespace and the type.
+class HoldingClock : public FakeClock {
+ public:
+  WallTime Now() override {
+    if (std::this_thread::get_id() == held_ && !std::exchange(begun_, true)) {
+      inside_.release();
+      go_on_.acquire();
+    }
+    return FakeClock::Now();
+  }
+  // On the thread to be held.
+  void HoldThisThread() { held_ = std::this_thread::get_id(); }
+  void AwaitHeld() { inside_.acquire(); }
+  void GoOn() { go_on_.release(); }
+
+ private:
+  std::atomic<std::thread::id> held_;
+  bool begun_ = false;  // the held thread's
+  std::binary_semaphore inside_{0}, go_on_{0};
+};
+
+// Deletes `container` while a create of `content`, which belongs into it, is half-way.
+void DeleteWhileCreating(const api::Gvr& container_type, const json::Value& container,
+                         const api::Gvr& content_type, const json::Value& content) {
+  io::TempDir dir;
+  HoldingClock clock;
+  auto store = *store::Store::Open({.path = dir.path() + "/db"}, clock);
+  auto server = *ApiServer::Start({.access = {}}, *store, clock);
+  api::ObjectClient& client = server->client();
+  ASSERT_TRUE(client.Create(container_type, container));
+  std::jthread creator([&] {
+    clock.HoldThisThread();
+    EXPECT_TRUE(client.Create(content_type, content));
+  });
+  clock.AwaitHeld();
+  ASSERT_TRUE(client.Delete(container_type, api::NameOf(container)));
+  const auto is_there = [&] { return client.Get(container_type, api::NameOf(container)); };
+  // It would be gone in this time if nobody waited.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  while (is_there() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(is_there());
+  clock.GoOn();
+  creator.join();
+  while (is_there() && std::chrono::steady_clock::now() < deadline + kPatience) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(is_there());
+  server.reset();  // nobody has time to clear up later
+  const std::string type = content_type.group.empty()
+                               ? content_type.resource
+                               : content_type.resource + "." + content_type.group;
+  EXPECT_TRUE(store->List({.type = type, .ns = api::NameOf(content).ns}).entries.empty());
+}
+
+TEST(DeletionOfAContainer, ATypeWaitsForACreateThatWasLetIn) {
+  DeleteWhileCreating(kCustomResourceDefinitions, WidgetDefinition(), kWidgets, Widget("w", 1));
+}
+
+TEST(DeletionOfAContainer, ANamespaceWaitsForACreateThatWasLetIn) {
+  json::Value content = ConfigMap("c", "1");
+  content.Mut("metadata").Set("namespace", "n");
+  DeleteWhileCreating(api::gvr::kNamespaces,
+                      json::Object({{"metadata", json::Object({{"name", "n"}})}}),
+                      api::gvr::kConfigMaps, content);
 }
 
 }  // namespace

@@ -12,9 +12,7 @@
 //
 // The index may say too much, never too little: it is complete before anything is deleted (Index),
 // an object enters it before the collector looks at it, and leaves it when it or the owner is
-// removed. Owners that had dependents are remembered as
-// gone, because their kind may be gone too (a deleted CRD) by the time their dependents' turn
-// comes.
+// removed. A kind that ends (a deleted CRD) goes only after what its objects owned was collected.
 #include "apiserver/garbage_collector.h"
 
 #include <algorithm>
@@ -117,7 +115,7 @@ void GarbageCollector::OnRemoved(const store::Entry& last) {
   std::vector<store::Key> keys = DependentsOf(uid);
   {
     MutexLock lock(mu_);
-    if (dependents_.erase(uid) > 0) RememberGone(uid);
+    dependents_.erase(uid);
     for (const json::Value& reference : metadata["ownerReferences"].Items()) {
       const auto found = dependents_.find(reference["uid"].AsString());
       if (found == dependents_.end()) continue;
@@ -135,19 +133,7 @@ void GarbageCollector::OnRemoved(const store::Entry& last) {
   for (store::Key& key : keys) worker_.Add(std::move(key));
 }
 
-void GarbageCollector::RememberGone(const std::string& uid) {
-  if (!gone_.insert(uid).second) return;
-  gone_order_.push_back(uid);
-  if (gone_order_.size() <= kMaxGone) return;
-  gone_.erase(gone_order_.front());
-  gone_order_.pop_front();
-}
-
 bool GarbageCollector::OwnerExists(const json::Value& reference, const std::string& ns) {
-  {
-    MutexLock lock(mu_);
-    if (gone_.contains(reference["uid"].AsString())) return false;
-  }
   const api::TypePtr type = TypeOf(verbs_.types(), reference);
   if (type == nullptr) return true;
   // A cluster-scoped object cannot say in which namespace its owner would be.
@@ -175,6 +161,21 @@ Status GarbageCollector::Collect(const store::Key& key) {
     return {};
   }
   return CollectDependent(*type, **entry);
+}
+
+Status GarbageCollector::CollectDependentsOf(const api::Type& kind) {
+  const auto is_of_kind = [&](const json::Value& reference) {
+    const api::TypePtr type = TypeOf(verbs_.types(), reference);
+    return type != nullptr && type->StorageName() == kind.StorageName();
+  };
+  for (const api::TypePtr& type : verbs_.types().All()) {
+    for (const auto& entry : verbs_.store().List({.type = type->StorageName()}).entries) {
+      const auto& references = entry->value["metadata"]["ownerReferences"].Items();
+      if (std::none_of(references.begin(), references.end(), is_of_kind)) continue;
+      if (auto done = Collect(entry->key); !done) return done;
+    }
+  }
+  return {};
 }
 
 Status GarbageCollector::CollectDependent(const api::Type& type, const store::Entry& entry) {

@@ -1,7 +1,6 @@
 // Deletes what is owned by objects that are gone.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -24,6 +23,10 @@ class GarbageCollector : public WriteObserver {
   void Start();
   void Stop() { worker_.Stop(); }
 
+  // Collects, before it returns, what was owned by objects of that kind that are gone: for a kind
+  // that ends. An object that something else holds is marked for deletion.
+  Status CollectDependentsOf(const api::Type& kind) EXCLUDES(mu_);
+
   void OnWritten(const store::Entry& entry) override EXCLUDES(mu_);
   void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
 
@@ -34,18 +37,13 @@ class GarbageCollector : public WriteObserver {
   Status OrphanDependents(const api::Type& type, const store::Entry& owner);
   Status DeleteDependents(const api::Type& type, const store::Entry& owner);
   std::vector<store::Key> DependentsOf(const std::string& uid) EXCLUDES(mu_);
-  void RememberGone(const std::string& uid) REQUIRES(mu_);
-  bool OwnerExists(const json::Value& reference, const std::string& ns) EXCLUDES(mu_);
+  bool OwnerExists(const json::Value& reference, const std::string& ns);
   Status DeleteObject(const store::Entry& entry, Propagation propagation);
 
   Verbs& verbs_;
   Mutex mu_;
   // owner uid -> objects that name it. A superset: every use reads the object again.
   std::map<std::string, std::set<store::Key>, std::less<>> dependents_ GUARDED_BY(mu_);
-  // The owners removed last; beyond kMaxGone the oldest is forgotten and looked up by kind again.
-  static constexpr size_t kMaxGone = 10'000;
-  std::set<std::string, std::less<>> gone_ GUARDED_BY(mu_);
-  std::deque<std::string> gone_order_ GUARDED_BY(mu_);
   Worker worker_;  // last: stops first
 };
 

@@ -31,11 +31,7 @@ bool NamespaceController::IsOpen(const std::string& ns) const {
 }
 
 void NamespaceController::OnWritten(const store::Entry& entry) {
-  if (entry.key.type == "namespaces") {
-    if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
-  } else if (!entry.key.ns.empty() && !IsOpen(entry.key.ns)) {
-    worker_.Add({"namespaces", "", entry.key.ns});
-  }
+  if (entry.key.type == "namespaces" && api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
 }
 
 void NamespaceController::OnRemoved(const store::Entry& last) {
@@ -44,6 +40,7 @@ void NamespaceController::OnRemoved(const store::Entry& last) {
 
 Status NamespaceController::Reconcile(const store::Key& key) {
   if (IsOpen(key.name)) return {};
+  verbs_.AwaitCreates();
   std::string remaining;
   for (const api::TypePtr& type : verbs_.types().All()) {
     if (!type->namespaced) continue;

@@ -6,8 +6,8 @@
 
 namespace leat::apiserver {
 
-// A deleted namespace is Terminating until everything in it is gone; then it goes. Also clears
-// objects that slipped into a namespace while it ended. Thread-safe.
+// A deleted namespace is Terminating until everything in it is gone; then it goes.
+// Thread-safe.
 class NamespaceController : public WriteObserver {
  public:
   explicit NamespaceController(Verbs& verbs);

@@ -18,6 +18,7 @@
 #include "api/types.h"
 #include "apiserver/call.h"
 #include "apiserver/selection.h"
+#include "apiserver/turnstile.h"
 #include "base/clock.h"
 #include "store/store.h"
 
@@ -99,6 +100,9 @@ class Verbs {
                                  const ChangeFunction& change);
   // Removes what nothing holds any more, at this revision only.
   Status Remove(const store::Entry& entry);
+  // Blocks until the creates that are under way have ended. Called after a namespace or a type was
+  // marked for deletion, it makes sure that nothing comes in any more: what is deleted then is all.
+  void AwaitCreates() { creates_.AwaitThoseInside(); }
 
   const api::TypeTable& types() const { return types_; }
   store::Store& store() const { return store_; }
@@ -135,6 +139,7 @@ class Verbs {
   store::Store& store_;
   api::TypeTable& types_;
   Clock& clock_;
+  Turnstile creates_;
   std::vector<WriteObserver*> observers_;  // fixed before the first write
 };
 

@@ -102,6 +102,8 @@ Result<store::EntryPtr> Verbs::Insert(const Target& target, json::Value object, 
 }
 
 Result<store::EntryPtr> Verbs::Create(const Target& request, json::Value object, Call& call) {
+  // From the look at the namespace and the type to the end of the write: see AwaitCreates.
+  const Turnstile::Pass pass(creates_);
   Target target = request;
   if (auto ok = CheckIdentity(target, object); !ok) return ok.error();
   const json::Value& metadata = object["metadata"];
