@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "datanode/manifest_format.h"
 #include "hash/hash.h"
@@ -64,6 +66,59 @@ bool HoldsTogether(const char* data) {
   return true;
 }
 
+Error NotWhole(const std::string& path) {
+  return {Code::kCorrupt, path + ": is not a whole manifest"};
+}
+
+// Not by the mapping: what a disk cannot read is an error here, and the end of the process there.
+Result<size_t> ReadAt(int fd, const std::string& path, uint64_t offset, std::span<char> buffer) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    const ssize_t got =
+        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return io::ErrnoError(errno,
+                            "what the mount shows cannot be read from the cache's disk: " + path);
+    }
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
+}
+
+// That the file has this length is known.
+Status CheckSums(int fd, const std::string& path, uint64_t length) {
+  ManifestHeader header;
+  const auto got = ReadAt(fd, path, 0, {reinterpret_cast<char*>(&header), sizeof header});
+  if (!got) return got.error();
+  const std::string_view begin(reinterpret_cast<const char*>(&header),
+                               offsetof(ManifestHeader, header_crc32c));
+  if (*got != sizeof header ||
+      std::memcmp(header.magic, kManifestMagic, sizeof header.magic) != 0 ||
+      header.header_crc32c != hash::Crc32c(begin)) {
+    return NotWhole(path);
+  }
+  const uint64_t order = header.has_order ? uint64_t{header.entries} * sizeof(uint32_t) : 0;
+  if (header.entries == 0 || header.texts > length || header.source > header.texts ||
+      header.kept > kMostSkippedKept ||
+      sizeof header + uint64_t{header.entries} * sizeof(ManifestRecord) + order + header.texts !=
+          length) {
+    return NotWhole(path);
+  }
+  std::vector<char> buffer(std::min<uint64_t>(length, 1 << 20));
+  uint32_t crc32c = 0;
+  for (uint64_t offset = sizeof header; offset < length;) {
+    const size_t size = std::min<uint64_t>(buffer.size(), length - offset);
+    const auto piece = ReadAt(fd, path, offset, {buffer.data(), size});
+    if (!piece) return piece.error();
+    if (*piece < size) return NotWhole(path);
+    crc32c = hash::Crc32c({buffer.data(), size}, crc32c);
+    offset += size;
+  }
+  return crc32c == header.crc32c ? Status() : NotWhole(path);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Manifest>> Manifest::Open(const std::string& path) {
@@ -75,12 +130,13 @@ Result<std::shared_ptr<const Manifest>> Manifest::Open(const std::string& path) 
   if (length < sizeof(ManifestHeader)) {
     return Error{Code::kCorrupt, path + ": too short for a manifest"};
   }
+  if (auto good = CheckSums(fd->get(), path, length); !good) return good.error();
   void* data = ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd->get(), 0);
   if (data == MAP_FAILED) return io::ErrnoError(errno, "map " + path);
   std::shared_ptr<Manifest> manifest(new Manifest());
   manifest->data_ = static_cast<const char*>(data);
   manifest->length_ = length;
-  if (auto good = manifest->Check(path); !good) return good.error();
+  if (!HoldsTogether(manifest->data_)) return NotWhole(path);
 
   const ManifestHeader& header = HeaderOf(manifest->data_);
   std::string_view texts(TextsOf(manifest->data_), header.texts);
@@ -96,26 +152,6 @@ Result<std::shared_ptr<const Manifest>> Manifest::Open(const std::string& path) 
     manifest->skipped_.push_back(std::move(skipped));
   }
   return manifest;
-}
-
-Status Manifest::Check(const std::string& path) const {
-  const ManifestHeader& header = HeaderOf(data_);
-  const std::string_view all(data_, length_);
-  const Error corrupt{Code::kCorrupt, path + ": is not a whole manifest"};
-  if (std::memcmp(header.magic, kManifestMagic, sizeof header.magic) != 0 ||
-      header.header_crc32c !=
-          hash::Crc32c(all.substr(0, offsetof(ManifestHeader, header_crc32c)))) {
-    return corrupt;
-  }
-  const uint64_t order = header.has_order ? uint64_t{header.entries} * sizeof(uint32_t) : 0;
-  if (header.entries == 0 || header.texts > length_ || header.source > header.texts ||
-      header.kept > kMostSkippedKept ||
-      sizeof header + uint64_t{header.entries} * sizeof(ManifestRecord) + order + header.texts !=
-          length_ ||
-      header.crc32c != hash::Crc32c(all.substr(sizeof header)) || !HoldsTogether(data_)) {
-    return corrupt;
-  }
-  return {};
 }
 
 Manifest::~Manifest() {

@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <functional>
 
 #include "datanode/manifest_format.h"
+#include "fuse/filesystem.h"
+#include "fuse/mount.h"
+#include "fuse/session.h"
 #include "hash/hash.h"
 #include "io/file.h"
 
@@ -160,6 +165,74 @@ TEST_F(ManifestTest, DamagedFileIsCorrupt) {
     EXPECT_EQ(Manifest::Open(path_).error().code, Code::kCorrupt) << at;
   }
   EXPECT_EQ(Manifest::Open(path_ + "x").error().code, Code::kNotFound);
+}
+
+// One file, "manifest", on a disk that cannot read what lies behind `good` bytes.
+class FailingDisk : public fuse::Filesystem {
+ public:
+  FailingDisk(std::string bytes, uint64_t good) : bytes_(std::move(bytes)), good_(good) {}
+  void Lookup(const fuse::Caller&, fuse::NodeId, std::string_view name,
+              fuse::Reply reply) override {
+    if (name != "manifest") return reply.Error(ENOENT);
+    reply.Entry({.node = kFile, .attributes = AttributesOf(kFile)});
+  }
+  void GetAttributes(fuse::NodeId node, fuse::Reply reply) override {
+    reply.Attributes(AttributesOf(node), fuse::kForever);
+  }
+  void Open(const fuse::Caller&, fuse::NodeId, int, fuse::Reply reply) override { reply.Open({}); }
+  void Read(const fuse::Caller&, fuse::NodeId, uint64_t, uint64_t offset, uint32_t size, int,
+            fuse::Reply reply) override {
+    const std::string_view piece = std::string_view(bytes_).substr(offset, size);
+    if (offset + piece.size() > good_) return reply.Error(EIO);
+    reply.Data(piece);
+  }
+  void Forget(fuse::NodeId, uint64_t) override {}
+  void Release(fuse::NodeId, uint64_t) override {}
+  void Interrupt(uint64_t) override {}
+  void ReadLink(fuse::NodeId, fuse::Reply reply) override { reply.Error(EINVAL); }
+  void ReadDirectory(fuse::NodeId, uint64_t, fuse::DirectoryReply reply) override { reply.Done(); }
+  void Seek(fuse::NodeId, uint64_t, int, fuse::Reply reply) override { reply.Error(EINVAL); }
+  void StatFs(fuse::Reply reply) override { reply.StatFs(0, 1); }
+  void GetXattr(fuse::NodeId, std::string_view, uint32_t, fuse::Reply reply) override {
+    reply.Error(ENODATA);
+  }
+  void ListXattr(fuse::NodeId, uint32_t, fuse::Reply reply) override { reply.Data({}); }
+
+ private:
+  static constexpr fuse::NodeId kFile = 2;
+  fuse::Attributes AttributesOf(fuse::NodeId node) const {
+    const bool file = node == kFile;
+    return {.ino = node,
+            .size = file ? bytes_.size() : 0,
+            .mode = file ? S_IFREG | 0444u : S_IFDIR | 0555u};
+  }
+  const std::string bytes_;
+  const uint64_t good_;
+};
+
+TEST_F(ManifestTest, WhatTheDiskCannotReadIsAnErrorThatNamesTheFile) {
+  if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs mounts";
+  std::vector<objectstore::ObjectInfo> objects;
+  for (int n = 0; n < 50'000; ++n) objects.push_back(Object("key" + std::to_string(n)));
+  Build(objects);
+  const std::string bytes = *io::ReadFile(path_);
+  for (uint64_t good : {uint64_t{0}, uint64_t{1} << 20}) {
+    FailingDisk disk(bytes, good);
+    const std::string mountpoint = dir_.path() + "/disk";
+    ASSERT_TRUE(io::MakeDirs(mountpoint));
+    auto device = fuse::Mount({.source = "failing", .mountpoint = mountpoint});
+    ASSERT_TRUE(device) << device.error().message;
+    auto connection = fuse::Session::Connect(std::move(*device), {.passthrough = false});
+    ASSERT_TRUE(connection);
+    fuse::Session session(std::move(*connection), disk, {.passthrough = false});
+    session.Start();
+    const auto opened = Manifest::Open(mountpoint + "/manifest");
+    EXPECT_TRUE(fuse::Unmount(mountpoint, true));
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Code::kInternal) << "another one must not be begun with";
+    for (const char* part : {"cache's disk", "/disk/manifest", "Input/output error"})
+      EXPECT_NE(opened.error().message.find(part), std::string::npos) << opened.error().message;
+  }
 }
 
 TEST_F(ManifestTest, FileThatContradictsItselfIsCorruptThoughItsChecksumsAreRight) {

@@ -177,6 +177,12 @@ void Supervisor::Watch(const std::stop_token& stop) {
   socket_.Reset();
   LogInfo("worker ended",
           {{"status", exit ? exit->code : -1}, {"signal", exit ? exit->signal : 0}});
+  if (exit && exit->signal == SIGBUS) {
+    LogError(
+        "the disk of the cache lost a page of what a mount shows: look after the disk; the next "
+        "worker detaches the mounts whose manifests cannot be read",
+        {{"directory", options_.directory}});
+  }
   done_ = exit && EndedForGood(*exit);
   if (!done_) DelayNextStart(steady_clock::now());
 }

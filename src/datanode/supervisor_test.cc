@@ -56,10 +56,10 @@ class SupervisorTest : public testing::Test {
     return reply ? *reply : json::Value();
   }
   pid_t WorkerPid() { return static_cast<pid_t>(MustAsk(json::Object({{"op", "pid"}})).AsInt()); }
-  void KillWorker() {
+  void KillWorker(int signal = SIGKILL) {
     const pid_t pid = WorkerPid();
     ASSERT_GT(pid, 1);
-    ASSERT_EQ(kill(pid, SIGKILL), 0);
+    ASSERT_EQ(kill(pid, signal), 0);
     while (kill(pid, 0) == 0) std::this_thread::yield();  // until it is reaped: the test's time-out
   }
   bool EndsWithin(seconds limit) {
@@ -116,6 +116,21 @@ TEST_F(SupervisorTest, KeptThingsOutliveManyWorkers) {
     KillWorker();
     EXPECT_EQ(MustAsk(Left())["a"]["text"].Str(), "text") << "after death " << i + 1;
   }
+}
+
+TEST_F(SupervisorTest, ADeathByTheCachesDiskIsToldAsSuch) {
+  testing::internal::CaptureStderr();
+  Start();
+  KillWorker(SIGBUS);
+  (void)WorkerPid();  // of the next one
+  KillWorker();
+  (void)WorkerPid();
+  Stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const size_t told = log.find("the disk of the cache");
+  EXPECT_NE(told, std::string::npos) << log;
+  EXPECT_NE(log.find(dir_.path(), told), std::string::npos) << log;
+  EXPECT_EQ(log.find("the disk of the cache", told + 1), std::string::npos) << "of SIGKILL, too";
 }
 
 TEST_F(SupervisorTest, MessagesThatMakeNoSenseChangeNothing) {
