@@ -19,6 +19,7 @@ OWNERS = {  # a prefix of the header -> the modules that may include it
     "xgboost/": {"algorithms"},
     "archive": {"engine", "algorithms"},
     "re2/": {"api"},
+    "isa-l/": {"hash"},
     "CLI/": {"cli"},
 }
 
