@@ -242,11 +242,14 @@ void ObjectFile::Settle() {
 
 Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
   LEAT_CHECK(chunk < chunks() && bytes.size() == LengthOf(chunk), "chunks are filled whole");
-  if (auto wrote = io::PWriteAll(data_.get(), bytes, static_cast<off_t>(chunk * kChunkSize));
-      !wrote) {
-    return wrote.error();
-  }
   const Mark mark{hash::Crc32c(bytes), kPresent};
+  {
+    MutexLock lock(filling_);
+    if (auto wrote = io::PWriteAll(data_.get(), bytes, static_cast<off_t>(chunk * kChunkSize));
+        !wrote) {
+      return wrote.error();
+    }
+  }
   if (auto wrote = io::PWriteAll(marks_.get(), BytesOf(mark), MarkOffset(chunk)); !wrote) {
     return wrote.error();
   }

@@ -116,6 +116,8 @@ class ObjectFile {
   std::vector<std::atomic<uint8_t>> states_;
   std::atomic<uint64_t> present_ = 0;
   const std::shared_ptr<DiskUse> use_;
+  // One thread at a time writes data: the kernel has a lock for that too, but spins for it.
+  Mutex filling_;
   mutable Mutex mu_;
   uint64_t allocated_ GUARDED_BY(mu_);  // what of use_->bytes is ours
   bool discarded_ GUARDED_BY(mu_) = false;
