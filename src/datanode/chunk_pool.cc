@@ -65,4 +65,14 @@ std::shared_ptr<Chunk> ChunkPool::Find(const Key& key) {
   return found->second.chunk;
 }
 
+void ChunkPool::Forget(const Key& key) {
+  std::shared_ptr<Chunk> forgotten;
+  MutexLock lock(mu_);
+  auto found = kept_.find(key);
+  if (found == kept_.end()) return;
+  by_age_.erase(found->second.age);
+  forgotten = std::move(found->second.chunk);
+  kept_.erase(found);
+}
+
 }  // namespace leat::datanode

@@ -31,11 +31,12 @@ class ChunkPool {
   // longest when all are in use; waits when that does not help. Null on stop.
   std::shared_ptr<Chunk> Take(const std::stop_token& stop);
 
-  // Keeps a chunk that has no place in the cache, for the reads that follow soon. At most half of
-  // the buffers are kept, the most recently found ones.
+  // Keeps a chunk for the reads that follow soon. At most half of the buffers are kept, the most
+  // recently found ones.
   using Key = std::pair<blocks::ObjectId, uint64_t>;
   void Keep(const Key& key, std::shared_ptr<Chunk> chunk);
   std::shared_ptr<Chunk> Find(const Key& key);
+  void Forget(const Key& key);
 
  private:
   struct Kept {

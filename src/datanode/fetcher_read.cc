@@ -83,10 +83,18 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
     done(std::string_view(**bytes).substr(offset, size));
     return true;
   }
-  if (!object.file || !object.file->Has(offset / kChunkSize)) return false;
+  const uint64_t chunk = offset / kChunkSize;
+  if (!object.file || !object.file->Has(chunk)) return false;
+  if (const auto kept = pool.Find({object.version.id, chunk});
+      kept && offset % kChunkSize + size <= kept->size) {
+    hit_bytes += size;
+    done(kept->bytes().substr(offset % kChunkSize, size));
+    if (offset % kChunkSize + size == kept->size) pool.Forget({object.version.id, chunk});
+    return true;
+  }
   char* const buffer = Scratch<0>(size);
   const auto read = object.file->Read(offset, {buffer, size});
-  if (!object.file->Has(offset / kChunkSize)) {
+  if (!object.file->Has(chunk)) {
     LogWarning("a cached file has changed on disk; what has is fetched again",
                {{"key", object.version.key}, {"object", object.version.id.ToHex()}});
   }

@@ -132,6 +132,24 @@ TEST_F(FetcherTest, LoadSaysThatTheDiskDoesNotTakeIt) {
   EXPECT_NE(loaded.error().message.find(dir_.path()), std::string::npos) << loaded.error().message;
 }
 
+TEST_F(FetcherTest, WhatWasFetchedAheadIsReadFromMemoryOnce) {
+  Open();
+  const auto version = Object("a", 3 * kChunkSize);
+  auto object = fetcher_->Activate(version);
+  fetcher_->Prefetch(object, 0, version.size);
+  ASSERT_TRUE(Eventually([&] { return completed_ >= 1; }));
+  // From now on the file gives other bytes, so that one can tell.
+  const std::string other(3 * kChunkSize, 'x');
+  ASSERT_TRUE(io::PWriteAll(Fetcher::File(*object), other, 0));
+  EXPECT_EQ(*Read(object, 0, kChunkSize), Expected("a", 0, kChunkSize));
+  EXPECT_EQ(*Read(object, 0, kChunkSize), other.substr(0, kChunkSize)) << "given back to the pool";
+  for (uint64_t at = kChunkSize; at < 2 * kChunkSize; at += kChunkSize / 4) {
+    EXPECT_EQ(*Read(object, at, kChunkSize / 4), Expected("a", at, kChunkSize / 4)) << at;
+  }
+  EXPECT_EQ(*Read(object, kChunkSize, 100), other.substr(0, 100));
+  EXPECT_EQ(fetcher_->Stats().hit_bytes, 3 * kChunkSize + 100);
+}
+
 TEST_F(FetcherTest, ReadThroughKeepsTheLastChunksInMemory) {
   Open(4 << 20);
   auto object = fetcher_->Activate(Object("big", 20 * kChunkSize));

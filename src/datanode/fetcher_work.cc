@@ -135,6 +135,8 @@ void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64
     MutexLock lock(mu);
     waiting = TakeWaits(*object, index);
   }
+  // Fetched ahead of its reader, who then need not read it from the file.
+  if (kept && waiting.empty() && !object->small()) pool.Keep({object->version.id, index}, chunk);
   for (const auto& wait : waiting) {
     wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
   }

@@ -73,7 +73,7 @@ class Pace {
 Status Drain(net::ClientResponse& response, uint64_t skip, Progress& at, Pace pace,
              Patience& patience, const std::function<Status(std::string_view)>& sink,
              std::optional<Error>& refused) {
-  const auto buffer = std::make_unique<char[]>(kBufferSize);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kBufferSize);
   while (at.offset < at.end) {
     const auto got = pace.Read(response, {buffer.get(), kBufferSize});
     if (!got) return got.error();
