@@ -104,7 +104,7 @@ Status Cache::Load(size_t index) {
 
   MutexLock locked(mu_);
   for (uint32_t number : directory.segments->Numbers()) {
-    directory.policy.Add(SegmentId(number), segment_size);
+    directory.policy.Add(SegmentId(number), directory.segments->RoomOf(number));
     directory.segment_ids[SegmentId(number)] = number;
   }
   if (auto made = io::MakeDirs(path + "/objects", 0700); !made) return made.error();
@@ -131,8 +131,11 @@ Status Cache::Load(size_t index) {
       const auto id = parts ? ParseId(parts->first) : std::nullopt;
       const auto size = parts ? ParseInt(parts->second) : Result<int64_t>(0);
       if (!id || !size || *size < 0) continue;
-      if (!directory.pins.try_emplace(*id, static_cast<uint64_t>(*size)).second) continue;
+      if (!directory.pins.try_emplace(*id, PinnedObject{.size = static_cast<uint64_t>(*size)})
+               .second)
+        continue;
       directory.pinned += static_cast<uint64_t>(*size);
+      PlacePin(directory, *id);
       if (auto found = entries_.find(*id); found != entries_.end()) {
         found->second.pinned = true;
         directory.policy.Hold(*id);
@@ -143,8 +146,7 @@ Status Cache::Load(size_t index) {
   while (directory.policy.used() > directory.policy.capacity()) {
     const uint64_t over = directory.policy.used() - directory.policy.capacity();
     auto leaving = directory.policy.Oldest(over);
-    if (leaving.empty()) break;
-    Leave(directory, leaving);
+    if (leaving.empty() || !Leave(directory, leaving)) break;
   }
   return {};
 }
@@ -228,15 +230,17 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   if (Handle handle = HoldLocked(id)) return handle;
   if (entries_.contains(id)) return Error{Code::kInternal, "its cached file cannot be opened now"};
   Error why = NoRoom();
+  const auto pinned_where = PinnedWhere(id);
   // First where there is room as it is, then where something overdue makes room.
   for (bool evict : {false, true}) {
     for (size_t index = 0; index < directories_.size(); ++index) {
       Directory& directory = *directories_[index];
-      const bool pinned = directory.pins.contains(id);
+      const bool pinned = pinned_where == index;
+      if (pinned_where && !pinned) continue;
       const auto leaving = directory.policy.Admit(
           size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
       if (!leaving || (!evict && !leaving->empty())) continue;
-      Leave(directory, *leaving);
+      if (!Leave(directory, *leaving)) continue;
       auto file = ObjectFile::Create(directory.options.path, id, size, directory.use);
       if (!file) {
         why = Error{Code::kInternal, file.error().message};
@@ -255,17 +259,40 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   return why;
 }
 
-void Cache::Leave(Directory& directory, const std::vector<ObjectId>& leaving) {
+bool Cache::Leave(Directory& directory, const std::vector<ObjectId>& leaving) {
   for (const ObjectId& id : leaving) {
-    ++evictions_;
-    if (auto segment = directory.segment_ids.find(id); segment != directory.segment_ids.end()) {
-      directory.segments->RemoveSegment(segment->second);
-      directory.segment_ids.erase(segment);
-      directory.policy.Remove(id);
-    } else {
+    const auto segment = directory.segment_ids.find(id);
+    if (segment == directory.segment_ids.end()) {
       Discard(id);
+    } else if (!LeaveSegment(directory, segment->second)) {
+      return false;
+    }
+    ++evictions_;
+  }
+  return true;
+}
+
+bool Cache::LeaveSegment(Directory& directory, uint32_t number) {
+  if (directory.policy.PinnedIn(SegmentId(number)) == 0) {
+    directory.segments->RemoveSegment(number);
+  } else {
+    // Under the lock, so that nothing is pinned meanwhile: it is seldom, and copies less than goes.
+    const auto reduced = directory.segments->Reduce(
+        number, [&](const ObjectId& id) { return directory.pins.contains(id); });
+    if (!reduced) {
+      LogWarning("small files cannot leave the cache", {{"error", reduced.error()}});
+      return false;
     }
   }
+  Settle(directory, number);
+  return true;
+}
+
+void Cache::Settle(Directory& directory, uint32_t number) {
+  const uint64_t room = directory.segments->RoomOf(number);
+  if (room > 0) return directory.policy.Resize(SegmentId(number), room);
+  directory.segment_ids.erase(SegmentId(number));
+  directory.policy.Remove(SegmentId(number));
 }
 
 void Cache::Discard(const ObjectId& id) {
@@ -294,17 +321,21 @@ Result<std::optional<std::string>> Cache::ReadSmall(const ObjectId& id) {
   for (auto& directory : directories_) {
     if (!directory->segments->Has(id)) continue;
     auto bytes = directory->segments->Read(id);
+    if (!bytes) {
+      MutexLock lock(mu_);
+      PlacePin(*directory, id);
+    }
     if (!bytes || *bytes) return bytes;
   }
   return std::nullopt;
 }
 
-Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size) {
+Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) {
   Segments& segments = *directory.segments;
   if (!segments.IsFull(size)) return {};
-  const auto leaving = directory.policy.Admit(segments.segment_size());
-  if (!leaving) return NoRoom();
-  Leave(directory, *leaving);
+  const auto leaving = directory.policy.Admit(
+      segments.segment_size(), pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
+  if (!leaving || !Leave(directory, *leaving)) return NoRoom();
   const auto number = segments.Begin();
   if (!number) return Error{Code::kInternal, number.error().message};
   directory.segment_ids[SegmentId(*number)] = *number;
@@ -315,10 +346,13 @@ Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size) {
 Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {
   if (HasSmall(id)) return {};
   Error why = NoRoom();
-  for (auto& directory : directories_) {
-    const auto make_room = [&] {
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    Directory& directory = *directories_[index];
+    const auto make_room = [&]() -> Status {
       MutexLock lock(mu_);
-      return MakeRoomForSmall(*directory, bytes.size());
+      const auto pinned = PinnedWhere(id);
+      if (pinned && *pinned != index) return NoRoom();
+      return MakeRoomForSmall(directory, bytes.size(), pinned.has_value());
     };
     while (true) {
       const Status room = make_room();
@@ -326,8 +360,12 @@ Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {
         if (room.error().code != Code::kExhausted) why = room.error();
         break;
       }
-      const Status appended = directory->segments->Append(id, bytes);
-      if (appended) return {};
+      const Status appended = directory.segments->Append(id, bytes);
+      if (appended) {
+        MutexLock lock(mu_);
+        PlacePin(directory, id);
+        return {};
+      }
       if (appended.error().code == Code::kConflict) continue;  // another thread took the room
       why = Error{Code::kInternal, appended.error().message};
       break;

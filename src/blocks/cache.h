@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -43,6 +44,11 @@ struct CacheStats {
   uint64_t evictions = 0;  // since the start
   uint64_t corrupt_chunks = 0;
   uint64_t refused = 0;  // objects that were not let in
+};
+
+struct PinWish {
+  ObjectId id;
+  uint64_t size = 0;
 };
 
 struct CachedObject {
@@ -101,10 +107,17 @@ class Cache {
   Status PutSmall(const ObjectId& id, std::string_view bytes);
 
   // Pins survive restarts. An object that is not there yet may be pinned: when it comes, others
-  // leave for it. kExhausted when all pins together would pass the limits. Small objects cannot be
-  // pinned one by one: kUnimplemented.
-  Status Pin(const ObjectId& id, uint64_t size);
-  Status Unpin(const ObjectId& id);
+  // leave for it. When a segment leaves, the pinned objects in it stay. kExhausted when all pins
+  // together would pass the limits: then none of these is pinned. Each call writes the list of all
+  // pins: give many at a time.
+  Status Pin(std::span<const PinWish> objects);
+  Status Pin(const ObjectId& id, uint64_t size) {
+    const PinWish one{id, size};
+    return Pin({&one, 1});
+  }
+  Status Unpin(std::span<const ObjectId> ids);
+  Status Unpin(const ObjectId& id) { return Unpin({&id, 1}); }
+  bool IsPinned(const ObjectId& id) const;
   // kConflict when it is open or pinned; absent is success.
   Status Evict(const ObjectId& id);
   // Evicts it even so, for bytes that are not to be served again: the object has changed at its
@@ -148,8 +161,18 @@ class Cache {
   void Discard(const ObjectId& id) REQUIRES(mu_);
   bool RemoveSmall(const ObjectId& id) REQUIRES(mu_);  // false: it was not there
   // Has the newest segment take an object of this size, beginning another when it is full.
-  Status MakeRoomForSmall(Directory& directory, uint64_t size) REQUIRES(mu_);
-  void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
+  Status MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) REQUIRES(mu_);
+  // False when a disk did not let them.
+  bool Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
+  bool LeaveSegment(Directory& directory, uint32_t number) REQUIRES(mu_);
+  // Brings what the policy knows of a segment up to date.
+  void Settle(Directory& directory, uint32_t number) REQUIRES(mu_);
+  // The directory that it is pinned in.
+  std::optional<size_t> PinnedWhere(const ObjectId& id) const REQUIRES(mu_);
+  Status AddPin(const PinWish& wish, std::vector<size_t>& directories) REQUIRES(mu_);
+  void RemovePin(size_t directory, const ObjectId& id) REQUIRES(mu_);
+  // Tells the policy in which segment a pinned small object is now.
+  void PlacePin(Directory& directory, const ObjectId& id) REQUIRES(mu_);
   CacheStats StatsOf(size_t directory) const REQUIRES(mu_);
   static ObjectSummary SummaryOf(const Entry& entry);
 

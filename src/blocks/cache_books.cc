@@ -79,51 +79,105 @@ std::string CacheDirectory::ToString() const {
 
 Status Cache::SavePins(size_t index) {
   std::string text;
-  for (const auto& [id, size] : directories_[index]->pins) {
-    text += id.ToHex() + " " + std::to_string(size) + "\n";
+  for (const auto& [id, pin] : directories_[index]->pins) {
+    text += id.ToHex() + " " + std::to_string(pin.size) + "\n";
   }
   return io::WriteFileAtomic(directories_[index]->options.path + "/pins", text);
 }
 
-Status Cache::Pin(const ObjectId& id, uint64_t size) {
-  if (size < kPackedBelow) {
-    return Error{Code::kUnimplemented, "small objects are packed together and cannot be pinned"};
+std::optional<size_t> Cache::PinnedWhere(const ObjectId& id) const {
+  for (size_t index = 0; index < directories_.size(); ++index) {
+    if (directories_[index]->pins.contains(id)) return index;
   }
+  return std::nullopt;
+}
+
+bool Cache::IsPinned(const ObjectId& id) const {
   MutexLock lock(mu_);
-  auto found = entries_.find(id);
+  return PinnedWhere(id).has_value();
+}
+
+void Cache::PlacePin(Directory& directory, const ObjectId& id) {
+  const auto found = directory.pins.find(id);
+  if (found == directory.pins.end() || found->second.size >= kPackedBelow) return;
+  PinnedObject& pin = found->second;
+  const uint32_t segment = directory.segments->SegmentOf(id).value_or(0);
+  if (segment == pin.segment) return;
+  const auto room = static_cast<int64_t>(Segments::RoomFor(pin.size));
+  if (pin.segment != 0) directory.policy.AddPinned(SegmentId(pin.segment), -room);
+  if (segment != 0) directory.policy.AddPinned(SegmentId(segment), room);
+  pin.segment = segment;
+}
+
+Status Cache::AddPin(const PinWish& wish, std::vector<size_t>& directories) {
+  const auto found = entries_.find(wish.id);
+  const bool small = HasSmall(wish.id);
   for (size_t index = 0; index < directories_.size(); ++index) {
     Directory& directory = *directories_[index];
-    if (directory.pins.contains(id)) return {};
     if (found != entries_.end() && found->second.directory != index) continue;
-    if (directory.pinned + size > directory.options.limit) continue;
-    directory.pins[id] = size;
-    if (auto saved = SavePins(index); !saved) {
-      directory.pins.erase(id);
-      return saved;
-    }
-    directory.pinned += size;
+    if (small && !directory.segments->Has(wish.id)) continue;
+    if (directory.pinned + wish.size > directory.options.limit) continue;
+    directory.pins[wish.id] = {.size = wish.size};
+    directory.pinned += wish.size;
+    PlacePin(directory, wish.id);
     if (found != entries_.end()) {
       found->second.pinned = true;
-      directory.policy.Hold(id);
+      directory.policy.Hold(wish.id);
     }
+    directories.push_back(index);
     return {};
   }
   return Error{Code::kExhausted, "more bytes would be pinned than the cache may hold"};
 }
 
-Status Cache::Unpin(const ObjectId& id) {
+void Cache::RemovePin(size_t index, const ObjectId& id) {
+  Directory& directory = *directories_[index];
+  const auto found = directory.pins.find(id);
+  const PinnedObject pin = found->second;
+  if (pin.segment != 0) {
+    directory.policy.AddPinned(SegmentId(pin.segment),
+                               -static_cast<int64_t>(Segments::RoomFor(pin.size)));
+  }
+  directory.pinned -= pin.size;
+  directory.pins.erase(found);
+  if (auto entry = entries_.find(id); entry != entries_.end() && entry->second.pinned) {
+    entry->second.pinned = false;
+    directory.policy.Unhold(id);
+  }
+}
+
+Status Cache::Pin(std::span<const PinWish> objects) {
   MutexLock lock(mu_);
+  std::vector<ObjectId> added;
+  std::vector<size_t> directories;  // of those
+  Status pinned;
+  for (const PinWish& wish : objects) {
+    if (PinnedWhere(wish.id)) continue;
+    pinned = AddPin(wish, directories);
+    if (!pinned) break;
+    added.push_back(wish.id);
+  }
+  for (size_t index = 0; pinned && index < directories_.size(); ++index) {
+    if (std::find(directories.begin(), directories.end(), index) == directories.end()) continue;
+    pinned = SavePins(index);
+  }
+  if (pinned) return {};
+  for (size_t n = 0; n < added.size(); ++n) RemovePin(directories[n], added[n]);
+  return pinned;
+}
+
+Status Cache::Unpin(std::span<const ObjectId> ids) {
+  MutexLock lock(mu_);
+  std::vector<bool> changed(directories_.size());
+  for (const ObjectId& id : ids) {
+    const auto index = PinnedWhere(id);
+    if (!index) continue;
+    RemovePin(*index, id);
+    changed[*index] = true;
+  }
   for (size_t index = 0; index < directories_.size(); ++index) {
-    Directory& directory = *directories_[index];
-    const auto pin = directory.pins.find(id);
-    if (pin == directory.pins.end()) continue;
-    directory.pinned -= pin->second;
-    directory.pins.erase(pin);
-    if (auto found = entries_.find(id); found != entries_.end()) {
-      found->second.pinned = false;
-      directory.policy.Unhold(id);
-    }
-    return SavePins(index);
+    if (!changed[index]) continue;
+    if (auto saved = SavePins(index); !saved) return saved;
   }
   return {};
 }
@@ -131,12 +185,14 @@ Status Cache::Unpin(const ObjectId& id) {
 Status Cache::Evict(const ObjectId& id) {
   MutexLock lock(mu_);
   auto found = entries_.find(id);
+  const Error pinned{Code::kConflict, "the object is pinned: unpin it first"};
   if (found == entries_.end()) {
+    if (HasSmall(id) && PinnedWhere(id)) return pinned;
     if (RemoveSmall(id)) ++evictions_;
     return {};
   }
   if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
-  if (found->second.pinned) return Error{Code::kConflict, "the object is pinned: unpin it first"};
+  if (found->second.pinned) return pinned;
   ++evictions_;
   Discard(id);
   return {};
@@ -154,10 +210,9 @@ bool Cache::RemoveSmall(const ObjectId& id) {
     const auto number = directory->segments->SegmentOf(id);
     if (!number) continue;
     directory->segments->Remove(id);
+    PlacePin(*directory, id);
     removed = true;
-    if (!directory->segments->RemoveIfDead(*number)) continue;
-    directory->segment_ids.erase(SegmentId(*number));
-    directory->policy.Remove(SegmentId(*number));
+    if (directory->segments->RemoveIfDead(*number)) Settle(*directory, *number);
   }
   return removed;
 }
@@ -214,7 +269,11 @@ std::optional<CachedObject> Cache::Describe(const ObjectId& id) const {
   }
   for (const auto& directory : directories_) {
     if (const auto size = directory->segments->SizeOf(id)) {
-      return CachedObject{.id = id, .size = *size, .cached = *size, .packed = true};
+      return CachedObject{.id = id,
+                          .size = *size,
+                          .cached = *size,
+                          .packed = true,
+                          .pinned = directory->pins.contains(id)};
     }
   }
   return std::nullopt;

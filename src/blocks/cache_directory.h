@@ -13,6 +13,12 @@
 
 namespace leat::blocks {
 
+// It may be absent.
+struct PinnedObject {
+  uint64_t size = 0;
+  uint32_t segment = 0;  // of a small one: where the policy knows of it; 0: nowhere
+};
+
 // All but options, lock and segments is under the cache's lock.
 struct Cache::Directory {
   explicit Directory(CacheDirectory o) : options(std::move(o)), policy(options.limit) {}
@@ -21,9 +27,9 @@ struct Cache::Directory {
   std::unique_ptr<Segments> segments;
   Residency policy;  // of large objects, and of segments under the ids below
   std::unordered_map<ObjectId, uint32_t> segment_ids;
-  std::unordered_map<ObjectId, uint64_t> pins;  // with sizes; the objects may be absent
-  uint64_t pinned = 0;                          // the sum of those
-  uint64_t objects = 0;                         // large ones
+  std::unordered_map<ObjectId, PinnedObject> pins;
+  uint64_t pinned = 0;                                               // bytes of those
+  uint64_t objects = 0;                                              // large ones
   const std::shared_ptr<DiskUse> use = std::make_shared<DiskUse>();  // of those
 };
 

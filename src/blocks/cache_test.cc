@@ -231,6 +231,88 @@ TEST_F(CacheTest, EvictedSmallObjectsMakeRoom) {
   EXPECT_TRUE(cache->PutSmall(Id(1000), bytes));
 }
 
+TEST_F(CacheTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
+  const std::string bytes(100 << 10, 'p');
+  std::vector<int> pinned;
+  {
+    auto cache = Open(8 * kMiB);  // segments of one MiB
+    for (int n = 0; n < 60; ++n) {
+      cache->Access(Id(n), bytes.size());
+      ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
+      if (n % 10 == 0) pinned.push_back(n);
+    }
+    for (int n : pinned) ASSERT_TRUE(cache->Pin(Id(n), bytes.size()));
+    EXPECT_TRUE(cache->Describe(Id(10))->pinned);
+    EXPECT_TRUE(cache->IsPinned(Id(10)));
+    EXPECT_FALSE(cache->Describe(Id(11))->pinned);
+    EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
+    EXPECT_EQ(cache->Evict(Id(10)).error().code, Code::kConflict);
+  }
+  auto cache = Open(8 * kMiB);
+  for (int round = 1; round < 4; ++round) {  // other files, and nobody asks for the first
+    cache->Access(Id(9000 + round), 100 * kMiB);
+    for (int n = 0; n < 60; ++n) {
+      cache->Access(Id(round * 1000 + n), bytes.size());
+      EXPECT_TRUE(cache->PutSmall(Id(round * 1000 + n), bytes)) << round << " " << n;
+    }
+    EXPECT_LE(cache->Stats().used, 8 * kMiB) << round;
+    for (int n : pinned) EXPECT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes) << round;
+    EXPECT_FALSE(cache->HasSmall(Id(11))) << "its neighbours leave";
+  }
+  EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
+  cache.reset();
+  cache = Open(4 * kMiB);
+  EXPECT_LE(cache->Stats().used, 4 * kMiB);
+  for (int n : pinned) {
+    EXPECT_TRUE(cache->HasSmall(Id(n))) << "in a smaller cache, too";
+    ASSERT_TRUE(cache->Unpin(Id(n)));
+    EXPECT_TRUE(cache->Evict(Id(n)));
+    EXPECT_FALSE(cache->HasSmall(Id(n)));
+  }
+  EXPECT_EQ(cache->Stats().pinned, 0u);
+}
+
+TEST_F(CacheTest, SmallObjectThatWasPinnedBeforeItCameMakesOthersLeave) {
+  auto cache = Open(8 * kMiB);
+  const std::string bytes(200 << 10, 'x');
+  ASSERT_TRUE(cache->Pin(Id(7), bytes.size()));
+  EXPECT_TRUE(cache->IsPinned(Id(7)));
+  EXPECT_FALSE(cache->Describe(Id(7)));
+  int n = 1000;
+  while (cache->PutSmall(Id(n), bytes)) ++n;
+  EXPECT_TRUE(cache->PutSmall(Id(7), bytes));
+  EXPECT_TRUE(cache->Describe(Id(7))->pinned);
+  cache->Drop(Id(7));  // it has changed
+  EXPECT_FALSE(cache->HasSmall(Id(7)));
+  EXPECT_TRUE(cache->IsPinned(Id(7)));
+}
+
+TEST_F(CacheTest, ManyArePinnedOrNone) {
+  auto cache = Open(4 * kMiB);
+  ASSERT_TRUE(Put(*cache, 1));
+  const std::vector<PinWish> fit = {{Id(1), kMiB}, {Id(2), 1000}, {Id(1), kMiB}};
+  const std::vector<PinWish> more = {{Id(1), kMiB}, {Id(3), 1000}, {Id(4), 4 * kMiB}};
+  ASSERT_TRUE(cache->Pin(fit));
+  EXPECT_EQ(cache->Pin(more).error().code, Code::kExhausted);
+  EXPECT_EQ(cache->Stats().pinned, kMiB + 1000);
+  EXPECT_TRUE(cache->IsPinned(Id(1))) << "it was before";
+  EXPECT_FALSE(cache->IsPinned(Id(3)));
+  const std::vector<ObjectId> all = {Id(1), Id(2), Id(5)};
+  ASSERT_TRUE(cache->Unpin(all));
+  EXPECT_EQ(cache->Stats().pinned, 0u);
+  EXPECT_TRUE(cache->Evict(Id(1)));
+}
+
+TEST_F(CacheTest, PinnedObjectsComeToTheDirectoryTheyArePinnedIn) {
+  io::TempDir fast;
+  auto cache = Open({{.path = fast.path(), .limit = 2 * kMiB, .tier = Tier::kMemory},
+                     {.path = dir_.path(), .limit = 8 * kMiB}});
+  ASSERT_TRUE(cache->Pin(Id(9), kMiB));
+  for (int n = 0; n < 4; ++n) ASSERT_TRUE(Put(*cache, n));
+  ASSERT_TRUE(Put(*cache, 9));
+  EXPECT_EQ(cache->Evict(Id(9)).error().code, Code::kConflict);
+}
+
 // Puts objects of 100 KB from several threads at once; how many were refused.
 int PutManySmall(Cache& cache, int count) {
   constexpr int kThreads = 16;

@@ -67,9 +67,10 @@ std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size, Claim claim
     if (used + size <= capacity_) return leaving;
     const Resident& resident = residents_.at(id);
     if (claim == Claim::kUsual && now_ - resident.last <= overdue) break;
-    if (resident.holds > 0) continue;
+    const uint64_t least = claim == Claim::kUsual ? (resident.size + 1) / 2 : 1;
+    if (resident.gain() < std::max<uint64_t>(least, 1)) continue;
     leaving.push_back(id);
-    used -= resident.size;
+    used -= resident.gain();
   }
   if (used + size <= capacity_) return leaving;
   return std::nullopt;
@@ -80,9 +81,9 @@ std::vector<ObjectId> Residency::Oldest(uint64_t bytes) const {
   uint64_t sum = 0;
   for (auto id = by_age_.begin(); id != by_age_.end() && sum < bytes; ++id) {
     const Resident& resident = residents_.at(*id);
-    if (resident.holds > 0) continue;
+    if (resident.gain() == 0) continue;
     oldest.push_back(*id);
-    sum += resident.size;
+    sum += resident.gain();
   }
   return oldest;
 }
@@ -93,6 +94,23 @@ void Residency::Add(const ObjectId& id, uint64_t size) {
   by_age_.push_back(id);
   entry->second = {.size = size, .last = now_, .position = std::prev(by_age_.end())};
   used_ += size;
+}
+
+void Residency::Resize(const ObjectId& id, uint64_t size) {
+  auto found = residents_.find(id);
+  if (found == residents_.end()) return;
+  used_ += size - found->second.size;
+  found->second.size = size;
+}
+
+void Residency::AddPinned(const ObjectId& id, int64_t bytes) {
+  auto found = residents_.find(id);
+  if (found != residents_.end()) found->second.pinned += static_cast<uint64_t>(bytes);
+}
+
+uint64_t Residency::PinnedIn(const ObjectId& id) const {
+  auto found = residents_.find(id);
+  return found == residents_.end() ? 0 : found->second.pinned;
 }
 
 void Residency::Remove(const ObjectId& id) {

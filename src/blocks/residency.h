@@ -36,6 +36,11 @@ class Residency {
 
   // `size`: the bytes that the object takes or may come to take.
   void Add(const ObjectId& id, uint64_t size);
+  void Resize(const ObjectId& id, uint64_t size);
+  // Of one that stands for many: so many more (or fewer) bytes of it stay when it leaves. It leaves
+  // as long as that gives back half of its room; for a pinned object, any of it.
+  void AddPinned(const ObjectId& id, int64_t bytes);
+  uint64_t PinnedIn(const ObjectId& id) const;
   void Remove(const ObjectId& id);
   // A held object is never offered for eviction; holds nest (open, being filled, pinned).
   void Hold(const ObjectId& id);
@@ -52,6 +57,8 @@ class Residency {
     uint64_t size = 0;
     uint64_t last = 0;  // time of the last access
     int holds = 0;
+    uint64_t pinned = 0;  // of size
+    uint64_t gain() const { return holds > 0 || pinned >= size ? 0 : size - pinned; }
     std::list<ObjectId>::iterator position;
   };
   struct Ghost {

@@ -36,6 +36,8 @@ uint32_t HeaderCrc(const Header& header) {
                        offsetof(Header, dead) - offsetof(Header, size)});
 }
 
+constexpr size_t kPiece = 1 << 20;  // copied at a time; larger than any record
+
 uint64_t RecordSize(uint64_t size) { return sizeof(Header) + (size + 7) / 8 * 8; }
 
 std::string Record(const ObjectId& id, std::string_view bytes) {
@@ -65,7 +67,34 @@ bool ReadAt(int fd, void* to, size_t size, uint64_t offset) {
   return true;
 }
 
+// Reads a file from front to back.
+class Window {
+ public:
+  Window(int fd, uint64_t end) : fd_(fd), end_(end) {}
+  // The bytes at an offset; null when they cannot be read.
+  const char* At(uint64_t offset, uint64_t size) {
+    if (offset + size > end_ || size > kPiece) return nullptr;
+    if (offset < begin_ || offset + size > begin_ + bytes_.size()) {
+      begin_ = offset;
+      bytes_.resize(std::min<uint64_t>(kPiece, end_ - offset));
+      if (!ReadAt(fd_, bytes_.data(), bytes_.size(), begin_)) {
+        bytes_.clear();
+        return nullptr;
+      }
+    }
+    return bytes_.data() + (offset - begin_);
+  }
+
+ private:
+  const int fd_;
+  const uint64_t end_;
+  uint64_t begin_ = 0;
+  std::string bytes_;
+};
+
 }  // namespace
+
+uint64_t Segments::RoomFor(uint64_t size) { return RecordSize(size); }
 
 std::string Segments::PathOf(uint32_t number) const {
   return fmt::format("{}/segments/{:08}.seg", dir_, number);
@@ -79,6 +108,8 @@ Result<std::unique_ptr<Segments>> Segments::Open(const std::string& dir, uint64_
   for (const std::string& name : *names) {
     const auto number = ParseInt(name.substr(0, name.find('.')));
     if (!number || *number <= 0 || *number >= UINT32_MAX) continue;
+    // The process ended before it replaced the segment.
+    if (name == fmt::format("{:08}.seg.new", *number)) (void)io::Remove(dir + "/segments/" + name);
     if (name != fmt::format("{:08}.seg", *number)) continue;
     if (auto loaded = segments->Load(static_cast<uint32_t>(*number)); !loaded) {
       LogWarning("a cache segment cannot be read and is left out",
@@ -165,8 +196,20 @@ Result<std::optional<std::string>> Segments::Read(const ObjectId& id) {
 
 bool Segments::IsFull(uint64_t size) const {
   MutexLock lock(mu_);
-  return segments_.empty() || segments_.rbegin()->first + 1 != next_number_ ||
+  return segments_.empty() || !TakesMore(segments_.rbegin()->first) ||
          segments_.rbegin()->second->end + RecordSize(size) > segment_size_;
+}
+
+bool Segments::TakesMore(uint32_t number) const {
+  return number + 1 == next_number_ && !segments_.at(number)->sealed;
+}
+
+uint64_t Segments::RoomOf(uint32_t number) const {
+  MutexLock lock(mu_);
+  const auto found = segments_.find(number);
+  if (found == segments_.end()) return 0;
+  const uint64_t end = found->second->end;
+  return TakesMore(number) ? std::max(end, segment_size_) : end;
 }
 
 Result<uint32_t> Segments::Begin() {
@@ -247,6 +290,118 @@ void Segments::RemoveSegment(uint32_t number) {
   if (!segments_.contains(number)) return;
   std::erase_if(places_, [&](const auto& entry) { return entry.second.segment == number; });
   DropSegment(number);
+}
+
+Status Segments::Reduce(uint32_t number, const Keep& keep) {
+  MutexLock rewrite(rewrite_mu_);
+  return Rewrite(number, keep, /*seal=*/true);
+}
+
+Status Segments::Rewrite(uint32_t number, const Keep& keep, bool seal) {
+  std::shared_ptr<Segment> old;
+  uint32_t end = 0;
+  {
+    MutexLock lock(mu_);
+    const auto found = segments_.find(number);
+    if (found == segments_.end()) return {};
+    old = found->second;
+    end = old->end;
+  }
+  const std::string path = PathOf(number) + ".new";
+  auto fd = io::Open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (!fd) return fd.error();
+  auto fresh = std::make_shared<Segment>();
+  fresh->fd = std::move(*fd);
+  fresh->sealed = seal || old->sealed;
+  std::vector<Moved> moved;
+  Status done = CopyLiving(number, *old, 0, end, keep, *fresh, moved);
+  MutexLock append(append_mu_);  // what came meanwhile is little
+  if (done) done = CopyLiving(number, *old, end, old->end, keep, *fresh, moved);
+  MutexLock lock(mu_);
+  const bool gone = !segments_.contains(number);
+  if (done && !gone) done = Replace(number, *old, fresh, moved);
+  if (!done || gone) {
+    allocated_ -= fresh->allocated;
+    ::unlink(path.c_str());
+  }
+  return gone ? Status() : done;
+}
+
+// Appends the living records of [begin, end) to `to`.
+Status Segments::CopyLiving(uint32_t number, const Segment& from, uint32_t begin, uint32_t end,
+                            const Keep& keep, Segment& to, std::vector<Moved>& moved) {
+  const Error unreadable{Code::kCorrupt, PathOf(number) + ": cannot be read to its end"};
+  std::string out;
+  const auto flush = [&]() -> Status {
+    auto wrote = io::PWriteAll(to.fd.get(), out, to.end);
+    to.end += static_cast<uint32_t>(out.size());
+    out.clear();
+    MutexLock lock(mu_);
+    Measure(to);
+    return wrote;
+  };
+  Window window(from.fd.get(), end);
+  for (uint64_t offset = begin; offset < end;) {
+    const char* at = window.At(offset, sizeof(Header));
+    Header header{};
+    if (at != nullptr) std::memcpy(&header, at, sizeof header);
+    if (header.magic != kMagic || header.header_crc32c != HeaderCrc(header)) return unreadable;
+    const uint64_t size = RecordSize(header.size);
+    ObjectId id;
+    std::copy(std::begin(header.id), std::end(header.id), id.bytes.begin());
+    bool living;
+    {
+      MutexLock lock(mu_);
+      const auto found = places_.find(id);
+      living = found != places_.end() && found->second.segment == number &&
+               found->second.offset == offset;
+    }
+    if (living) {
+      const bool kept = keep(id);
+      const auto to_offset = static_cast<uint32_t>(to.end + out.size());
+      moved.push_back({id, static_cast<uint32_t>(offset), kept ? to_offset : kLeftOut});
+      const char* record = kept ? window.At(offset, size) : nullptr;
+      if (kept && record == nullptr) return unreadable;
+      if (kept) out.append(record, size);
+      if (out.size() >= kPiece) {
+        if (auto wrote = flush(); !wrote) return wrote;
+      }
+    }
+    offset += size;
+  }
+  return flush();
+}
+
+// All places change in the step in which the file does.
+Status Segments::Replace(uint32_t number, const Segment& old, const std::shared_ptr<Segment>& fresh,
+                         const std::vector<Moved>& moved) {
+  const auto is_here = [&](const Moved& one) REQUIRES(mu_) {
+    const auto found = places_.find(one.id);
+    return found != places_.end() && found->second.segment == number &&
+           found->second.offset == one.from;
+  };
+  const auto living = static_cast<uint64_t>(std::count_if(
+      moved.begin(), moved.end(), [&](const Moved& one) REQUIRES(mu_) { return is_here(one); }));
+  if (living != old.objects) {
+    return Error{Code::kCorrupt, PathOf(number) + ": has objects that its records do not lead to"};
+  }
+  if (auto renamed = io::Rename(PathOf(number) + ".new", PathOf(number)); !renamed) return renamed;
+  const std::string_view dead(reinterpret_cast<const char*>(&kDead), sizeof kDead);
+  for (const Moved& one : moved) {
+    if (!is_here(one)) {  // it was removed after it was copied
+      if (one.to != kLeftOut)
+        (void)io::PWriteAll(fresh->fd.get(), dead, one.to + offsetof(Header, dead));
+    } else if (one.to == kLeftOut) {
+      places_.erase(one.id);
+    } else {
+      places_[one.id].offset = one.to;
+      ++fresh->objects;
+    }
+  }
+  allocated_ -= old.allocated;
+  segments_[number] = fresh;
+  if (fresh->objects == 0) DropSegment(number);
+  return {};
 }
 
 void Segments::DropSegment(uint32_t number) {

@@ -5,7 +5,8 @@
 //                                 of the bytes, size, id, dead mark), the bytes, padding to 8
 //
 // The index is rebuilt from the records' headers at the start: 40 bytes an object. A segment is the
-// unit of room and of eviction: what was fetched together leaves together.
+// unit of room and of eviction: what was fetched together leaves together. What shall stay of one
+// is copied into a file beside it, <number>.seg.new, that replaces it in one step.
 #pragma once
 
 #include <cstdint>
@@ -53,10 +54,19 @@ class Segments {
   // Removes a segment of dead records alone, the newest too; false: it has living ones, or is gone.
   bool RemoveIfDead(uint32_t number);
   void RemoveSegment(uint32_t number);
+  // Removes all of a segment but the living records that `keep` is true of; it takes nothing more,
+  // and is removed when none are left. While they are copied both are on disk, and readers go on.
+  // After an error (the disk's, or kCorrupt) it is as it was.
+  using Keep = std::function<bool(const ObjectId&)>;
+  Status Reduce(uint32_t number, const Keep& keep);
 
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;
   std::vector<uint32_t> Numbers() const;
   uint64_t segment_size() const { return segment_size_; }
+  // What an object of `size` takes in a segment.
+  static uint64_t RoomFor(uint64_t size);
+  // The bytes that a segment has, or, of the newest, may come to have; 0 when it is gone.
+  uint64_t RoomOf(uint32_t number) const;
   uint64_t objects() const;
   uint64_t AllocatedBytes() const;  // of the segment files, dead records included; a running total
   uint64_t rotten() const;          // objects that were dropped since Open
@@ -67,11 +77,20 @@ class Segments {
     uint32_t end = 0;        // where the next record goes
     uint32_t objects = 0;    // living ones
     uint64_t allocated = 0;  // what of allocated_ is its
+    bool sealed = false;     // takes nothing more, though it is the newest
   };
   struct Place {
     uint32_t segment;
     uint32_t offset;  // of the record
     uint32_t size;    // of the bytes
+  };
+
+  // A record that is copied, or (to == kLeftOut) not, as it was when its turn came.
+  static constexpr uint32_t kLeftOut = UINT32_MAX;
+  struct Moved {
+    ObjectId id;
+    uint32_t from;
+    uint32_t to;
   };
 
   Segments(std::string dir, uint64_t segment_size)
@@ -81,10 +100,17 @@ class Segments {
   void RemoveLocked(const ObjectId& id, bool mark) REQUIRES(mu_);
   void DropSegment(uint32_t number) REQUIRES(mu_);
   void Measure(Segment& segment) REQUIRES(mu_);
+  bool TakesMore(uint32_t number) const REQUIRES(mu_);
+  Status Rewrite(uint32_t number, const Keep& keep, bool seal) REQUIRES(rewrite_mu_);
+  Status CopyLiving(uint32_t number, const Segment& from, uint32_t begin, uint32_t end,
+                    const Keep& keep, Segment& to, std::vector<Moved>& moved);
+  Status Replace(uint32_t number, const Segment& old, const std::shared_ptr<Segment>& fresh,
+                 const std::vector<Moved>& moved) REQUIRES(mu_);
 
   const std::string dir_;
   const uint64_t segment_size_;
-  Mutex append_mu_;  // taken before mu_; held while bytes are written
+  Mutex rewrite_mu_;  // taken before append_mu_
+  Mutex append_mu_;   // taken before mu_; held while bytes are appended
   mutable Mutex mu_;
   std::unordered_map<ObjectId, Place> places_ GUARDED_BY(mu_);
   std::map<uint32_t, std::shared_ptr<Segment>> segments_ GUARDED_BY(mu_);

@@ -149,6 +149,57 @@ TEST_F(SegmentsTest, SegmentGoesWithItsLastLivingObject) {
   EXPECT_TRUE(segments->Append(Id(3), "three"));
 }
 
+TEST_F(SegmentsTest, ReducedSegmentHasOnlyWhatIsKept) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  for (int n = 0; n < 3000; ++n)
+    ASSERT_TRUE(segments->Append(Id(n), std::string(static_cast<size_t>(n), 'x')));
+  segments->Remove(Id(100));
+  ASSERT_TRUE(segments->Reduce(1, [](const ObjectId& id) {
+    for (int n : {100, 200, 2900})
+      if (id == Id(n)) return true;
+    return false;
+  }));
+  EXPECT_EQ(segments->objects(), 2u);
+  EXPECT_EQ((*segments->Read(Id(200)))->size(), 200u);
+  EXPECT_EQ((*segments->Read(Id(2900)))->size(), 2900u);
+  EXPECT_FALSE(segments->Has(Id(300)));
+  EXPECT_TRUE(segments->IsFull(1)) << "it takes nothing more";
+  EXPECT_EQ(segments->RoomOf(1), Segments::RoomFor(200) + Segments::RoomFor(2900));
+  EXPECT_LE(segments->AllocatedBytes(), 8192u);
+  segments->Remove(Id(200));
+  EXPECT_EQ(Open()->objects(), 1u) << "of the next process";
+  ASSERT_TRUE(segments->Reduce(1, [](const ObjectId&) { return false; }));
+  EXPECT_EQ(segments->RoomOf(1), 0u);
+  EXPECT_EQ(segments->AllocatedBytes(), 0u);
+  EXPECT_FALSE(io::Exists(Path(1)));
+}
+
+TEST_F(SegmentsTest, ReducingThatFailsChangesNothing) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  for (int n = 0; n < 10; ++n) ASSERT_TRUE(segments->Append(Id(n), "bytes"));
+  const auto keep = [](const ObjectId& id) { return id == Id(9); };
+  auto fd = io::Open(Path(1), O_WRONLY);
+  ASSERT_TRUE(io::PWriteAll(fd->get(), "x", 4 * 56 + 8));  // of a header, in the middle
+  EXPECT_EQ(segments->Reduce(1, keep).error().code, Code::kCorrupt);
+  EXPECT_EQ(segments->objects(), 10u);
+  EXPECT_EQ(**segments->Read(Id(9)), "bytes");
+  EXPECT_FALSE(io::Exists(Path(1) + ".new"));
+}
+
+TEST_F(SegmentsTest, ProcessThatEndsWhileItReducesLosesNothing) {
+  {
+    auto segments = Open();
+    ASSERT_TRUE(segments->Begin());
+    for (int n = 0; n < 10; ++n) ASSERT_TRUE(segments->Append(Id(n), "bytes"));
+  }
+  ASSERT_TRUE(io::WriteFile(Path(1) + ".new", "the beginning of"));
+  auto segments = Open();
+  EXPECT_EQ(segments->objects(), 10u);
+  EXPECT_FALSE(io::Exists(Path(1) + ".new"));
+}
+
 TEST_F(SegmentsTest, ReadersAndAWriterSideBySide) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());

@@ -171,10 +171,6 @@ std::string Outcome(std::string_view op, const json::Value& done) {
     text = FsckText(done);
   } else {
     text = fmt::format("{} {}ned, {}", Plural(done["files"], "file"), op, Bytes(done["bytes"]));
-    if (op == "pin" && done["small"].AsInt() > 0) {
-      text += fmt::format("; not pinned: {} below 256 KiB (such are packed together)",
-                          Plural(done["small"], "file"));
-    }
     if (op == "pin") text += "; `leat data load` fetches what is not cached yet";
   }
   return text + "\n";

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kProgressPeriod{200};
 constexpr size_t kMostNames = 16;
+constexpr size_t kPinsAtATime = 1 << 16;  // each time the list of all pins is written
 
 // Calls `each` with everything below `top`, directories before what is in them, until it is false.
 template <class Each>
@@ -54,9 +55,10 @@ json::Value Row(DataNode& node, const Dataset& dataset, uint32_t index, std::str
       {{"name", BytesToJson(name)}, {"type", TypeOf(entry.kind)}, {"mtime", entry.mtime}});
   if (entry.kind == Kind::kLink) row.Set("target", BytesToJson(entry.etag));
   if (entry.kind != Kind::kFile) return row;
-  const auto cached = node.cache().Describe(DataNode::VersionOf(dataset, index).id);
+  const blocks::ObjectId id = DataNode::VersionOf(dataset, index).id;
+  const auto cached = node.cache().Describe(id);
   row.Set("size", entry.size).Set("cached", cached ? cached->cached : 0);
-  row.Set("state", StateOf(cached, entry.size)).Set("pinned", cached && cached->pinned);
+  row.Set("state", StateOf(cached, entry.size)).Set("pinned", node.cache().IsPinned(id));
   return row;
 }
 
@@ -267,24 +269,31 @@ Result<json::Value> PinFiles(DataNode& node, const Target& target, bool pin,
                              const std::stop_token& stop) {
   const auto files = FilesOf(target, stop);
   if (!files) return files.error();
-  uint64_t done = 0, bytes = 0, small = 0;
+  uint64_t done = 0, bytes = 0;
+  std::vector<blocks::PinWish> batch;
+  std::vector<blocks::ObjectId> ids;
+  const auto carry_out = [&]() -> Status {
+    const Status status = pin ? node.cache().Pin(batch) : node.cache().Unpin(ids);
+    if (!status) {
+      return status.error().Within(done == 0 ? "nothing is pinned"
+                                             : "after " + std::to_string(done) + " files");
+    }
+    done += batch.size();
+    for (const blocks::PinWish& wish : batch) bytes += wish.size;
+    batch.clear();
+    ids.clear();
+    return {};
+  };
   for (const uint32_t index : *files) {
     if (stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
     const ObjectVersion version = DataNode::VersionOf(target.dataset, index);
-    if (version.size < blocks::kPackedBelow) {
-      ++small;
-      continue;
-    }
-    Status status =
-        pin ? node.cache().Pin(version.id, version.size) : node.cache().Unpin(version.id);
-    if (!status) {
-      return status.error().Within(version.key + " (after " + std::to_string(done) +
-                                   " other files)");
-    }
-    ++done;
-    bytes += version.size;
+    batch.push_back({version.id, version.size});
+    ids.push_back(version.id);
+    if (batch.size() < kPinsAtATime) continue;
+    if (auto status = carry_out(); !status) return status.error();
   }
-  return json::Object({{"files", done}, {"bytes", bytes}, {"small", small}});
+  if (auto status = carry_out(); !status) return status.error();
+  return json::Object({{"files", done}, {"bytes", bytes}});
 }
 
 }  // namespace leat::datanode

@@ -273,6 +273,21 @@ class DataTest(unittest.TestCase):
         with open(self.mount.path / "big", "rb"):
             self.assertEqual(self.mount.leat("data", "evict", self.mount.path / "big", check=False).returncode, 1)
 
+    def test_small_files_are_pinned_one_by_one(self):
+        small = self.mount.path / "dir/small"
+        self.assertEqual(self.data("pin", small)["files"], 1)
+        self.assertTrue(self.data("stat", small)["pinned"], "before it is cached")
+        self.data("load", self.mount.path)
+        self.mount.kill_worker()
+        self.assertTrue(self.data("stat", small)["pinned"])
+        self.assertEqual([row["name"] for row in rows(self.mount, "-r", self.mount.path) if row.get("pinned")],
+                         ["dir/small"])
+        refused = self.mount.leat("data", "evict", small, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("open or pinned", refused.stdout)
+        self.data("unpin", self.mount.path)
+        self.assertEqual(self.data("evict", small)["evicted"], 1)
+
     def test_a_source_that_is_not_mounted_can_be_loaded(self):
         with Source() as other:
             other.put("x", 2 * MIB)
