@@ -131,15 +131,16 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   // Without a place in the cache, only as much as can be kept in memory.
   if (object->through) end = std::min(end, begin + state_->options.MostPerRead());
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
-    if (object->lane.prefetch.size() >= kMostPrefetches) return;
+    if (object->lane.prefetch.size() >= kMostPrefetches) break;
     if (object->file && object->file->Has(chunk)) continue;
     if (object->through && state_->pool.Find({object->version.id, chunk})) continue;
     const auto [flight, is_new] = object->flights.try_emplace(chunk);
     if (!is_new) continue;
     flight->second = std::make_shared<Flight>();
     object->lane.prefetch.emplace_back(object, chunk);
-    state_->wanted.NotifyOne();
   }
+  // One thread takes a run of chunks, and wakes the next one when more is left.
+  state_->wanted.NotifyOne();
 }
 
 Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end,
