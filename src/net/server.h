@@ -104,7 +104,8 @@ class Server {
   virtual ~Server() = default;  // Stop, then joins
   virtual uint16_t port() const = 0;
   // Stops accepting, ends streams, lets running handlers finish for at most `grace`; then their
-  // blocked calls fail with kCancelled. Returns when all have returned; not from a handler.
+  // blocked calls fail with kCancelled. Those whose client has hung up (or only ended its side)
+  // fail at once. Returns when all have returned; not from a handler.
   virtual void Stop(std::chrono::milliseconds grace = std::chrono::seconds(2)) = 0;
 };
 

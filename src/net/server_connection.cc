@@ -52,7 +52,7 @@ void ServerConnection::OnEvents(uint32_t epoll_events) {
     case State::kReadingHead:
       return ReadHead();
     case State::kHandling:
-      if (epoll_events & kHangUp) exchange_->RequestStop();
+      if (epoll_events & kHangUp) OnHangUp();
       return;
     case State::kStreaming:
       if (epoll_events & kHangUp) return Close();
@@ -70,6 +70,13 @@ void ServerConnection::OnDeadline() {
   if (state_ == State::kStreaming)
     LogInfo("stream closed: the reader does not read", {{"remote", remote_}});
   Close();
+}
+
+void ServerConnection::OnHangUp() {
+  hung_up_ = true;
+  exchange_->RequestStop();
+  // Nobody may ever read the rest, and its window can stay shut: do not wait for that.
+  if (host_.stopping().stop_requested()) ::shutdown(transport_->fd(), SHUT_RDWR);
 }
 
 void ServerConnection::Shake() {
@@ -275,7 +282,7 @@ void ServerConnection::DropInput() {
 void ServerConnection::StopGently() {
   switch (state_) {
     case State::kHandling:
-      return exchange_->RequestStop();
+      return hung_up_ ? OnHangUp() : exchange_->RequestStop();
     case State::kStreaming:
       aftermath_.stream->Close();
       return exchange_->RequestStop();

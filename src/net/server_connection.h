@@ -10,8 +10,8 @@
 //
 // While a handler owns it the loop does three things, none of which touches what the handler uses:
 // it watches for the client's hang-up (EPOLLRDHUP, one shot) to fire the request's stop token, it
-// fires the same token when the server stops, and, when the server's patience is over, it shuts
-// the socket down so that a blocked call returns.
+// fires the same token when the server stops, and, when the server stops and the client has hung up
+// or the server's patience is over, it shuts the socket down so that a blocked call returns.
 #pragma once
 
 #include <atomic>
@@ -66,6 +66,7 @@ class ServerConnection : public EventLoop::Watcher,
   void Shake();
   // Starts waiting for the next request, whose first bytes may be here already.
   void AwaitRequest();
+  void OnHangUp();
   void ReadHead();
   bool ParseHead();
   void Refuse(const Error& error);
@@ -90,7 +91,8 @@ class ServerConnection : public EventLoop::Watcher,
   std::unique_ptr<MessageParser> parser_;  // while reading a head
   std::unique_ptr<Exchange> exchange_;     // while handling and streaming
   bool head_begun_ = false;
-  bool served_ = false;  // at least one request
+  bool served_ = false;   // at least one request
+  bool hung_up_ = false;  // its client sends no more
 
   // While streaming.
   Aftermath aftermath_;
