@@ -118,8 +118,12 @@ class Cache {
   Status Unpin(std::span<const ObjectId> ids);
   Status Unpin(const ObjectId& id) { return Unpin({&id, 1}); }
   bool IsPinned(const ObjectId& id) const;
-  // kConflict when it is open or pinned; absent is success.
+  // kConflict when it is open or pinned; absent is success. Compact() after the last of many.
   Status Evict(const ObjectId& id);
+  // Gives back the room of dead small objects, where they make more than half of a segment. While
+  // one is rewritten, the cache takes up to half a segment more. Done when it is opened, and after
+  // Drop and Scrub, too.
+  void Compact();
   // Evicts it even so, for bytes that are not to be served again: the object has changed at its
   // store. Who has it open goes on reading.
   void Drop(const ObjectId& id);
@@ -159,7 +163,10 @@ class Cache {
   // Drops the object from the books and the disk; its file counts what readers still have open
   // until they let go.
   void Discard(const ObjectId& id) REQUIRES(mu_);
-  bool RemoveSmall(const ObjectId& id) REQUIRES(mu_);  // false: it was not there
+  // The segments it was in, with their directories.
+  using Left = std::vector<std::pair<Directory*, uint32_t>>;
+  Left RemoveSmall(const ObjectId& id) REQUIRES(mu_);
+  void CompactSegment(Directory& directory, uint32_t number);
   // Has the newest segment take an object of this size, beginning another when it is full.
   Status MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) REQUIRES(mu_);
   // False when a disk did not let them.

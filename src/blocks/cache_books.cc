@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "blocks/cache.h"
 #include "blocks/cache_directory.h"
@@ -188,7 +189,7 @@ Status Cache::Evict(const ObjectId& id) {
   const Error pinned{Code::kConflict, "the object is pinned: unpin it first"};
   if (found == entries_.end()) {
     if (HasSmall(id) && PinnedWhere(id)) return pinned;
-    if (RemoveSmall(id)) ++evictions_;
+    if (!RemoveSmall(id).empty()) ++evictions_;
     return {};
   }
   if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
@@ -199,22 +200,42 @@ Status Cache::Evict(const ObjectId& id) {
 }
 
 void Cache::Drop(const ObjectId& id) {
-  MutexLock lock(mu_);
-  Discard(id);
-  RemoveSmall(id);
+  Left left;
+  {
+    MutexLock lock(mu_);
+    Discard(id);
+    left = RemoveSmall(id);
+  }
+  for (const auto& [directory, number] : left) CompactSegment(*directory, number);
 }
 
-bool Cache::RemoveSmall(const ObjectId& id) {
-  bool removed = false;
+Cache::Left Cache::RemoveSmall(const ObjectId& id) {
+  Left left;
   for (auto& directory : directories_) {
     const auto number = directory->segments->SegmentOf(id);
     if (!number) continue;
     directory->segments->Remove(id);
     PlacePin(*directory, id);
-    removed = true;
+    left.emplace_back(directory.get(), *number);
     if (directory->segments->RemoveIfDead(*number)) Settle(*directory, *number);
   }
-  return removed;
+  return left;
+}
+
+void Cache::Compact() {
+  for (auto& directory : directories_) {
+    for (uint32_t number : directory->segments->Numbers()) CompactSegment(*directory, number);
+  }
+}
+
+void Cache::CompactSegment(Directory& directory, uint32_t number) {
+  if (!directory.segments->IsWasteful(number)) return;
+  if (auto done = directory.segments->Compact(number); !done) {
+    LogWarning("the room of small files that left the cache cannot be given back yet",
+               {{"error", done.error()}});
+  }
+  MutexLock lock(mu_);
+  Settle(directory, number);
 }
 
 CacheStats Cache::StatsOf(size_t index) const {
@@ -336,6 +357,7 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
     if (dropped > before) rotten(object.id);
     file->Settle();
   }
+  Compact();
   return dropped;
 }
 

@@ -1,8 +1,10 @@
 #include "blocks/cache.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "blocks/segments.h"
 #include "io/file.h"
 
 namespace leat::blocks {
@@ -351,6 +354,121 @@ TEST_F(CacheTest, RoomOfEvictedSmallObjectsIsThereAgainAndAgain) {
     EXPECT_EQ(cache->Stats().used, 0u) << round;
     EXPECT_EQ(cache->Stats().evictions, static_cast<uint64_t>(round + 1) * 60);
   }
+}
+
+TEST_F(CacheTest, RoomOfDeadSmallObjectsIsBounded) {
+  const std::string bytes(20'000, 'x');
+  constexpr int kObjects = 1500;  // 30 MB
+  const auto stays = [](int n) { return n % 10 == 0; };
+  const uint64_t living = kObjects / 10 * Segments::RoomFor(bytes.size());
+  uint64_t used = 0;
+  const auto on_disk = [&] { return BytesBelow(dir_.path() + "/segments"); };
+  {
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
+    for (int n = 0; n < kObjects; ++n) {
+      if (stays(n)) continue;
+      ASSERT_TRUE(cache->Evict(Id(n)));
+    }
+    EXPECT_EQ(cache->Stats().used, on_disk());
+    EXPECT_GT(cache->Stats().used, 8 * living);
+    cache->Compact();
+    used = cache->Stats().used;
+    EXPECT_LT(used, 2 * living);
+    EXPECT_EQ(used, on_disk());
+    for (int n = 0; n < kObjects; ++n)
+      EXPECT_EQ(cache->ReadSmall(Id(n))->value_or(""), stays(n) ? bytes : "") << n;
+    // The room is there for others.
+    int refused = 0;
+    for (int n = 0; n < 2500; ++n) refused += cache->PutSmall(Id(10'000 + n), bytes) ? 0 : 1;
+    EXPECT_EQ(refused, 0) << "54 MB";
+    for (int n = 0; n < 2500; n += 3) cache->Drop(Id(10'000 + n));
+    for (int n = 1; n < 2500; n += 3) cache->Drop(Id(10'000 + n));
+    EXPECT_LT(cache->Stats().used, 2 * 983 * Segments::RoomFor(bytes.size()))
+        << "what has changed at the store makes room at once";
+    EXPECT_EQ(cache->Stats().used, on_disk());
+    used = cache->Stats().used;
+  }
+  auto cache = Open(64 * kMiB);
+  EXPECT_EQ(cache->Stats().used, used);
+  EXPECT_EQ(cache->Stats().packed, 150u + 833u);
+}
+
+TEST_F(CacheTest, WhatWasNotCompactedIsWhenTheCacheIsOpened) {
+  const std::string bytes(100'000, 'x');
+  {
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < 80; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
+    for (int n = 4; n < 80; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
+    EXPECT_GT(cache->Stats().used, 3 * kMiB);
+  }
+  auto cache = Open(64 * kMiB);
+  EXPECT_LT(cache->Stats().used, kMiB);
+  EXPECT_EQ(cache->ReadSmall(Id(3))->value_or(""), bytes);
+}
+
+TEST_F(CacheTest, ProcessThatIsKilledWhileItCompactsLosesNothing) {
+  const auto bytes = [](int n) { return std::string(5000, static_cast<char>('a' + n % 26)); };
+  constexpr int kStay = 300;
+  for (int round = 0; round < 12; ++round) {
+    int pipe[2];
+    ASSERT_EQ(::pipe(pipe), 0);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto cache = Cache::Open({{.path = dir_.path(), .limit = 64 * kMiB}}, clock_);
+      if (!cache) ::_exit(1);
+      for (int n = 0; n < kStay; ++n) (void)(*cache)->PutSmall(Id(n), bytes(n));
+      for (int next = kStay;; next += 700) {
+        for (int n = next; n < next + 700; ++n) (void)(*cache)->PutSmall(Id(n), bytes(n));
+        for (int n = next; n < next + 700; ++n) (void)(*cache)->Evict(Id(n));
+        if (::write(pipe[1], "c", 1) != 1) ::_exit(1);
+        (*cache)->Compact();
+      }
+    }
+    char c;
+    for (int n = 0; n <= round / 3; ++n) ASSERT_EQ(::read(pipe[0], &c, 1), 1);
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < kStay; ++n)
+      ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n)) << round << " " << n;
+    EXPECT_EQ(cache->Stats().corrupt_chunks, 0u);
+    EXPECT_EQ(cache->Stats().used, BytesBelow(dir_.path() + "/segments"));
+  }
+}
+
+TEST_F(CacheTest, SmallObjectsAreReadAndComeWhileOthersAreCompacted) {
+  auto cache = Open(64 * kMiB);
+  const auto bytes = [](int n) { return std::string(5000, static_cast<char>('a' + n % 26)); };
+  for (int n = 0; n < 200; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      while (!done)
+        for (int n = 0; n < 200; ++n) ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n));
+    });
+    threads.emplace_back([&, t] {
+      for (int n = 1'000'000 * (t + 1); !done; ++n) {
+        ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
+        ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n));
+        ASSERT_TRUE(cache->Evict(Id(n)));
+      }
+    });
+  }
+  for (int round = 0; round < 8; ++round) {
+    for (int n = 10'000; n < 10'900; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
+    for (int n = 10'000; n < 10'900; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
+    cache->Compact();
+  }
+  done = true;
+  threads.clear();
+  cache->Compact();
+  EXPECT_LT(cache->Stats().used, 4 * kMiB);
+  EXPECT_EQ(cache->Stats().used, BytesBelow(dir_.path() + "/segments"));
 }
 
 TEST_F(CacheTest, SmallObjectsComeAndGoSideBySide) {

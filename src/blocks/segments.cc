@@ -138,7 +138,10 @@ Status Segments::Load(uint32_t number) {
       ObjectId id;
       std::copy(std::begin(header.id), std::end(header.id), id.bytes.begin());
       const Place place{number, static_cast<uint32_t>(offset), header.size};
-      if (places_.try_emplace(id, place).second) ++segment->objects;
+      if (places_.try_emplace(id, place).second) {
+        ++segment->objects;
+        segment->living += RecordSize(header.size);
+      }
     }
     offset += RecordSize(header.size);
   }
@@ -247,6 +250,7 @@ Status Segments::Append(const ObjectId& id, std::string_view bytes) {
   if (!wrote) return wrote;
   places_[id] = {number, segment->end, static_cast<uint32_t>(bytes.size())};
   segment->end += static_cast<uint32_t>(record.size());
+  segment->living += record.size();
   ++segment->objects;
   return {};
 }
@@ -261,6 +265,7 @@ void Segments::RemoveLocked(const ObjectId& id, bool mark) {
   // When the mark cannot be written, the next process has the object again: no harm.
   if (mark) (void)io::PWriteAll(segment.fd.get(), dead, place.offset + offsetof(Header, dead));
   --segment.objects;
+  segment.living -= RecordSize(place.size);
 }
 
 void Segments::Remove(const ObjectId& id) {
@@ -295,6 +300,25 @@ void Segments::RemoveSegment(uint32_t number) {
 Status Segments::Reduce(uint32_t number, const Keep& keep) {
   MutexLock rewrite(rewrite_mu_);
   return Rewrite(number, keep, /*seal=*/true);
+}
+
+bool Segments::IsWasteful(uint32_t number) const {
+  MutexLock lock(mu_);
+  const auto found = segments_.find(number);
+  if (found == segments_.end() || found->second->stuck) return false;
+  const uint64_t dead = found->second->end - found->second->living;
+  return dead > found->second->living && dead > segment_size_ / 16;
+}
+
+Status Segments::Compact(uint32_t number) {
+  MutexLock rewrite(rewrite_mu_);
+  if (!IsWasteful(number)) return {};
+  const Status done = Rewrite(
+      number, [](const ObjectId&) { return true; }, /*seal=*/false);
+  if (done) return {};
+  MutexLock lock(mu_);
+  if (auto found = segments_.find(number); found != segments_.end()) found->second->stuck = true;
+  return done;
 }
 
 Status Segments::Rewrite(uint32_t number, const Keep& keep, bool seal) {
@@ -394,7 +418,9 @@ Status Segments::Replace(uint32_t number, const Segment& old, const std::shared_
     } else if (one.to == kLeftOut) {
       places_.erase(one.id);
     } else {
-      places_[one.id].offset = one.to;
+      Place& place = places_[one.id];
+      place.offset = one.to;
+      fresh->living += RecordSize(place.size);
       ++fresh->objects;
     }
   }

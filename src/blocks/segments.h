@@ -59,6 +59,11 @@ class Segments {
   // After an error (the disk's, or kCorrupt) it is as it was.
   using Keep = std::function<bool(const ObjectId&)>;
   Status Reduce(uint32_t number, const Keep& keep);
+  // Whether dead records make more than half of it, and more than a sixteenth of a full one.
+  bool IsWasteful(uint32_t number) const;
+  // Removes the dead records of a segment that IsWasteful, as Reduce does; the newest takes more.
+  // After an error it no longer counts as wasteful in this process.
+  Status Compact(uint32_t number);
 
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;
   std::vector<uint32_t> Numbers() const;
@@ -76,8 +81,10 @@ class Segments {
     io::UniqueFd fd;
     uint32_t end = 0;        // where the next record goes
     uint32_t objects = 0;    // living ones
+    uint64_t living = 0;     // bytes of their records
     uint64_t allocated = 0;  // what of allocated_ is its
     bool sealed = false;     // takes nothing more, though it is the newest
+    bool stuck = false;      // cannot be rewritten
   };
   struct Place {
     uint32_t segment;

@@ -251,17 +251,23 @@ Result<json::Value> EvictFiles(DataNode& node, const Target& target, const std::
   const auto files = FilesOf(target, stop);
   if (!files) return files.error();
   uint64_t evicted = 0, bytes = 0, in_use = 0;
-  for (const uint32_t index : *files) {
+  const auto evict = [&](const ObjectVersion& version) -> Status {
     if (stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
-    const ObjectVersion version = DataNode::VersionOf(target.dataset, index);
     const auto cached = node.cache().Describe(version.id);
-    if (!cached) continue;
+    if (!cached) return {};
     Status gone = node.cache().Evict(version.id);
     if (!gone && gone.error().code != Code::kConflict) return gone.error().Within(version.key);
     in_use += gone ? 0 : 1;
     evicted += gone ? 1 : 0;
     bytes += gone ? cached->cached : 0;
+    return {};
+  };
+  Status done;
+  for (size_t n = 0; done && n < files->size(); ++n) {
+    done = evict(DataNode::VersionOf(target.dataset, (*files)[n]));
   }
+  node.cache().Compact();
+  if (!done) return done.error();
   return json::Object({{"evicted", evicted}, {"bytes", bytes}, {"inUse", in_use}});
 }
 
