@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "base/ids.h"
@@ -25,13 +26,23 @@ constexpr uint64_t kScrubBytesPerSecond = 10 << 20;
 constexpr std::chrono::minutes kScrubPause{30};
 constexpr std::chrono::seconds kRevisitPause{1};
 
-// How names of manifests begin; their time follows.
+// How names of manifests begin; their time follows. A pinned mount's has a second name, once it is
+// mounted: what later pinned mounts begin with.
 constexpr std::string_view kManifest = "manifest-";
 constexpr std::string_view kPinnedManifest = "pinned-";
 
-// Not one that is still being written.
 bool IsPinnedManifest(std::string_view name) {
   return name.starts_with(kPinnedManifest) && ParseInt(name.substr(kPinnedManifest.size()));
+}
+
+void PinManifest(const std::string& directory, std::string_view file) {
+  if (!file.starts_with(kManifest)) return;  // it is pinned
+  const std::string from = fmt::format("{}/{}", directory, file);
+  const std::string to =
+      fmt::format("{}/{}{}", directory, kPinnedManifest, file.substr(kManifest.size()));
+  if (::link(from.c_str(), to.c_str()) == 0 || errno == EEXIST) return;
+  LogError("what is mounted with --version-pin cannot be kept for the next mount",
+           {{"error", io::ErrnoError(errno, "link " + to)}});
 }
 
 int64_t SecondsOf(WallTime time) {
@@ -56,7 +67,10 @@ struct DataNode::State {
                                     const std::string& directory,
                                     const std::function<void(const ListingProgress&)>& progress,
                                     const std::stop_token& stop);
-  void TakeOver();
+  // The directories of mounts that go on.
+  std::set<std::string> TakeOver();
+  // Removes what is of no mount, now or later: a predecessor may have died while it mounted.
+  void RemoveLeftovers(const std::set<std::string>& used) const;
   Status Serve(MountRecord record, std::vector<io::UniqueFd> devices, bool resume,
                const std::unordered_map<fuse::NodeId, int32_t>& backings);
   void Reap(const std::stop_token& stop);
@@ -103,7 +117,7 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
                               mounted->OnChanged(version);
                             }
                           }});
-  state.TakeOver();
+  state.RemoveLeftovers(state.TakeOver());
   state.reaper = std::jthread([&state](const std::stop_token& stop) { state.Reap(stop); });
   state.scrubber = std::jthread([&state](const std::stop_token& stop) { state.Scrub(stop); });
   state.revisitor = std::jthread([&state](const std::stop_token& stop) {
@@ -160,8 +174,7 @@ Result<DataNode::State::FirstManifest> DataNode::State::ManifestFor(
   if (file.empty()) {
     const WallTime now = clock.Now();
     listed_now = true;
-    file = fmt::format("{}{}", spec.version_pin ? kPinnedManifest : kManifest,
-                       std::chrono::nanoseconds(now.time_since_epoch()).count());
+    file = fmt::format("{}{}", kManifest, std::chrono::nanoseconds(now.time_since_epoch()).count());
     auto listed =
         ListSource(store, directory + "/" + file, nullptr, SecondsOf(now), progress, stop);
     if (!listed) return listed.error();
@@ -218,16 +231,20 @@ Status DataNode::State::Serve(MountRecord record, std::vector<io::UniqueFd> devi
                               const std::unordered_map<fuse::NodeId, int32_t>& backings) {
   const std::string mountpoint = record.spec.mountpoint;
   const std::string id = record.id;
+  const std::string directory = record.directory;
+  const std::string pin = record.spec.version_pin ? record.manifests.back() : "";
   auto mounted = LiveMount::Serve(std::move(record), std::move(devices), resume, backings, Around(),
                                   [this, id] { mounts.Ended(id); });
   if (!mounted) return mounted.error();
+  PinManifest(directory, pin);
   mounts.Put(mountpoint, id, std::move(*mounted));
   return {};
 }
 
-void DataNode::State::TakeOver() {
+std::set<std::string> DataNode::State::TakeOver() {
   std::vector<Kept> kept = keeper.TakeKept();
   std::set<std::string> used;  // names of what mounts go on with
+  std::set<std::string> directories;
   for (Kept& one : kept) {
     if (!one.name.starts_with("mount:")) continue;
     const std::string mountpoint = one.name.substr(6);
@@ -236,6 +253,7 @@ void DataNode::State::TakeOver() {
     const std::string prefix = record ? "backing:" + record->id + ":" : "-";
     std::unordered_map<fuse::NodeId, int32_t> backings;
     std::vector<io::UniqueFd> devices;
+    const std::string directory = record ? record->directory : "";
     std::vector<std::string> names = {one.name, "devices:" + mountpoint};
     for (Kept& other : kept) {
       if (other.name == "devices:" + mountpoint) devices = std::move(other.fds);
@@ -251,6 +269,7 @@ void DataNode::State::TakeOver() {
             : Status(record ? Error{Code::kNotFound, "its descriptors are gone"} : record.error());
     if (served) {
       used.insert(names.begin(), names.end());
+      directories.insert(directory);
       LogInfo("a mount goes on", {{"mountpoint", mountpoint}});
     } else {
       LogError("a mount cannot go on and is detached",
@@ -260,6 +279,22 @@ void DataNode::State::TakeOver() {
   }
   for (const Kept& one : kept) {
     if (!used.contains(one.name)) (void)keeper.Forget(one.name);
+  }
+  return directories;
+}
+
+void DataNode::State::RemoveLeftovers(const std::set<std::string>& used) const {
+  const std::string mounts_directory = options.directories[0].path + "/mounts";
+  const auto directories = io::ListDir(mounts_directory);
+  for (const std::string& name : directories ? *directories : std::vector<std::string>()) {
+    const std::string directory = mounts_directory + "/" + name;
+    const auto files = io::ListDir(directory);
+    if (!files || used.contains(directory)) continue;
+    for (const std::string& file : *files) {
+      const bool half_pinned = file.starts_with(kPinnedManifest) && !IsPinnedManifest(file);
+      if (file.starts_with(kManifest) || half_pinned || file == "amendments")
+        (void)io::Remove(directory + "/" + file);
+    }
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "datanode/kept_messages.h"
 #include "datanode/live_mount.h"
@@ -96,6 +98,40 @@ TEST_F(DataNodeTest, WhatIsKeptForAFileThatNoManifestKnowsIsForgottenWithItsMoun
   Kept("backing:id1:15", "0");
   Start();
   EXPECT_EQ(Forgotten(all_), all_);
+}
+
+TEST_F(DataNodeTest, WhatAWorkerThatDiedBeforeItMountedLeftIsRemoved) {
+  const std::string directory = dir_.path() + "/cache/mounts/0123";
+  ASSERT_TRUE(io::MakeDirs(directory, 0700));
+  for (const char* name : {"manifest-17", "manifest-18.new", "amendments", "pinned-17",
+                           "pinned-18.new", "listing", "listing.partial"})
+    ASSERT_TRUE(io::WriteFile(directory + "/" + name, "text"));
+  Start();
+  EXPECT_EQ(*io::ListDir(directory),
+            (std::vector<std::string>{"listing", "listing.partial", "pinned-17"}))
+      << "the pinned one is of a mount that was there";
+}
+
+// What it lists is no pinned version until it is mounted.
+TEST_F(DataNodeTest, AMountIsPinnedOnceItIsThere) {
+  if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs mounts";
+  Start();
+  ASSERT_TRUE(io::WriteFile(source_ + "/x", "bytes"));
+  ASSERT_TRUE(io::MakeDirs(mountpoint_));
+  MountSpec spec = record_.spec;
+  spec.version_pin = true;
+  std::vector<std::string> names;
+  for (int round = 0; round < 2; ++round) {
+    const auto mounted = node_->Mount(spec, [](const ListingProgress&) {}, {});
+    ASSERT_TRUE(mounted) << mounted.error().message;
+    const std::string directories = dir_.path() + "/cache/mounts";
+    names = *io::ListDir(directories + "/" + io::ListDir(directories)->front());
+    ASSERT_FALSE(names.empty());
+    EXPECT_TRUE(names.back().starts_with("pinned-")) << names.back();
+    EXPECT_EQ(names.front().starts_with("manifest-"), round == 0) << "of the second: that alone";
+    EXPECT_TRUE(node_->Unmount(mountpoint_, true));
+    while (!node_->empty()) std::this_thread::yield();  // the test's time-out
+  }
 }
 
 // There is no such directory to mount at, which is found out after the listing.
