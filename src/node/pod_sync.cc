@@ -135,6 +135,19 @@ Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
   const std::string hosts = HostsFile(pod.object, pod.address, peers->items);
   if (auto written = WriteInPlace(dirs_.Hosts(pod.uid), hosts); !written) return written.error();
 
+  if (auto started = StartContainers(pod, plan, stop); !started) return started.error();
+  if (auto written = WriteStatus(pod, std::nullopt); !written) return written.error();
+  Outcome next{plan.look_again};
+  if (pod.retry) next.again_after = std::min(next.again_after.value_or(kRetryStart), kRetryStart);
+  // What was just started may have ended before anyone watched.
+  if (!plan.start.empty() && !pod.retry) next.again_after = std::chrono::milliseconds(50);
+  return next;
+}
+
+Status PodSync::StartContainers(Pod& pod, const PodPlan& plan, const std::stop_token& stop) {
+  // Init containers may work long for what can never run, as the download of a job's input does.
+  const bool begins = pod.runs.empty() && !pod.object["spec"]["initContainers"].empty();
+  if (begins && !FindImages(pod)) return {};
   auto volumes = PrepareVolumes(pod.object, dirs_, client_, mounter_, stop);
   if (!volumes) {
     // What takes its time has not failed.
@@ -165,38 +178,49 @@ Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
     if (!containers) return containers.error();
     pod.runs = GroupRuns(std::move(*containers));
   }
-  if (auto written = WriteStatus(pod, std::nullopt); !written) return written.error();
-  Outcome next{plan.look_again};
-  if (pod.retry) next.again_after = std::min(next.again_after.value_or(kRetryStart), kRetryStart);
-  // What was just started may have ended before anyone watched.
-  if (!plan.start.empty() && !pod.retry) next.again_after = std::chrono::milliseconds(50);
-  return next;
+  return {};
+}
+
+bool PodSync::FindImages(Pod& pod) {
+  bool all = true;
+  for (const char* list : {"initContainers", "containers"})
+    for (const json::Value& container : pod.object["spec"][list].Items())
+      all = FindImage(pod, container).has_value() && all;
+  return all;
+}
+
+std::optional<Image> PodSync::FindImage(Pod& pod, const json::Value& container) {
+  const std::string name = container["name"].Str();
+  if (const auto retry = RetryOf(pod.uid, name); retry) {
+    pod.waiting[name] = retry->why;
+    pod.retry = true;
+    return std::nullopt;
+  }
+  auto image = runtime_.ResolveImage(container["image"].Str());
+  if (image) return *image;
+  Wait(pod, name, "ErrImagePull", image.error());
+  return std::nullopt;
+}
+
+void PodSync::Wait(Pod& pod, const std::string& container, const char* reason, const Error& error) {
+  pod.waiting[container] = {reason, error.message};
+  pod.retry = true;
+  Failed(pod.uid, container, pod.waiting[container]);
+  events_.Record(pod.object, EventType::kWarning, "Failed", error.message);
 }
 
 void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes) {
   const json::Value& container = *start.container;
   const std::string name = container["name"].Str();
-  if (const auto retry = RetryOf(pod.uid, name); retry) {
-    pod.waiting[name] = retry->why;
-    pod.retry = true;
-    return;
-  }
-  const auto wait = [&](const char* reason, const Error& error) {
-    pod.waiting[name] = {reason, error.message};
-    pod.retry = true;
-    Failed(pod.uid, name, pod.waiting[name]);
-    events_.Record(pod.object, EventType::kWarning, "Failed", error.message);
-  };
-  const std::string reference = container["image"].Str();
-  auto image = runtime_.ResolveImage(reference);
-  if (!image) return wait("ErrImagePull", image.error());
+  const auto image = FindImage(pod, container);
+  if (!image) return;
   auto config = MakeContainerConfig({.pod = pod.object,
                                      .container = container,
                                      .attempt = start.attempt,
                                      .image = *image,
                                      .volumes = volumes},
                                     dirs_, client_);
-  if (!config) return wait("CreateContainerConfigError", config.error());
+  if (!config) return Wait(pod, name, "CreateContainerConfigError", config.error());
   // Of the runs before, only the last is kept: its log is `kubectl logs --previous`.
   if (const auto runs = pod.runs.find(name); runs != pod.runs.end())
     for (size_t i = 0; i + 1 < runs->second.size(); ++i)
@@ -209,7 +233,7 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
         fmt::format("Error: failed to start container {}: {}", name, id.error().message));
     return;
   }
-  if (!id) return wait("RunContainerError", id.error());
+  if (!id) return Wait(pod, name, "RunContainerError", id.error());
   LogInfo("container started",
           {{"pod", api::NameOf(pod.object).ToString()},
            {"container", name},

@@ -42,7 +42,16 @@ class PodSync : public reconcile::Reconciler {
   Status StopSandbox(const std::string& uid);
   // Ends what still runs: SIGTERM, and SIGKILL once `deadline` has passed. True when nothing runs.
   Result<bool> EndContainers(const Pod& pod, WallTime deadline);
+  // Does what the plan says, as far as images and volumes are there; else the containers wait, and
+  // say for what.
+  Status StartContainers(Pod& pod, const PodPlan& plan, const std::stop_token& stop);
   void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
+  // Whether all of the pod's images are there.
+  bool FindImages(Pod& pod);
+  // nullopt: it is not there, or one of the container's starts has failed a moment ago.
+  std::optional<Image> FindImage(Pod& pod, const json::Value& container);
+  // The container waits, and is tried again.
+  void Wait(Pod& pod, const std::string& container, const char* reason, const Error& error);
   Status WriteStatus(const Pod& pod, const std::optional<std::string>& finished);
   Status Forget(const std::string& uid);
   std::string TerminationMessage(const Pod& pod, const ContainerStatus& run) const;

@@ -58,7 +58,7 @@ class PodSyncTest : public testing::Test {
 
   io::TempDir dir_;
   Pods cluster_;
-  RealClock clock_;
+  FakeClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
   DataMounter mounter_{"false", {"/nonexistent"}};
@@ -100,6 +100,37 @@ TEST_F(PodSyncTest, AContainerWhoseVolumeIsMissingSaysSo) {
   EXPECT_EQ(waiting["reason"].AsString(), "FailedMount");
   EXPECT_NE(waiting["message"].Str().find("volume \"v\""), std::string::npos);
   EXPECT_TRUE(runtime_.sandboxes["u"].empty());
+}
+
+TEST_F(PodSyncTest, NoInitContainerStartsWhileAnImageIsMissing) {
+  cluster_.pods = {
+      Pod("{nodeName: node-1, initContainers: [{name: i, image: a}], containers: [{name: c, image: "
+          "x}]}")};
+  runtime_.missing_images = {"x"};
+  const json::Value status = Reconciled()["status"];
+  const json::Value& waiting = status["containerStatuses"][0]["state"]["waiting"];
+  EXPECT_EQ(waiting["reason"].AsString(), "ErrImagePull");
+  EXPECT_EQ(waiting["message"].AsString(), "nobody maps x");
+  EXPECT_EQ(status["initContainerStatuses"][0]["state"]["waiting"]["reason"].AsString(),
+            "PodInitializing");
+  EXPECT_TRUE(runtime_.sandboxes["u"].empty());
+
+  runtime_.missing_images.clear();
+  clock_.Advance(std::chrono::minutes(1));
+  EXPECT_TRUE(Reconciled()["status"]["initContainerStatuses"][0]["state"].Has("running"));
+  // Once it has begun, it goes on: an image that goes missing then is told in its turn.
+  runtime_.missing_images = {"x"};
+  EXPECT_EQ(Reconciled()["status"]["containerStatuses"][0]["state"]["waiting"]["reason"].AsString(),
+            "PodInitializing");
+}
+
+TEST_F(PodSyncTest, AMissingImageKeepsNoContainerBesideItWaiting) {
+  cluster_.pods = {
+      Pod("{nodeName: node-1, containers: [{name: c, image: a}, {name: d, image: x}]}")};
+  runtime_.missing_images = {"x"};
+  const json::Value statuses = Reconciled()["status"]["containerStatuses"];
+  EXPECT_TRUE(statuses[0]["state"].Has("running"));
+  EXPECT_EQ(statuses[1]["state"]["waiting"]["reason"].AsString(), "ErrImagePull");
 }
 
 }  // namespace

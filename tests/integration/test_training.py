@@ -258,19 +258,23 @@ class Training(unittest.TestCase):
 
     def test_an_image_nobody_maps(self):
         self.leat.apply(job("no-image", image="example.com/unknown:1"))
-        eventually(lambda: self.status("no-image").get("secondaryStatus") == "Downloading", "its input is there")
+        eventually(lambda: "ErrImagePull" in self.status("no-image").get("additional", ""), "it is told at once", 10)
         early = self.leat.kubectl("smlogs", "trainingjob", "no-image")
         self.assertEqual(early.stdout, "")
         self.assertRegex(early.stderr, r"no logs in streams no-image-[0-9a-f]{32}/\* yet: the job is InProgress, "
-                         r"Downloading: .*; -f waits for them\n")
+                         r"Starting: .*; -f waits for them\n")
         follow = self.leat.kubectl("smlogs", "trainingjob", "no-image", "-f")
         self.assertEqual(follow.stdout, "")
         waits = [line for line in follow.stderr.splitlines() if line.startswith("waiting: ")]
         self.assertEqual(len(waits), len(set(waits)))
-        self.assertIn("waiting: Downloading: ", waits[-1])
+        self.assertIn("waiting: Starting: ", waits[-1])
         self.assertIn("example.com/unknown:1", waits[-1])
         self.assertRegex(follow.stderr.splitlines()[-1], r"no logs in streams .*: the job is Failed: .*unknown:1")
         self.assert_failed("no-image", "example.com/unknown:1", "leat-images")
+        # Its input was not downloaded first.
+        name = self.status("no-image")["sageMakerTrainingJobName"]
+        steps = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["SecondaryStatusTransitions"]
+        self.assertEqual([step["Status"] for step in steps], ["Starting", "Failed"])
 
     def test_two_hosts_of_an_own_algorithm_find_each_other(self):
         self.map_image("example.com/pair:*", PAIR)

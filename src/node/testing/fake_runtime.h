@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ class FakeRuntime : public ContainerRuntime {
   Status Ready() override { return {}; }
   std::string Name() const override { return "fake://1"; }
   Result<Image> ResolveImage(const std::string& reference) override {
+    if (missing_images.contains(reference))
+      return Error{Code::kNotFound, "nobody maps " + reference};
     return Image{.reference = reference, .id = reference, .entrypoint = {"/bin/true"}};
   }
   Result<std::string> RunSandbox(const SandboxConfig& config) override {
@@ -57,6 +60,7 @@ class FakeRuntime : public ContainerRuntime {
   void AwaitChange(std::chrono::nanoseconds, const std::stop_token&) override {}
   Status ReopenLog(const std::string&) override { return {}; }
 
+  std::set<std::string> missing_images;
   std::map<std::string, std::vector<ContainerStatus>> sandboxes;  // by the pod's uid
   std::function<void()> listed;  // called once ListSandboxes has its answer
 };
