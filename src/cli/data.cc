@@ -130,8 +130,13 @@ std::string Bytes(const json::Value& count) {
 }
 
 std::string FsckText(const json::Value& done) {
-  std::string text = fmt::format("{} checked, {} dropped", Bytes(done["checkedBytes"]),
-                                 Plural(done["dropped"], "piece"));
+  std::string directories;
+  for (const json::Value& each : done["directories"].Items()) {
+    if (!directories.empty()) directories += ", ";
+    directories += datanode::BytesFromJson(each);
+  }
+  std::string text = fmt::format("{}: {} checked, {} dropped", directories,
+                                 Bytes(done["checkedBytes"]), Plural(done["dropped"], "piece"));
   if (done["dropped"].AsInt() == 0) return text;
   text += fmt::format(
       " because {} bytes had changed; what is missing is fetched again when it is "

@@ -241,7 +241,11 @@ Result<json::Value> CheckCache(DataNode& node, const Tell& tell, const std::stop
       },
       stop, [&](const blocks::ObjectId& id) { rotten.insert(id); });
   if (!dropped) return dropped.error();
-  return json::Object({{"checkedBytes", checked},
+  json::Value directories = json::Array();
+  for (const auto& [directory, stats] : node.cache().DirectoryStats())
+    directories.Push(BytesToJson(directory.path));
+  return json::Object({{"directories", std::move(directories)},
+                       {"checkedBytes", checked},
                        {"dropped", *dropped},
                        {"objects", rotten.size()},
                        {"files", NamesOf(node, rotten, stop)}});

@@ -313,6 +313,13 @@ class DataTest(unittest.TestCase):
             file.write(bytes([byte[0] ^ 1]))
         self.assertEqual(self.data("fsck", "--cache-dir", self.mount.cache)["dropped"], 1)
 
+    def test_fsck_says_which_directory_it_checked(self):
+        self.data("load", self.mount.path)
+        cache = str(self.mount.cache)
+        self.assertEqual(self.data("fsck", self.mount.path)["directories"], [cache])
+        said = self.mount.leat("data", "fsck", self.mount.path).stdout
+        self.assertTrue(said.startswith(f"{cache}: 4.0 MiB checked, 0 pieces dropped"), said)
+
     def test_df_and_top_tell_of_the_cache_and_the_mounts(self):
         self.data("load", self.mount.path)
         directory, = self.data("df", self.mount.path)["directories"]
