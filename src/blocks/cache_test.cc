@@ -1,50 +1,17 @@
 #include "blocks/cache.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <barrier>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "blocks/segments.h"
+#include "blocks/testing/cache_fixture.h"
 #include "io/file.h"
 
 namespace leat::blocks {
 namespace {
-
-constexpr uint64_t kMiB = 1 << 20;
-
-ObjectId Id(int n) { return ObjectId::Of("s3://b/", std::to_string(n), "e", 1); }
-
-class CacheTest : public testing::Test {
- protected:
-  std::unique_ptr<Cache> Open(uint64_t limit) {
-    return Open({{.path = dir_.path(), .limit = limit}});
-  }
-  std::unique_ptr<Cache> Open(std::vector<CacheDirectory> directories) {
-    auto cache = Cache::Open(std::move(directories), clock_);
-    EXPECT_TRUE(cache) << cache.error().message;
-    return cache ? std::move(*cache) : nullptr;
-  }
-  // Opens, fills and closes an object of one MiB; false when it did not get in.
-  static bool Put(Cache& cache, int n) {
-    cache.Access(Id(n), kMiB);
-    auto handle = cache.FindOrCreate(Id(n), kMiB);
-    if (!handle) return false;
-    EXPECT_TRUE((*handle)->Fill(0, std::string(kMiB, 'x')));
-    return true;
-  }
-
-  RealClock clock_;
-  io::TempDir dir_;
-};
 
 TEST_F(CacheTest, KeepsObjectsAcrossProcesses) {
   { EXPECT_TRUE(Put(*Open(16 * kMiB), 1)); }
@@ -130,19 +97,6 @@ TEST_F(CacheTest, CountsUnlinkedBytesThatAreStillOpen) {
   EXPECT_EQ(cache->Stats().used, 0u);
 }
 
-// What lies below a path on disk.
-uint64_t BytesBelow(const std::string& path) {
-  uint64_t bytes = 0;
-  const auto names = io::ListDir(path);
-  for (const std::string& name : names ? *names : std::vector<std::string>()) {
-    struct stat status;
-    EXPECT_EQ(::lstat((path + "/" + name).c_str(), &status), 0);
-    bytes += S_ISDIR(status.st_mode) ? BytesBelow(path + "/" + name)
-                                     : static_cast<uint64_t>(status.st_blocks) * 512;
-  }
-  return bytes;
-}
-
 TEST_F(CacheTest, CountsWhatIsOnDiskExactly) {
   const auto on_disk = [&] {
     return BytesBelow(dir_.path() + "/objects") + BytesBelow(dir_.path() + "/segments");
@@ -196,100 +150,6 @@ TEST_F(CacheTest, DroppedObjectCanBeMadeAgainWhileTheOldOneIsOpen) {
   EXPECT_TRUE(cache->Find(Id(1))->complete());
 }
 
-TEST_F(CacheTest, SmallObjectsArePackedAndFound) {
-  {
-    auto cache = Open(64 * kMiB);
-    for (int n = 0; n < 100; ++n) {
-      ASSERT_TRUE(cache->PutSmall(Id(n), std::string(100, static_cast<char>('a' + n % 26))));
-    }
-    EXPECT_EQ(**cache->ReadSmall(Id(3)), std::string(100, 'd'));
-  }
-  auto cache = Open(64 * kMiB);
-  EXPECT_TRUE(cache->HasSmall(Id(99)));
-  EXPECT_EQ(cache->Stats().packed, 100u);
-  EXPECT_TRUE(cache->Describe(Id(5))->packed);
-}
-
-TEST_F(CacheTest, SmallObjectsStayWithinTheLimit) {
-  auto cache = Open(8 * kMiB);
-  const std::string bytes(200 << 10, 'x');
-  int refused = 0;
-  for (int n = 0; n < 100; ++n) {
-    cache->Access(Id(n), bytes.size());
-    if (!cache->PutSmall(Id(n), bytes)) ++refused;
-  }
-  EXPECT_GT(refused, 0);
-  EXPECT_LE(cache->Stats().used, 8 * kMiB);
-}
-
-TEST_F(CacheTest, EvictedSmallObjectsMakeRoom) {
-  auto cache = Open(8 * kMiB);
-  const std::string bytes(200 << 10, 'x');
-  std::vector<int> inside;
-  for (int n = 0; n < 60; ++n) {
-    if (cache->PutSmall(Id(n), bytes)) inside.push_back(n);
-  }
-  ASSERT_FALSE(cache->PutSmall(Id(1000), bytes));
-  for (int n : inside) EXPECT_TRUE(cache->Evict(Id(n)));
-  EXPECT_TRUE(cache->PutSmall(Id(1000), bytes));
-}
-
-TEST_F(CacheTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
-  const std::string bytes(100 << 10, 'p');
-  std::vector<int> pinned;
-  {
-    auto cache = Open(8 * kMiB);  // segments of one MiB
-    for (int n = 0; n < 60; ++n) {
-      cache->Access(Id(n), bytes.size());
-      ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
-      if (n % 10 == 0) pinned.push_back(n);
-    }
-    for (int n : pinned) ASSERT_TRUE(cache->Pin(Id(n), bytes.size()));
-    EXPECT_TRUE(cache->Describe(Id(10))->pinned);
-    EXPECT_TRUE(cache->IsPinned(Id(10)));
-    EXPECT_FALSE(cache->Describe(Id(11))->pinned);
-    EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
-    EXPECT_EQ(cache->Evict(Id(10)).error().code, Code::kConflict);
-  }
-  auto cache = Open(8 * kMiB);
-  for (int round = 1; round < 4; ++round) {  // other files, and nobody asks for the first
-    cache->Access(Id(9000 + round), 100 * kMiB);
-    for (int n = 0; n < 60; ++n) {
-      cache->Access(Id(round * 1000 + n), bytes.size());
-      EXPECT_TRUE(cache->PutSmall(Id(round * 1000 + n), bytes)) << round << " " << n;
-    }
-    EXPECT_LE(cache->Stats().used, 8 * kMiB) << round;
-    for (int n : pinned) EXPECT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes) << round;
-    EXPECT_FALSE(cache->HasSmall(Id(11))) << "its neighbours leave";
-  }
-  EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
-  cache.reset();
-  cache = Open(4 * kMiB);
-  EXPECT_LE(cache->Stats().used, 4 * kMiB);
-  for (int n : pinned) {
-    EXPECT_TRUE(cache->HasSmall(Id(n))) << "in a smaller cache, too";
-    ASSERT_TRUE(cache->Unpin(Id(n)));
-    EXPECT_TRUE(cache->Evict(Id(n)));
-    EXPECT_FALSE(cache->HasSmall(Id(n)));
-  }
-  EXPECT_EQ(cache->Stats().pinned, 0u);
-}
-
-TEST_F(CacheTest, SmallObjectThatWasPinnedBeforeItCameMakesOthersLeave) {
-  auto cache = Open(8 * kMiB);
-  const std::string bytes(200 << 10, 'x');
-  ASSERT_TRUE(cache->Pin(Id(7), bytes.size()));
-  EXPECT_TRUE(cache->IsPinned(Id(7)));
-  EXPECT_FALSE(cache->Describe(Id(7)));
-  int n = 1000;
-  while (cache->PutSmall(Id(n), bytes)) ++n;
-  EXPECT_TRUE(cache->PutSmall(Id(7), bytes));
-  EXPECT_TRUE(cache->Describe(Id(7))->pinned);
-  cache->Drop(Id(7));  // it has changed
-  EXPECT_FALSE(cache->HasSmall(Id(7)));
-  EXPECT_TRUE(cache->IsPinned(Id(7)));
-}
-
 TEST_F(CacheTest, ManyArePinnedOrNone) {
   auto cache = Open(4 * kMiB);
   ASSERT_TRUE(Put(*cache, 1));
@@ -314,179 +174,6 @@ TEST_F(CacheTest, PinnedObjectsComeToTheDirectoryTheyArePinnedIn) {
   for (int n = 0; n < 4; ++n) ASSERT_TRUE(Put(*cache, n));
   ASSERT_TRUE(Put(*cache, 9));
   EXPECT_EQ(cache->Evict(Id(9)).error().code, Code::kConflict);
-}
-
-// Puts objects of 100 KB from several threads at once; how many were refused.
-int PutManySmall(Cache& cache, int count) {
-  constexpr int kThreads = 16;
-  std::atomic<int> refused = 0;
-  std::barrier start(kThreads);
-  std::vector<std::jthread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      const std::string bytes(100'000, 'x');
-      start.arrive_and_wait();
-      for (int n = t; n < count; n += kThreads) {
-        if (!cache.PutSmall(Id(n), bytes)) ++refused;
-      }
-    });
-  }
-  threads.clear();
-  return refused;
-}
-
-TEST_F(CacheTest, SmallObjectsThatFitGetInHoweverManyComeAtOnce) {
-  for (int round = 0; round < 10; ++round) {
-    io::TempDir dir;
-    auto cache = Open({{.path = dir.path(), .limit = 16 * kMiB}});
-    EXPECT_EQ(PutManySmall(*cache, 150), 0);
-    EXPECT_EQ(cache->Stats().packed, 150u);
-    EXPECT_EQ(cache->Stats().refused, 0u);
-    EXPECT_EQ(cache->Stats().evictions, 0u);
-  }
-}
-
-TEST_F(CacheTest, RoomOfEvictedSmallObjectsIsThereAgainAndAgain) {
-  auto cache = Open(8 * kMiB);
-  for (int round = 0; round < 20; ++round) {
-    EXPECT_EQ(PutManySmall(*cache, 60), 0) << round;
-    for (int n = 0; n < 60; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
-    EXPECT_EQ(cache->Stats().used, 0u) << round;
-    EXPECT_EQ(cache->Stats().evictions, static_cast<uint64_t>(round + 1) * 60);
-  }
-}
-
-TEST_F(CacheTest, RoomOfDeadSmallObjectsIsBounded) {
-  const std::string bytes(20'000, 'x');
-  constexpr int kObjects = 1500;  // 30 MB
-  const auto stays = [](int n) { return n % 10 == 0; };
-  const uint64_t living = kObjects / 10 * Segments::RoomFor(bytes.size());
-  uint64_t used = 0;
-  const auto on_disk = [&] { return BytesBelow(dir_.path() + "/segments"); };
-  {
-    auto cache = Open(64 * kMiB);
-    for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
-    for (int n = 0; n < kObjects; ++n) {
-      if (stays(n)) continue;
-      ASSERT_TRUE(cache->Evict(Id(n)));
-    }
-    EXPECT_EQ(cache->Stats().used, on_disk());
-    EXPECT_GT(cache->Stats().used, 8 * living);
-    cache->Compact();
-    used = cache->Stats().used;
-    EXPECT_LT(used, 2 * living);
-    EXPECT_EQ(used, on_disk());
-    for (int n = 0; n < kObjects; ++n)
-      EXPECT_EQ(cache->ReadSmall(Id(n))->value_or(""), stays(n) ? bytes : "") << n;
-    // The room is there for others.
-    int refused = 0;
-    for (int n = 0; n < 2500; ++n) refused += cache->PutSmall(Id(10'000 + n), bytes) ? 0 : 1;
-    EXPECT_EQ(refused, 0) << "54 MB";
-    for (int n = 0; n < 2500; n += 3) cache->Drop(Id(10'000 + n));
-    for (int n = 1; n < 2500; n += 3) cache->Drop(Id(10'000 + n));
-    EXPECT_LT(cache->Stats().used, 2 * 983 * Segments::RoomFor(bytes.size()))
-        << "what has changed at the store makes room at once";
-    EXPECT_EQ(cache->Stats().used, on_disk());
-    used = cache->Stats().used;
-  }
-  auto cache = Open(64 * kMiB);
-  EXPECT_EQ(cache->Stats().used, used);
-  EXPECT_EQ(cache->Stats().packed, 150u + 833u);
-}
-
-TEST_F(CacheTest, WhatWasNotCompactedIsWhenTheCacheIsOpened) {
-  const std::string bytes(100'000, 'x');
-  {
-    auto cache = Open(64 * kMiB);
-    for (int n = 0; n < 80; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
-    for (int n = 4; n < 80; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
-    EXPECT_GT(cache->Stats().used, 3 * kMiB);
-  }
-  auto cache = Open(64 * kMiB);
-  EXPECT_LT(cache->Stats().used, kMiB);
-  EXPECT_EQ(cache->ReadSmall(Id(3))->value_or(""), bytes);
-}
-
-TEST_F(CacheTest, ProcessThatIsKilledWhileItCompactsLosesNothing) {
-  const auto bytes = [](int n) { return std::string(5000, static_cast<char>('a' + n % 26)); };
-  constexpr int kStay = 300;
-  for (int round = 0; round < 12; ++round) {
-    int pipe[2];
-    ASSERT_EQ(::pipe(pipe), 0);
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      auto cache = Cache::Open({{.path = dir_.path(), .limit = 64 * kMiB}}, clock_);
-      if (!cache) ::_exit(1);
-      for (int n = 0; n < kStay; ++n) (void)(*cache)->PutSmall(Id(n), bytes(n));
-      for (int next = kStay;; next += 700) {
-        for (int n = next; n < next + 700; ++n) (void)(*cache)->PutSmall(Id(n), bytes(n));
-        for (int n = next; n < next + 700; ++n) (void)(*cache)->Evict(Id(n));
-        if (::write(pipe[1], "c", 1) != 1) ::_exit(1);
-        (*cache)->Compact();
-      }
-    }
-    char c;
-    for (int n = 0; n <= round / 3; ++n) ASSERT_EQ(::read(pipe[0], &c, 1), 1);
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
-    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-    ::close(pipe[0]);
-    ::close(pipe[1]);
-    auto cache = Open(64 * kMiB);
-    for (int n = 0; n < kStay; ++n)
-      ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n)) << round << " " << n;
-    EXPECT_EQ(cache->Stats().corrupt_chunks, 0u);
-    EXPECT_EQ(cache->Stats().used, BytesBelow(dir_.path() + "/segments"));
-  }
-}
-
-TEST_F(CacheTest, SmallObjectsAreReadAndComeWhileOthersAreCompacted) {
-  auto cache = Open(64 * kMiB);
-  const auto bytes = [](int n) { return std::string(5000, static_cast<char>('a' + n % 26)); };
-  for (int n = 0; n < 200; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
-  std::atomic<bool> done = false;
-  std::vector<std::jthread> threads;
-  for (int t = 0; t < 2; ++t) {
-    threads.emplace_back([&] {
-      while (!done)
-        for (int n = 0; n < 200; ++n) ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n));
-    });
-    threads.emplace_back([&, t] {
-      for (int n = 1'000'000 * (t + 1); !done; ++n) {
-        ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
-        ASSERT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes(n));
-        ASSERT_TRUE(cache->Evict(Id(n)));
-      }
-    });
-  }
-  for (int round = 0; round < 8; ++round) {
-    for (int n = 10'000; n < 10'900; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes(n)));
-    for (int n = 10'000; n < 10'900; ++n) ASSERT_TRUE(cache->Evict(Id(n)));
-    cache->Compact();
-  }
-  done = true;
-  threads.clear();
-  cache->Compact();
-  EXPECT_LT(cache->Stats().used, 4 * kMiB);
-  EXPECT_EQ(cache->Stats().used, BytesBelow(dir_.path() + "/segments"));
-}
-
-TEST_F(CacheTest, SmallObjectsComeAndGoSideBySide) {
-  auto cache = Open(16 * kMiB);
-  std::vector<std::jthread> threads;
-  for (int t = 0; t < 8; ++t) {
-    threads.emplace_back([&, t] {
-      const std::string bytes(100'000, static_cast<char>('a' + t));
-      for (int n = 0; n < 100; ++n) {
-        const ObjectId id = Id(t * 1000 + n);
-        ASSERT_TRUE(cache->PutSmall(id, bytes));
-        ASSERT_EQ(cache->ReadSmall(id)->value_or(""), bytes) << "what was put is there";
-        ASSERT_TRUE(cache->Evict(id));
-      }
-    });
-  }
-  threads.clear();
-  EXPECT_EQ(cache->Stats().used, 0u);
 }
 
 TEST_F(CacheTest, FailingDiskIsToldFromAFullCache) {
