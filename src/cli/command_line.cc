@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "base/nearest_word.h"
 
@@ -111,6 +112,11 @@ std::optional<int> ParseCommandLine(CLI::App& app, const std::vector<std::string
     std::fprintf(stderr, "leat: `%s --help` tells what there is\n", PathOf(app).c_str());
     return 2;
   }
+}
+
+CLI::Validator AsSeconds() {
+  return CLI::AsNumberWithUnit(
+      std::map<std::string, int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}});
 }
 
 }  // namespace leat::cli

@@ -7,7 +7,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace leat::cli {
 
@@ -22,5 +23,8 @@ std::optional<int> ParseCommandLine(CLI::App& app, const std::vector<std::string
 // After a parse that failed: lines about the words that the app does not know, in the order in
 // which they were given, each with the nearest that it does. Empty when all were known.
 std::vector<std::string> UnknownWords(const CLI::App& app);
+
+// For Option::transform: "90", "90s", "5m", "1h" and "2d" as seconds.
+CLI::Validator AsSeconds();
 
 }  // namespace leat::cli

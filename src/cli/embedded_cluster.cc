@@ -78,9 +78,10 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
   cluster->node_ = std::move(*node);
   cluster->apiserver_->SetPodLogs(cluster->node_.get());
   cluster->scheduler_ = scheduler::Scheduler::Start(client, clock);
-  cluster->engine_ =
-      engine::Engine::Start({.aws_endpoint = cluster->aws_url_, .aws_ca_pem = cluster->aws_ca_pem_},
-                            client, cluster->awsserver_->logs(), clock);
+  cluster->engine_ = engine::Engine::Start({.aws_endpoint = cluster->aws_url_,
+                                            .aws_ca_pem = cluster->aws_ca_pem_,
+                                            .capacity_wait = options.capacity_wait},
+                                           client, cluster->awsserver_->logs(), clock);
   cluster->operator_ =
       sagemaker::Operator::Start({.default_endpoint = cluster->aws_url_,
                                   .ca_pem = cluster->aws_ca_pem_,

@@ -1,6 +1,7 @@
 // The embedded cluster: every part that `leat up` runs, in the order in which they need each other.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,6 +26,7 @@ struct ClusterOptions {
   bool aws_tls = false;
   std::string node_name;
   std::vector<std::string> cache_dirs;  // as node::Options
+  std::chrono::seconds capacity_wait = engine::EngineOptions{}.capacity_wait;
 };
 
 class EmbeddedCluster {

@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <map>
 #include <thread>
 
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/data_node_access.h"
 #include "cli/listing_line.h"
@@ -243,8 +243,7 @@ void AddMount(CLI::App& app, Run& run) {
   AddSourceFlags(*mount, source);
   AddCacheFlags(*mount, cache);
   mount->add_option("--ttl", flags->ttl, "Look for changes when the listing is older, e.g. 60s")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}));
+      ->transform(AsSeconds());
   mount->add_flag("--version-pin", flags->version_pin,
                   "Show the same version for ever, also at the next mount");
   mount->add_option("--uid", flags->uid, "Owner of the files");

@@ -9,9 +9,9 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <memory>
 
+#include "cli/command_line.h"
 #include "cli/patience.h"
 #include "fuse/mount.h"
 #include "io/file.h"
@@ -56,8 +56,7 @@ void AddSourceFlags(CLI::App& app, const std::shared_ptr<SourceFlags>& flags) {
   app.add_flag("--anonymous", flags->anonymous, "Send unsigned requests, for public data");
   app.add_option("--retry-for", flags->retry_for,
                  "How long a store that does not answer is tried, e.g. 60s")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}))
+      ->transform(AsSeconds())
       ->capture_default_str();
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/data_node_access.h"
 #include "cli/embedded_cluster.h"
@@ -22,6 +23,7 @@ struct UpFlags {
   std::string aws_listen = "127.0.0.1:9000";
   std::string node_name;
   CacheFlags cache;
+  int64_t capacity_wait = std::chrono::seconds(ClusterOptions{}.capacity_wait).count();
   bool aws_tls = false;
   bool stop_pods = false;
 };
@@ -94,12 +96,14 @@ int Up(const UpFlags& flags) {
   if (!data_dir) return Fail(data_dir.error());
 
   RealClock clock;
-  auto cluster = EmbeddedCluster::Start({.listen = *listen,
-                                         .aws_listen = *aws_listen,
-                                         .aws_tls = flags.aws_tls,
-                                         .node_name = flags.node_name,
-                                         .cache_dirs = std::move(cache_dirs)},
-                                        *data_dir, clock);
+  auto cluster =
+      EmbeddedCluster::Start({.listen = *listen,
+                              .aws_listen = *aws_listen,
+                              .aws_tls = flags.aws_tls,
+                              .node_name = flags.node_name,
+                              .cache_dirs = std::move(cache_dirs),
+                              .capacity_wait = std::chrono::seconds(flags.capacity_wait)},
+                             *data_dir, clock);
   if (!cluster) {
     if (auto discarded = data_dir->DiscardIfNew(); !discarded)
       LogWarning("cannot remove the new data directory", {{"error", discarded.error()}});
@@ -140,6 +144,12 @@ void AddUp(CLI::App& app, Run& run) {
         "object storage keep what they read; repeatable (in the data directory, a tenth of "
         "its disk)")
       ->allow_extra_args(false);
+  up->add_option("--capacity-wait", flags->capacity_wait,
+                 "How long a training job waits for GPUs that no node has yet before it fails with "
+                 "CapacityError, e.g. 15m where nodes are added on demand")
+      ->transform(AsSeconds())
+      ->check(CLI::Range(int64_t{0}, int64_t{365 * 86'400}))
+      ->capture_default_str();
   up->add_flag("--stop-pods", flags->stop_pods,
                "At the end (Ctrl-C or SIGTERM) stop the pods first, each with its grace period; "
                "without it they go on and the next start finds them");

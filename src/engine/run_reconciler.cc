@@ -93,7 +93,8 @@ Result<Outcome> RunReconciler::Reconcile(const api::ObjectName& key, const std::
 }
 
 Result<Outcome> RunReconciler::Advance(const json::Value& run, const Job& job) {
-  RunFacts facts{.run = run, .job = job, .now = clock_.Now()};
+  RunFacts facts{
+      .run = run, .job = job, .capacity_wait = options_.capacity_wait, .now = clock_.Now()};
   if (auto gathered = Gather(facts); !gathered) return gathered.error();
   if (auto told = Annotate(facts); !told) return told.error();
   if (!StopReason(facts).empty()) {

@@ -10,6 +10,8 @@
 namespace leat::engine {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr char kRunName[] = "xgb";
 constexpr char kPod[] = "xgb-algo-1";
 
@@ -243,11 +245,31 @@ TEST_F(RunReconcilerTest, GpusThatNoNodeHasAreToldAndFailTheRunSoon) {
       "ml.p3.2xlarge needs 1 GPU (nvidia.com/gpu), and the most that a node offers is 0";
   EXPECT_EQ(waiting["status"]["secondaryStatusTransitions"][0]["statusMessage"].AsString(),
             "waiting for a node: " + unmet);
-  clock_.Advance(kCapacityPatience + std::chrono::seconds(2));
+  clock_.Advance(EngineOptions{}.capacity_wait + std::chrono::seconds(2));
   EXPECT_EQ(Until("Failed")["status"]["failureReason"].AsString(),
             "CapacityError: Unable to provision requested ML compute capacity. Please retry using "
             "a different ML instance type: " +
                 unmet);
+}
+
+TEST_F(RunReconcilerTest, WhereNodesAreAddedOnDemandItMayWaitLonger) {
+  RunReconciler patient({.aws_endpoint = "http://127.0.0.1:1", .capacity_wait = 10min}, client(),
+                        logs(), clock_);
+  json::Value request = XgboostRequest();
+  request.Mut("ResourceConfig").Set("InstanceType", "ml.p3.2xlarge");
+  CreateRun(kRunName, request);
+  ReconcileUntil(patient, kRunName,
+                 [](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  clock_.Advance(9min);
+  const auto next = patient.Reconcile({awsserver::kEngineNamespace, kRunName}, {});
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  ASSERT_TRUE(next->again_after);
+  EXPECT_LE(*next->again_after, 61s);
+  clock_.Advance(*next->again_after);
+  ReconcileUntil(patient, kRunName, [](const json::Value& run) {
+    return run["status"]["failureReason"].AsString().starts_with("CapacityError: ");
+  });
 }
 
 TEST_F(RunReconcilerTest, AStopBeforeThePodMakesNone) {

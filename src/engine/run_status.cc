@@ -265,7 +265,7 @@ bool HasTrained(const RunFacts& facts) {
 
 WallTime CapacityDeadline(const RunFacts& facts) {
   const auto created = ParseTime(facts.run["status"]["creationTime"].AsString());
-  return (created ? *created : WallTime()) + kCapacityPatience;
+  return (created ? *created : WallTime()) + facts.capacity_wait;
 }
 
 std::optional<RunEnd> EndOf(const RunFacts& facts,

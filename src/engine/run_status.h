@@ -16,9 +16,6 @@ namespace leat::engine {
 // How long an image or a volume may be missing before the run fails: a second attempt is made
 // within it.
 inline constexpr std::chrono::seconds kStuckPatience{15};
-// How long devices may be missing that no node has, counted from the run's creation: a node's
-// device plugin needs a moment to tell of them.
-inline constexpr std::chrono::seconds kCapacityPatience{30};
 
 struct RunFacts {
   const json::Value& run;
@@ -27,7 +24,8 @@ struct RunFacts {
   std::vector<std::string> vanished;  // hosts whose pod was made and is gone
   std::string starting_message;       // what to say while pods wait: the adaptation, missing nodes
   std::string unmet;                  // as HostResources::unmet, while the run starts
-  json::Value metrics;                // as MetricLines::Points; null keeps those in the status
+  std::chrono::seconds capacity_wait{0};  // as EngineOptions
+  json::Value metrics;                    // as MetricLines::Points; null keeps those in the status
   WallTime now;
 };
 
@@ -41,7 +39,7 @@ std::optional<WallTime> RuntimeDeadline(const RunFacts& facts);
 bool HasTrained(const HostState& host);
 // True once any host's did.
 bool HasTrained(const RunFacts& facts);
-// When kCapacityPatience ends.
+// When capacity_wait ends.
 WallTime CapacityDeadline(const RunFacts& facts);
 
 struct RunEnd {

@@ -405,6 +405,15 @@ class Training(unittest.TestCase):
         eventually(lambda: "needs 1 GPU" in self.status("gpus").get("additional", ""), "what it waits for")
         self.assert_failed("gpus", "CapacityError: ", "ml.g6e.xlarge needs 1 GPU")
 
+    def test_how_long_gpus_are_waited_for_can_be_said(self):
+        with Leat("--capacity-wait", "2s") as leat:
+            with_data(leat)
+            spec = job("gpus")
+            spec["spec"]["resourceConfig"]["instanceType"] = "ml.g6e.xlarge"
+            leat.apply(spec)
+            status = lambda: leat.get("trainingjob", "gpus").get("status", {})
+            eventually(lambda: "CapacityError" in status().get("additional", ""), "it fails before 30 s", 20)
+
     def test_deleting_a_running_job_stops_it_first(self):
         self.leat.apply(job("deleted", **LONG))
         self.await_training("deleted")
