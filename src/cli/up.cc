@@ -23,7 +23,7 @@ struct UpFlags {
   std::string aws_listen = "127.0.0.1:9000";
   std::string node_name;
   CacheFlags cache;
-  int64_t capacity_wait = std::chrono::seconds(ClusterOptions{}.capacity_wait).count();
+  int64_t capacity_wait = ClusterOptions{}.capacity_wait.count();
   bool aws_tls = false;
   bool stop_pods = false;
 };
