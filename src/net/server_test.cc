@@ -430,20 +430,22 @@ TEST(Server, StopEndsHandlersThatBlockOnTheirConnection) {
 }
 
 TEST(Server, StopDoesNotWaitForAClientThatHungUpDuringItsAnswer) {
-  auto server = Serve([&](ServerRequest&, ResponseWriter& response) {
-    ASSERT_TRUE(response.Start(200, std::nullopt));
-    const std::string bytes(1 << 20, 'x');
-    while (response.Write(bytes)) {
-    }
-  });
-  RawPeer peer(server->port());
-  peer.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  peer.HearUntil("\r\n\r\n");
-  // Not closed: a closed socket with unread bytes resets the connection, which tells more.
-  ::shutdown(peer.fd(), SHUT_RDWR);
-  const auto begun = std::chrono::steady_clock::now();
-  server->Stop(kSoon);
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, kSoon / 2);
+  // Whether the kernel resets the connection, which alone would end it, is a matter of luck.
+  for (int round = 0; round < 10; ++round) {
+    auto server = Serve([&](ServerRequest&, ResponseWriter& response) {
+      ASSERT_TRUE(response.Start(200, std::nullopt));
+      const std::string bytes(1 << 20, 'x');
+      while (response.Write(bytes)) {
+      }
+    });
+    RawPeer peer(server->port());
+    peer.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer.HearUntil("\r\n\r\n");
+    ::shutdown(peer.fd(), SHUT_RDWR);
+    const auto begun = std::chrono::steady_clock::now();
+    server->Stop(kSoon);
+    ASSERT_LT(std::chrono::steady_clock::now() - begun, kSoon / 2);
+  }
 }
 
 TEST(Server, HandlersRunAtOnceUpToTheirNumberAndOthersQueue) {
