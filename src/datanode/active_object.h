@@ -68,6 +68,9 @@ class ActiveObject {
   Error refusal{Code::kExhausted, "it has left the cache again"};
   std::atomic<bool> verified = false;                   // IsComplete has checked every chunk
   std::map<uint64_t, std::shared_ptr<Flight>> flights;  // by chunk; under the fetcher's lock
+  std::atomic<uint64_t> ended = 0;                      // flights; grows under the fetcher's lock
+  // Itself, while what Anticipate asked for is under way; under the fetcher's lock.
+  std::shared_ptr<ActiveObject> anticipated;
 };
 
 }  // namespace leat::datanode

@@ -9,6 +9,7 @@
 #include <climits>
 #include <thread>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "datanode/active_object.h"
 #include "datanode/object_version.h"
@@ -18,6 +19,10 @@ namespace leat::datanode {
 namespace {
 
 constexpr uint64_t kDirectAlignment = 512;
+// Of a file that will be read next; of all such files together, and their number.
+constexpr uint64_t kHead = 4_MiB;
+constexpr uint64_t kBytesAhead = 16_MiB;
+constexpr uint64_t kFilesAhead = 16;
 // When a store goes away, all reads may fail at once: some are told.
 constexpr std::chrono::seconds kBetweenFailures{1};
 
@@ -263,6 +268,8 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
   const auto file = FileOf(node, handle);
   if (!file) return reply.Error(ESTALE);
   if (offset >= file->object->version.size || size == 0) return reply.Data({});
+  const bool begins = offset == 0;
+  const bool cold = begins && !HasBeginning(*file->object);
   // First, so that the read's chunk and the next ones travel as one request.
   PrefetchFor(*file, offset, size);
   const uint64_t unique = reply.unique();
@@ -296,6 +303,30 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
         }
       });
   if (wait != 0) pending_.OnInterrupt(unique, [this, wait] { around_.fetcher.Cancel(wait); });
+  if (begins) AnticipateAfter(file->entry, cold);
+}
+
+bool DatasetFilesystem::HasBeginning(const ActiveObject& object) const {
+  if (object.small()) return around_.cache.HasSmall(object.version.id);
+  return object.file && object.file->Has(0);
+}
+
+void DatasetFilesystem::AnticipateAfter(const TreeEntry& entry, bool cold) {
+  const auto place = around_.tree.PlaceOf(entry.id);
+  if (!place) return;
+  // Files of one directory are mostly alike. Of a large one the beginning is enough: the rest is
+  // fetched while that is read.
+  const uint64_t most = entry.size >= kHead ? 1 : kBytesAhead / std::max<uint64_t>(entry.size, 1);
+  Places next;
+  {
+    MutexLock lock(mu_);
+    if (!cold && !order_.Expects(*place)) return;
+    next = order_.OnRead(*place, static_cast<uint32_t>(std::min(most, kFilesAhead)));
+  }
+  if (next.begin >= next.end) return;
+  for (const TreeEntry& file : around_.tree.FilesAt(*place, next.begin, next.end)) {
+    around_.fetcher.Anticipate(VersionOf(file), kHead);
+  }
 }
 
 void DatasetFilesystem::TellFailed(fuse::NodeId node, const Error& error) {

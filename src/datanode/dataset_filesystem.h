@@ -17,6 +17,7 @@
 #include "datanode/access_trace.h"
 #include "datanode/backings.h"
 #include "datanode/fetcher.h"
+#include "datanode/file_order.h"
 #include "datanode/keeper.h"
 #include "datanode/open_files.h"
 #include "datanode/pending_requests.h"
@@ -122,6 +123,10 @@ class DatasetFilesystem : public fuse::Filesystem,
   // The file behind a handle; made anew for one that a predecessor gave out.
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
   void PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size);
+  bool HasBeginning(const ActiveObject& object) const;  // in the cache
+  // The file begins to be read, `cold` from the store: those that follow it in its directory may be
+  // next.
+  void AnticipateAfter(const TreeEntry& entry, bool cold);
 
   const FilesystemOptions options_;
   const Surroundings around_;
@@ -135,6 +140,7 @@ class DatasetFilesystem : public fuse::Filesystem,
 
   mutable Mutex mu_;
   std::set<uint64_t> changed_ GUARDED_BY(mu_);  // ids that no longer are at the store
+  FileOrder order_ GUARDED_BY(mu_);
 
   std::atomic<std::chrono::steady_clock::duration> told_failure_{};  // since the clock's epoch
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;

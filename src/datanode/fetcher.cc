@@ -66,8 +66,12 @@ void Fetcher::Stop() {
   for (std::jthread& thread : state_->threads) thread.request_stop();
   state_->threads.clear();
   std::vector<std::shared_ptr<Wait>> left;
+  std::vector<std::shared_ptr<ActiveObject>> held;  // let go outside the lock
   {
     MutexLock lock(state_->mu);
+    for (auto& [id, object] : state_->active) {
+      if (held.emplace_back(object.lock())) held.back()->anticipated = nullptr;
+    }
     for (auto& [number, wait] : state_->waits) left.push_back(wait);
     state_->waits.clear();
   }
@@ -76,19 +80,23 @@ void Fetcher::Stop() {
 
 std::shared_ptr<ActiveObject> Fetcher::Activate(const ObjectVersion& version) {
   state_->cache.Access(version.id, version.size);
-  if (auto object = state_->FindActive(version.id)) return object;
-  const auto end = [state = state_.get()](ActiveObject* ended) {
+  return state_->ActiveOf(version);
+}
+
+std::shared_ptr<ActiveObject> Fetcher::State::ActiveOf(const ObjectVersion& version) {
+  if (auto object = FindActive(version.id)) return object;
+  const auto end = [this](ActiveObject* ended) {
     {
-      MutexLock lock(state->mu);
-      auto found = state->active.find(ended->version.id);
-      if (found != state->active.end() && found->second.expired()) state->active.erase(found);
+      MutexLock lock(mu);
+      auto found = active.find(ended->version.id);
+      if (found != active.end() && found->second.expired()) active.erase(found);
     }
     delete ended;
   };
   auto object =
-      std::shared_ptr<ActiveObject>(new ActiveObject(version, state_->LaneOf(*version.store)), end);
+      std::shared_ptr<ActiveObject>(new ActiveObject(version, LaneOf(*version.store)), end);
   if (!object->small()) {
-    auto file = state_->cache.FindOrCreate(version.id, version.size);
+    auto file = cache.FindOrCreate(version.id, version.size);
     if (file) {
       object->file = std::move(*file);
     } else {
@@ -97,7 +105,7 @@ std::shared_ptr<ActiveObject> Fetcher::Activate(const ObjectVersion& version) {
     }
   }
   // Another thread may have made one meanwhile; ours then ends outside the lock, by its parameter.
-  return state_->KeepActive(std::move(object));
+  return KeepActive(std::move(object));
 }
 
 std::shared_ptr<ActiveObject> Fetcher::State::FindActive(const blocks::ObjectId& id) {
@@ -133,7 +141,9 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   for (uint64_t chunk = begin / kChunkSize; chunk * kChunkSize < end; ++chunk) {
     if (object->lane.prefetch.size() >= kMostPrefetches) break;
     if (object->file && object->file->Has(chunk)) continue;
-    if (object->through && state_->pool.Find({object->version.id, chunk})) continue;
+    if (object->small() && state_->cache.HasSmall(object->version.id)) continue;
+    const bool in_memory_only = object->through || object->small();
+    if (in_memory_only && state_->pool.Find({object->version.id, chunk})) continue;
     const auto [flight, is_new] = object->flights.try_emplace(chunk);
     if (!is_new) continue;
     flight->second = std::make_shared<Flight>();
@@ -141,6 +151,16 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   }
   // One thread takes a run of chunks, and wakes the next one when more is left.
   state_->wanted.NotifyOne();
+}
+
+void Fetcher::Anticipate(const ObjectVersion& version, uint64_t bytes) {
+  blocks::Cache& cache = state_->cache;
+  if (cache.HasSmall(version.id) || cache.IsComplete(version.id)) return;
+  const auto object = state_->ActiveOf(version);
+  if (object->small() ? state_->small_refused : object->through) return;
+  Prefetch(object, 0, bytes);
+  MutexLock lock(state_->mu);
+  if (!object->flights.empty()) object->anticipated = object;
 }
 
 Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end,

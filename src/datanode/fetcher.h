@@ -103,6 +103,9 @@ class Fetcher {
   // Fetches what is not there of [begin, end) when nothing is waiting for other bytes. Dropped when
   // its store's queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
+  // Prefetches the first `bytes` of an object that nobody may have open; no access for the cache's
+  // policy. Nothing when they are there, or when the cache takes no more.
+  void Anticipate(const ObjectVersion& version, uint64_t bytes);
   // Fetches all of it and waits; `progress` gets the bytes of each step, one call at a time.
   // kExhausted when the cache has no room for it, kInternal when its disk does not take it.
   Status Load(const ObjectVersion& version, const std::function<void(uint64_t)>& progress,

@@ -231,6 +231,7 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
   wait->since = since;
   wait->done = std::move(done);
   while (true) {
+    const uint64_t ended = object->ended;
     if (AnswerFromCache(*object, chunk * kChunkSize + begin, end - begin, wait->done)) return 0;
     if (auto kept = pool.Find({object->version.id, chunk})) {
       // The cache did not take it when it came; to an object that was opened since, or is loaded,
@@ -242,7 +243,7 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
     }
     MutexLock lock(mu);
     // It may have come between the looks above and the lock.
-    if (object->file && object->file->Has(chunk)) continue;
+    if (object->ended != ended) continue;
     std::shared_ptr<Flight>& flight = object->flights[chunk];
     if (!flight) flight = std::make_shared<Flight>();
     flight->waits.push_back(wait);
@@ -273,6 +274,8 @@ std::vector<std::shared_ptr<Wait>> Fetcher::State::TakeWaits(ActiveObject& objec
   if (flight == object.flights.end()) return {};
   std::vector<std::shared_ptr<Wait>> taken = std::move(flight->second->waits);
   object.flights.erase(flight);
+  ++object.ended;
+  if (object.flights.empty()) object.anticipated = nullptr;
   for (const auto& wait : taken) {
     CountStall(wait->since);
     Forget(wait);

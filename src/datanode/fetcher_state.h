@@ -41,6 +41,7 @@ struct Fetcher::State {
   };
 
   // fetcher.cc
+  std::shared_ptr<ActiveObject> ActiveOf(const ObjectVersion& version);
   std::shared_ptr<ActiveObject> FindActive(const blocks::ObjectId& id);
   std::shared_ptr<ActiveObject> KeepActive(std::shared_ptr<ActiveObject> object);
 
@@ -62,7 +63,8 @@ struct Fetcher::State {
   void Answer(Gather& gather, Result<std::string_view> answer);
   // Of one chunk, from the cache file or the pool; false when they have it not.
   bool CopyOfKept(ActiveObject& object, uint64_t offset, std::span<char> to);
-  // Ends the chunk's flight: who waited for it, to be answered outside the lock.
+  // Ends the chunk's flight: who waited for it, to be answered outside the lock. The caller holds
+  // the object, which nobody else may do afterwards.
   std::vector<std::shared_ptr<Wait>> TakeWaits(ActiveObject& object, uint64_t chunk) REQUIRES(mu);
   void Forget(const std::shared_ptr<Wait>& wait) REQUIRES(mu);  // in `waits`
 
@@ -114,6 +116,7 @@ struct Fetcher::State {
 
   std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0;
   std::atomic<uint64_t> errors = 0, hedges = 0;
+  std::atomic<bool> small_refused = false;  // the last small object that came
   std::atomic<uint64_t> gathered = 0;  // bytes of copies in gathers
   std::vector<std::jthread> threads;   // last: they end before what they use
 };

@@ -147,6 +147,7 @@ bool Fetcher::State::PutIntoCache(ActiveObject& object, uint64_t index, std::str
   if (object.through) return false;
   const Status put =
       object.small() ? cache.PutSmall(object.version.id, bytes) : object.file->Fill(index, bytes);
+  if (object.small()) small_refused = !put;
   if (put) return true;
   // It had its room, so it is the disk that does not take it.
   const Code code = object.small() ? put.error().code : Code::kInternal;

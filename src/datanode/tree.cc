@@ -205,6 +205,25 @@ Status Tree::List(
   return {};
 }
 
+std::optional<uint32_t> Tree::PlaceOf(uint64_t id) const {
+  MutexLock lock(mu_);
+  return manifest_->FindId(FirstOf(id));
+}
+
+std::vector<TreeEntry> Tree::FilesAt(uint32_t beside, uint32_t begin, uint32_t end) const {
+  MutexLock lock(mu_);
+  std::vector<TreeEntry> files;
+  if (beside >= manifest_->size()) return files;  // it may be another one by now
+  const ManifestEntry directory = manifest_->At(manifest_->At(beside).parent);
+  begin = std::max(begin, directory.first);
+  end = std::min(end, directory.first + directory.children);
+  for (uint32_t place = begin; place < end; ++place) {
+    if (manifest_->At(place).kind != Kind::kFile) continue;
+    if (auto entry = Amended(EntryAt(*manifest_, place))) files.push_back(std::move(*entry));
+  }
+  return files;
+}
+
 std::shared_ptr<const Manifest> Tree::manifest() const {
   MutexLock lock(mu_);
   return manifest_;

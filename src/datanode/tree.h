@@ -61,6 +61,11 @@ class Tree {
   Status List(uint64_t directory, uint64_t from,
               const std::function<bool(std::string_view name, const TreeEntry&, uint64_t next)>&
                   each) const;
+  // Where a file stands in the current manifest; nullopt for what it does not have. Neighbours in a
+  // directory have neighbouring places.
+  std::optional<uint32_t> PlaceOf(uint64_t id) const;
+  // The files at places [begin, end) in the directory of the one at `beside`.
+  std::vector<TreeEntry> FilesAt(uint32_t beside, uint32_t begin, uint32_t end) const;
   std::shared_ptr<const Manifest> manifest() const;
 
   // What another manifest, made with the current one as its predecessor, would change. Going over

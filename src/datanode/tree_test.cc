@@ -34,6 +34,28 @@ class TreeTest : public testing::Test {
   const std::string log_ = dir_.path() + "/amendments";
 };
 
+TEST_F(TreeTest, FilesBesideOneAnotherHaveNeighbouringPlaces) {
+  Tree tree(Build({{.key = "d/a", .size = 1, .etag = "e"},
+                   {.key = "d/b/inner", .size = 1, .etag = "e"},
+                   {.key = "d/c", .size = 1, .etag = "e"},
+                   {.key = "d/d", .size = 1, .etag = "e"},
+                   {.key = "d/e", .size = 1, .etag = "e"},
+                   {.key = "z", .size = 1, .etag = "e"}}));
+  const auto place = tree.PlaceOf(tree.FindPath("d/a")->id);
+  ASSERT_TRUE(place);
+  const auto changed = tree.FindPath("d/c")->id;
+  ASSERT_TRUE(tree.Amend(changed, ObjectInfo{.key = "d/c", .size = 9, .etag = "new"}, log_));
+  ASSERT_TRUE(tree.Amend(tree.FindPath("d/d")->id, std::nullopt, log_));
+  std::vector<std::string> keys;
+  for (const TreeEntry& file : tree.FilesAt(*place, *place + 1, *place + 100)) {
+    keys.push_back(file.key + ":" + std::to_string(file.size));
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"d/c:9", "d/e:1"})) << "as they are now";
+  EXPECT_EQ(tree.PlaceOf(tree.FindPath("d/c")->id), *place + 2) << "also one that has changed";
+  EXPECT_FALSE(tree.PlaceOf(12345));
+  EXPECT_TRUE(tree.FilesAt(12345, 0, 10).empty());
+}
+
 TEST_F(TreeTest, FindsByNameIdAndPath) {
   Tree tree(Build({{.key = "d/x", .size = 3, .etag = "e1"}, {.key = "y"}}));
   const auto directory = tree.Lookup(0, "d");
