@@ -28,14 +28,6 @@ int ThreadsFor(int connections) { return connections + (connections + 2) / 3; }
 
 }  // namespace
 
-ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
-                          std::string etag, uint64_t size) {
-  const std::string& endpoint = store->Endpoint();
-  const std::string source = store->Name() + (endpoint.empty() ? "" : "@" + endpoint);
-  const auto id = blocks::ObjectId::Of(source, key, etag, size);
-  return {std::move(store), std::move(key), std::move(etag), size, id};
-}
-
 Fetcher::State::State(blocks::Cache& c, FetcherOptions o, Events e)
     : cache(c),
       options(o),

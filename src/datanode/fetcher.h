@@ -34,11 +34,6 @@ struct ObjectVersion {
   blocks::ObjectId id;
 };
 
-// The id also has the store's endpoint in it: another endpoint's object of the same name, entity
-// tag and size may be another object.
-ObjectVersion MakeVersion(std::shared_ptr<objectstore::ObjectStore> store, std::string key,
-                          std::string etag, uint64_t size);
-
 struct FetcherOptions {
   // For chunk buffers; at least 8 MiB. Reads that span chunks which the cache does not take may
   // hold an eighth more, all together; and each thread that asks or answers has two buffers as long

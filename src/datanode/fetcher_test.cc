@@ -10,16 +10,6 @@
 namespace leat::datanode {
 namespace {
 
-TEST_F(FetcherTest, NamesakesAtOtherEndpointsAreOtherObjects) {
-  const auto id = [](const std::string& endpoint) {
-    return MakeVersion(std::make_shared<FakeStore>(endpoint), "key", "etag", 7).id;
-  };
-  EXPECT_EQ(id(""), blocks::ObjectId::Of("fake://", "key", "etag", 7));
-  EXPECT_EQ(id("minio:9000"), id("minio:9000"));
-  EXPECT_NE(id("minio:9000"), id(""));
-  EXPECT_NE(id("minio:9000"), id("minio:9001"));
-}
-
 TEST_F(FetcherTest, ReadsAnyRangeAndFetchesEachChunkOnce) {
   Open();
   const auto version = Object("a", 5 * kChunkSize + 123);

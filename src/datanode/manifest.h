@@ -48,8 +48,8 @@ struct SkippedKey {
 class Manifest {
  public:
   // kNotFound; kCorrupt when the file is cut short, its checksum is wrong, or it contradicts
-  // itself; the disk's error when it cannot be read. It is read whole, and mapped afterwards: a page
-  // that the disk loses later ends the process with SIGBUS.
+  // itself; the disk's error when it cannot be read. It is read whole, and mapped afterwards: a
+  // page that the disk loses later ends the process with SIGBUS.
   static Result<std::shared_ptr<const Manifest>> Open(const std::string& path);
   ~Manifest();
   Manifest(const Manifest&) = delete;
