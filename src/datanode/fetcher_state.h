@@ -117,8 +117,8 @@ struct Fetcher::State {
   std::atomic<uint64_t> hit_bytes = 0, fill_bytes = 0, through_bytes = 0, stall_ns = 0;
   std::atomic<uint64_t> errors = 0, hedges = 0;
   std::atomic<bool> small_refused = false;  // the last small object that came
-  std::atomic<uint64_t> gathered = 0;  // bytes of copies in gathers
-  std::vector<std::jthread> threads;   // last: they end before what they use
+  std::atomic<uint64_t> gathered = 0;       // bytes of copies in gathers
+  std::vector<std::jthread> threads;        // last: they end before what they use
 };
 
 }  // namespace leat::datanode
