@@ -65,14 +65,14 @@ class LogPrinter {
     if (!job) return job.error();
     const json::Value& status = (*job)["status"];
     const std::string job_name = NameAtSageMaker(*job);
-    const std::string region = RegionOf(*job);
+    const Place place = PlaceOf(*job);
     std::fprintf(
         stderr,
         "\"%s\" has SageMaker TrainingJobName \"%s\" in region \"%s\", status \"%s\" and secondary "
         "status \"%s\"\n",
-        flags_.name.c_str(), job_name.c_str(), region.c_str(),
+        flags_.name.c_str(), job_name.c_str(), place.region.c_str(),
         status["trainingJobStatus"].Str().c_str(), status["secondaryStatus"].Str().c_str());
-    if (auto ready = PrepareServices(*job, region); !ready) return ready;
+    if (auto ready = PrepareServices(place); !ready) return ready;
     return Print(job_name);
   }
 
@@ -82,10 +82,18 @@ class LogPrinter {
     return name.empty() ? job["spec"]["trainingJobName"].Str() : name;
   }
 
+  struct Place {
+    std::string region;
+    std::string endpoint;  // "": the default
+  };
+
   // Where its job runs, whatever the spec was edited to.
-  static std::string RegionOf(const json::Value& job) {
-    const std::string region = job["status"]["sageMakerRegion"].Str();
-    return region.empty() ? job["spec"]["region"].Str() : region;
+  static Place PlaceOf(const json::Value& job) {
+    const json::Value& status = job["status"];
+    const json::Value& spec = job["spec"];
+    if (status["sageMakerRegion"].IsString())
+      return {status["sageMakerRegion"].Str(), status["sageMakerEndpoint"].Str()};
+    return {spec["region"].Str(), spec["sageMakerEndpoint"].Str()};
   }
 
   // The TrainingJob once it has a name at SageMaker; with -f this waits for it.
@@ -107,9 +115,9 @@ class LogPrinter {
 
   // The endpoint: the job's own, else the one that Leat tells of in kube-public, else AWS's. The
   // key: the AWS chain's, else Leat's in kube-system.
-  Status PrepareServices(const json::Value& job, const std::string& region) {
-    service_ = {.endpoint = job["spec"]["sageMakerEndpoint"].Str(),
-                .region = region,
+  Status PrepareServices(const Place& place) {
+    service_ = {.endpoint = place.endpoint,
+                .region = place.region,
                 .signing_name = "logs",
                 .target_prefix = "Logs_20140328",
                 .credentials = {}};
@@ -122,8 +130,8 @@ class LogPrinter {
     sagemaker_.signing_name = "sagemaker";
     sagemaker_.target_prefix = "SageMaker";
     if (service_.endpoint.empty()) {
-      service_.endpoint = aws::FindEndpoint("logs", region);
-      sagemaker_.endpoint = aws::FindEndpoint("sagemaker", region);
+      service_.endpoint = aws::FindEndpoint("logs", place.region);
+      sagemaker_.endpoint = aws::FindEndpoint("sagemaker", place.region);
     }
     http_ = net::Client::Make(std::move(options));
     auto credentials = aws::FindCredentials();

@@ -227,7 +227,8 @@ class Training(unittest.TestCase):
                   for name in ("east", "west")}
         self.assertEqual(rounds, {"east": ["[0]#011", "[1]#011"], "west": ["[0]#011", "[1]#011", "[2]#011"]})
         # The log stays where the job ran, whatever the spec is edited to.
-        self.leat.kubectl("patch", "trainingjob", "west", "--type=merge", "-p", '{"spec": {"region": "us-east-1"}}')
+        self.leat.kubectl("patch", "trainingjob", "west", "--type=merge", "-p",
+                          '{"spec": {"region": "us-east-1", "sageMakerEndpoint": "http://127.0.0.1:1"}}')
         log = self.leat.kubectl("smlogs", "trainingjob", "west").stdout
         self.assertEqual(len(re.findall(r"\[\d\]#011", log)), 3)
 
