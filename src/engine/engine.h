@@ -15,8 +15,9 @@ struct EngineOptions {
   std::string aws_endpoint;                   // AWS_ENDPOINT_URL of the containers
   std::string aws_ca_pem;                     // when that is https with our own CA
   std::chrono::hours keep_finished{24 * 30};  // TrainingRuns (and their logs) after their end
-  // How long devices may be missing that no node has, counted from the run's creation: a node's
-  // device plugin needs a moment to tell of them, a cluster that adds nodes on demand far longer.
+  // How long devices may be missing that no node has, counted from when this engine first saw it:
+  // a node's device plugin needs a moment to tell of them, a cluster that adds nodes on demand far
+  // longer.
   std::chrono::seconds capacity_wait{30};
 };
 

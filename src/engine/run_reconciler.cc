@@ -72,6 +72,7 @@ Result<Outcome> RunReconciler::Reconcile(const api::ObjectName& key, const std::
   auto run = client_.Get(api::gvr::kTrainingRuns, key);
   if (!run && run.error().code == Code::kNotFound) {
     metrics_.Forget(key);
+    ForgetUnmet(key);
     return Outcome{};
   }
   if (!run) return run.error();
@@ -96,6 +97,7 @@ Result<Outcome> RunReconciler::Advance(const json::Value& run, const Job& job) {
   RunFacts facts{
       .run = run, .job = job, .capacity_wait = options_.capacity_wait, .now = clock_.Now()};
   if (auto gathered = Gather(facts); !gathered) return gathered.error();
+  RememberUnmet(facts);
   if (auto told = Annotate(facts); !told) return told.error();
   if (!StopReason(facts).empty()) {
     const auto not_begun = [](const json::Value& pod) { return !HasTrained(ReadHost(pod)); };
@@ -176,6 +178,21 @@ Status RunReconciler::CreateOnce(const api::Gvr& type, const json::Value& object
   if (api::ControllerUid(*there) == api::ControllerUid(object)) return {};
   // Of an earlier run of that name, which is on its way out.
   return Error{Code::kConflict, type.resource + " " + name.ToString() + " belongs to another run"};
+}
+
+void RunReconciler::RememberUnmet(RunFacts& facts) {
+  const api::ObjectName name = api::NameOf(facts.run);
+  if (facts.unmet.empty()) return ForgetUnmet(name);
+  const std::string uid = facts.run["metadata"]["uid"].Str();
+  MutexLock lock(mu_);
+  Unmet& known = unmet_[name];
+  if (known.run_uid != uid) known = {uid, facts.now};
+  facts.unmet_since = known.since;
+}
+
+void RunReconciler::ForgetUnmet(const api::ObjectName& run) {
+  MutexLock lock(mu_);
+  unmet_.erase(run);
 }
 
 Status RunReconciler::Annotate(const RunFacts& facts) {
@@ -279,6 +296,7 @@ Result<Outcome> RunReconciler::CleanUp(const json::Value& run) {
   for (const json::Value& host : run["status"]["hosts"].Items())
     collector_.Forget(region, host["logStream"].Str());
   metrics_.Forget(name);
+  ForgetUnmet(name);
 
   auto ended = ParseTime(run["status"]["lastModifiedTime"].AsString());
   const nanoseconds left = (ended ? *ended : clock_.Now()) + options_.keep_finished - clock_.Now();

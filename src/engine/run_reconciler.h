@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "api/object_client.h"
 #include "awsserver/log_store.h"
+#include "base/mutex.h"
 #include "engine/engine.h"
 #include "engine/log_collector.h"
 #include "engine/metric_reader.h"
@@ -32,6 +34,10 @@ class RunReconciler : public reconcile::Reconciler {
   Status Gather(RunFacts& facts);
   // Also says how the hosts differ from what was asked for.
   Status MakeMissing(RunFacts& facts, const std::vector<std::string>& missing);
+  // Fills in unmet_since. It is remembered here alone: after a restart the wait begins again, as
+  // device plugins do.
+  void RememberUnmet(RunFacts& facts);
+  void ForgetUnmet(const api::ObjectName& run);
   // Tells `upload` of each host what it cannot see: the exit code, a stop.
   Status Annotate(const RunFacts& facts);
   // Follows the logs; true once those of ended algorithms are complete.
@@ -54,6 +60,12 @@ class RunReconciler : public reconcile::Reconciler {
   reconcile::EventRecorder events_;
   LogCollector collector_;
   MetricReader metrics_;
+  struct Unmet {
+    std::string run_uid;
+    WallTime since;
+  };
+  Mutex mu_;
+  std::map<api::ObjectName, Unmet> unmet_ GUARDED_BY(mu_);  // by run
 };
 
 }  // namespace leat::engine

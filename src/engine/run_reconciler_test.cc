@@ -70,6 +70,21 @@ class RunReconcilerTest : public EngineTest {
     ReconcileUntil(runs_, kRunName,
                    [](const json::Value& run) { return run["status"]["hosts"].size() == 2; });
   }
+  void StartWithGpu() {
+    json::Value request = XgboostRequest();
+    request.Mut("ResourceConfig").Set("InstanceType", "ml.p3.2xlarge");
+    CreateRun(kRunName, request);
+    ReconcileUntil(runs_, kRunName,
+                   [](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  }
+  // What the node tells of its GPUs.
+  void OfferGpus(int number) {
+    auto node = client().Get(api::gvr::kNodes, {"", "n"});
+    ASSERT_TRUE(node) << node.error().message;
+    node->Mut("status").Mut("allocatable").Set("nvidia.com/gpu", std::to_string(number));
+    auto updated = client().UpdateStatus(api::gvr::kNodes, *node);
+    ASSERT_TRUE(updated) << updated.error().message;
+  }
   void RequestStop() {
     auto stopped =
         client().Patch(api::gvr::kTrainingRuns, {awsserver::kEngineNamespace, kRunName},
@@ -236,11 +251,8 @@ TEST_F(RunReconcilerTest, SoIsOneWhoseUploadWasKilledToo) {
 }
 
 TEST_F(RunReconcilerTest, GpusThatNoNodeHasAreToldAndFailTheRunSoon) {
-  json::Value request = XgboostRequest();
-  request.Mut("ResourceConfig").Set("InstanceType", "ml.p3.2xlarge");
-  CreateRun(kRunName, request);
-  const json::Value waiting = ReconcileUntil(
-      runs_, kRunName, [](const json::Value& run) { return run["status"]["hosts"].size() == 1; });
+  StartWithGpu();
+  const json::Value waiting = Run(kRunName);
   const std::string unmet =
       "ml.p3.2xlarge needs 1 GPU (nvidia.com/gpu), and the most that a node offers is 0";
   EXPECT_EQ(waiting["status"]["secondaryStatusTransitions"][0]["statusMessage"].AsString(),
@@ -270,6 +282,37 @@ TEST_F(RunReconcilerTest, WhereNodesAreAddedOnDemandItMayWaitLonger) {
   ReconcileUntil(patient, kRunName, [](const json::Value& run) {
     return run["status"]["failureReason"].AsString().starts_with("CapacityError: ");
   });
+}
+
+TEST_F(RunReconcilerTest, AJobThatWaitedBehindABusyGpuWaitsForAnotherNodeToo) {
+  OfferGpus(1);
+  StartWithGpu();
+  clock_.Advance(1h);
+  Settle();
+  OfferGpus(0);
+  Settle();
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  clock_.Advance(EngineOptions{}.capacity_wait - 1s);
+  Settle();
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  OfferGpus(1);  // a wait that was in vain is not held against the next
+  Settle();
+  OfferGpus(0);
+  clock_.Advance(2s);
+  Settle();
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  clock_.Advance(EngineOptions{}.capacity_wait + 1s);
+  EXPECT_TRUE(Until("Failed")["status"]["failureReason"].AsString().starts_with("CapacityError: "));
+}
+
+TEST_F(RunReconcilerTest, AfterARestartDevicePluginsHaveTheWholeWaitAgain) {
+  StartWithGpu();
+  clock_.Advance(1h);
+  RunReconciler restarted({.aws_endpoint = "http://127.0.0.1:1"}, client(), logs(), clock_);
+  const auto next = restarted.Reconcile({awsserver::kEngineNamespace, kRunName}, {});
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ(Run(kRunName)["status"]["trainingJobStatus"].AsString(), "InProgress");
+  EXPECT_EQ(next->again_after, EngineOptions{}.capacity_wait + 1s);
 }
 
 TEST_F(RunReconcilerTest, AStopBeforeThePodMakesNone) {

@@ -263,10 +263,7 @@ bool HasTrained(const RunFacts& facts) {
                      [](const HostState& host) { return HasTrained(host); });
 }
 
-WallTime CapacityDeadline(const RunFacts& facts) {
-  const auto created = ParseTime(facts.run["status"]["creationTime"].AsString());
-  return (created ? *created : WallTime()) + facts.capacity_wait;
-}
+WallTime CapacityDeadline(const RunFacts& facts) { return facts.unmet_since + facts.capacity_wait; }
 
 std::optional<RunEnd> EndOf(const RunFacts& facts,
                             const std::function<std::string(const HostState&)>& last_lines) {

@@ -24,6 +24,7 @@ struct RunFacts {
   std::vector<std::string> vanished;  // hosts whose pod was made and is gone
   std::string starting_message;       // what to say while pods wait: the adaptation, missing nodes
   std::string unmet;                  // as HostResources::unmet, while the run starts
+  WallTime unmet_since;               // since when it was seen to be, meaningless while it is not
   std::chrono::seconds capacity_wait{0};  // as EngineOptions
   json::Value metrics;                    // as MetricLines::Points; null keeps those in the status
   WallTime now;
@@ -39,7 +40,7 @@ std::optional<WallTime> RuntimeDeadline(const RunFacts& facts);
 bool HasTrained(const HostState& host);
 // True once any host's did.
 bool HasTrained(const RunFacts& facts);
-// When capacity_wait ends.
+// When capacity_wait ends, while devices are unmet.
 WallTime CapacityDeadline(const RunFacts& facts);
 
 struct RunEnd {
