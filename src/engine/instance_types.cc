@@ -75,6 +75,10 @@ HostResources FitInstance(const std::string& type_name, int instance_count,
     demand(kGpu, "GPU", type->gpus);
     demand(kNeuron, "Neuron device", type->neurons);
   }
+  if (!fit.unmet.empty()) {  // no node that is there runs it
+    fit.limit_milli_cpu = wanted.milli_cpu;
+    fit.limit_memory = wanted.memory;
+  }
   // A node too small for the helper still gives the algorithm something.
   fit.limit_milli_cpu = std::max(fit.limit_milli_cpu, fit.request_milli_cpu);
   fit.limit_memory = std::max(fit.limit_memory, fit.request_memory);

@@ -27,9 +27,9 @@ inline constexpr int64_t kUploadMilliCpu = 10;
 inline constexpr int64_t kUploadMemory = 32 << 20;
 
 // A job is never unschedulable for CPU or memory: requests are at most the host's share of the
-// nodes' allocatable, limits at most the largest node's. Devices
-// are not adapted: a job that asks for GPUs shall not run without. `nodes` are Node objects, at
-// least one.
+// nodes' allocatable, limits at most the largest node's. Devices are not adapted: a job that asks
+// for GPUs shall not run without. While they are unmet, the limits are the type's own, so that a
+// node that comes later is used as far as the type goes. `nodes` are Node objects, at least one.
 HostResources FitInstance(const std::string& type_name, int instance_count,
                           const std::vector<json::Value>& nodes);
 

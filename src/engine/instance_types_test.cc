@@ -55,6 +55,16 @@ TEST(InstanceTypes, DevicesThatNoNodeHasEnoughOfAreUnmet) {
             "ml.p3.8xlarge needs 4 GPUs (nvidia.com/gpu), and the most that a node offers is 2");
 }
 
+TEST(InstanceTypes, NodesThatLackTheDevicesDoNotLimitTheOneThatWillHaveThem) {
+  const HostResources fit =
+      FitInstance("ml.p3.2xlarge", 1, Nodes(1, R"({"cpu": "2", "memory": "8Gi"})"));
+  EXPECT_EQ(fit.request_milli_cpu, 2000 - kUploadMilliCpu);
+  EXPECT_EQ(fit.limit_milli_cpu, 8000);
+  EXPECT_EQ(fit.request_memory, 8 * kGi - kUploadMemory);
+  EXPECT_EQ(fit.limit_memory, 61 * kGi);
+  EXPECT_TRUE(fit.adaptation.ends_with("and may use 8 CPUs and 61.0 GiB")) << fit.adaptation;
+}
+
 TEST(InstanceTypes, ATypeThatFitsIsTakenAsItIs) {
   const HostResources fit =
       FitInstance("ml.m5.xlarge", 1, Nodes(1, R"({"cpu": "8", "memory": "64Gi"})"));
