@@ -127,6 +127,20 @@ TEST_F(DeleteTest, DependentsOfADeletedTypeAreCollected) {
   AwaitGone(kConfigMaps, {"default", "child"});
 }
 
+TEST_F(DeleteTest, WhatIsGivenAnOwnerWhoseTypeIsGoneIsCollected) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  const json::Value owner = Make(kWidgets, Widget("w", 1));
+  json::Value adopted = Make(kConfigMaps, ConfigMap("adopted", "1"));
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
+  AwaitGone(kCustomResourceDefinitions, {"", "widgets.example.com"});
+  // By a controller that has not seen yet that its object is gone.
+  MakeOwned("late", owner);
+  adopted.Mut("metadata").Mut("ownerReferences").Push(api::ControllerReference(owner));
+  ASSERT_TRUE(client().Update(kConfigMaps, adopted));
+  AwaitGone(kConfigMaps, {"default", "late"});
+  AwaitGone(kConfigMaps, {"default", "adopted"});
+}
+
 TEST_F(DeleteTest, OwnersOfUnknownKindsCountAsThere) {
   json::Value foreign = json::Object({{"apiVersion", "apps/v1"},
                                       {"kind", "Deployment"},

@@ -2,8 +2,9 @@
 // object when it is written with owners and when an owner is removed:
 //   no owner left        -> the object is deleted, in the background way
 //   some gone, some left -> the references to the gone ones are taken off
-// An owner counts as there when an object of that kind, name and uid exists; a kind that this
-// server does not know counts as there, because its objects cannot be looked up.
+// An owner counts as there when an object of that kind, name and uid exists; one of a kind that
+// this server does not know counts as there, because it cannot be looked up, unless its end was
+// seen.
 //
 // Two deletions ask for more, by a finalizer on the owner:
 //   orphan              the references to it are taken off its dependents, then the finalizer
@@ -12,7 +13,8 @@
 //
 // The index may say too much, never too little: it is complete before anything is deleted (Index),
 // an object enters it before the collector looks at it, and leaves it when it or the owner is
-// removed. A kind that ends (a deleted CRD) goes only after what its objects owned was collected.
+// removed. A kind that ends (a deleted CRD) goes only after what its objects owned was collected;
+// what names them later, or meanwhile, meets the memory of those that are gone.
 #include "apiserver/garbage_collector.h"
 
 #include <algorithm>
@@ -112,10 +114,16 @@ void GarbageCollector::OnWritten(const store::Entry& entry) {
 void GarbageCollector::OnRemoved(const store::Entry& last) {
   const json::Value& metadata = last.value["metadata"];
   const std::string uid = metadata["uid"].Str();
-  std::vector<store::Key> keys = DependentsOf(uid);
+  const api::TypePtr own_type = verbs_.types().FindStorage(last.key.type);
+  std::vector<store::Key> keys;
   {
     MutexLock lock(mu_);
-    dependents_.erase(uid);
+    if (const auto found = dependents_.find(uid); found != dependents_.end()) {
+      keys.assign(found->second.begin(), found->second.end());
+      dependents_.erase(found);
+    }
+    // In the same step: who is not among the keys is looked at after this.
+    if (own_type == nullptr || own_type->custom) RememberGone(uid);
     for (const json::Value& reference : metadata["ownerReferences"].Items()) {
       const auto found = dependents_.find(reference["uid"].AsString());
       if (found == dependents_.end()) continue;
@@ -133,9 +141,20 @@ void GarbageCollector::OnRemoved(const store::Entry& last) {
   for (store::Key& key : keys) worker_.Add(std::move(key));
 }
 
+void GarbageCollector::RememberGone(const std::string& uid) {
+  if (!gone_.insert(uid).second) return;
+  gone_order_.push_back(uid);
+  if (gone_order_.size() <= kMaxGone) return;
+  gone_.erase(gone_order_.front());
+  gone_order_.pop_front();
+}
+
 bool GarbageCollector::OwnerExists(const json::Value& reference, const std::string& ns) {
   const api::TypePtr type = TypeOf(verbs_.types(), reference);
-  if (type == nullptr) return true;
+  if (type == nullptr) {
+    MutexLock lock(mu_);
+    return !gone_.contains(reference["uid"].AsString());
+  }
   // A cluster-scoped object cannot say in which namespace its owner would be.
   if (type->namespaced && ns.empty()) return true;
   auto owner = verbs_.store().Get(

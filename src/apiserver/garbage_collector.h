@@ -1,6 +1,7 @@
 // Deletes what is owned by objects that are gone.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -37,13 +38,18 @@ class GarbageCollector : public WriteObserver {
   Status OrphanDependents(const api::Type& type, const store::Entry& owner);
   Status DeleteDependents(const api::Type& type, const store::Entry& owner);
   std::vector<store::Key> DependentsOf(const std::string& uid) EXCLUDES(mu_);
-  bool OwnerExists(const json::Value& reference, const std::string& ns);
+  void RememberGone(const std::string& uid) REQUIRES(mu_);
+  bool OwnerExists(const json::Value& reference, const std::string& ns) EXCLUDES(mu_);
   Status DeleteObject(const store::Entry& entry, Propagation propagation);
 
   Verbs& verbs_;
   Mutex mu_;
   // owner uid -> objects that name it. A superset: every use reads the object again.
   std::map<std::string, std::set<store::Key>, std::less<>> dependents_ GUARDED_BY(mu_);
+  // The objects of custom kinds that were removed last; beyond kMaxGone the oldest is forgotten.
+  static constexpr size_t kMaxGone = 10'000;
+  std::set<std::string, std::less<>> gone_ GUARDED_BY(mu_);
+  std::deque<std::string> gone_order_ GUARDED_BY(mu_);
   Worker worker_;  // last: stops first
 };
 
