@@ -107,6 +107,23 @@ TEST_F(CrdTest, AnEstablishedTypeKeepsItsNamesWhenItAsksForTakenOnes) {
   EXPECT_TRUE(client().Get(type, {"default", "g"}));
 }
 
+TEST_F(CrdTest, ATerminatingDefinitionKeepsItsFinalizerWhateverClientsWrite) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  json::Value widget = Widget("w", 1);
+  widget.Mut("metadata").Set("finalizers", json::Array({"example.com/hold"}));
+  Make(kWidgets, widget);
+  const api::ObjectName name{"", "widgets.example.com"};
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, name));
+  const json::Value release = *json::Parse(R"({"metadata":{"finalizers":null}})");
+  auto crd = client().Patch(kCustomResourceDefinitions, name, api::PatchType::kMerge, release);
+  ASSERT_TRUE(crd) << crd.error().message;
+  EXPECT_TRUE(api::HasFinalizer(*crd, kCrdFinalizer));
+  EXPECT_TRUE(client().Update(kCustomResourceDefinitions, WidgetDefinition()));
+  EXPECT_TRUE(client().Get(kWidgets, {"default", "w"}));
+  ASSERT_TRUE(client().Patch(kWidgets, {"default", "w"}, api::PatchType::kMerge, release));
+  AwaitGone(kCustomResourceDefinitions, name);
+}
+
 // Without a server around it: what a deletion finds that goes on after a crash.
 class CrdControllerTest : public ::testing::Test {
  protected:

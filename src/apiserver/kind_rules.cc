@@ -102,6 +102,10 @@ void PrepareUpdate(const api::TypeTable& types, const api::Type& type,
   } else if (IsCrd(type)) {
     object.Set("status", old["status"]);
     SetCrdStatus(types, now, object);
+    // Without it the type's objects would stay behind unserved. Its controller goes past this.
+    if (api::IsBeingDeleted(old) && api::HasFinalizer(old, kCrdFinalizer)) {
+      api::AddFinalizer(object, kCrdFinalizer);
+    }
   } else if (IsCore(type, "secrets")) {
     FoldStringData(object);
   }
