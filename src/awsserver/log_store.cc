@@ -39,7 +39,9 @@ CREATE TABLE last_event (id INTEGER NOT NULL);
 INSERT INTO last_event VALUES (0);
 )";
 
-// Groups were once the same in all regions.
+// Groups were once the same in all regions. Whose stream is of a job elsewhere is not told here:
+// such a job that still runs is logged again from its pod's first line, one that had ended loses
+// its log.
 constexpr char kRegions[] = R"(
 UPDATE groups SET name = 'us-east-1:' || name;
 UPDATE streams SET log_group = 'us-east-1:' || log_group WHERE log_group IS NOT NULL;
