@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "db/database.h"
 #include "io/file.h"
@@ -24,6 +25,14 @@ class LogStoreTest : public ::testing::Test {
   void Append(const std::string& stream, const std::vector<NewLogEvent>& events) {
     auto appended = logs_->Append(kGroup, stream, events);
     EXPECT_TRUE(appended) << appended.error().message;
+  }
+  // What the store keeps, while it is closed.
+  void WithDatabase(const std::function<Status(db::Connection&)>& write) {
+    auto database = db::Database::Open(
+        {.path = dir_.path() + "/logs.sqlite", .migrations = {"", ""}, .full_sync = false});
+    ASSERT_TRUE(database) << database.error().message;
+    const Status written = (*database)->Write(write);
+    EXPECT_TRUE(written) << written.error().message;
   }
   std::vector<LogEvent> Query(LogQuery query) {
     query.group = kGroup;
@@ -146,21 +155,38 @@ TEST_F(LogStoreTest, AGroupOfOneNameIsAnotherInEachRegion) {
 }
 
 TEST_F(LogStoreTest, GroupsFromBeforeRegionsAreThoseOfUsEast1) {
+  const LogGroup own{"us-east-1", "own"};
   Append("a", {{1000, 5, "old"}});
+  Append("doomed", {{1000, 5, "deleted"}});
+  ASSERT_TRUE(logs_->Append(own, "a", {{1000, 5, "mine"}}));
   logs_.reset();
-  {
-    auto database = db::Database::Open(
-        {.path = dir_.path() + "/logs.sqlite", .migrations = {"", ""}, .full_sync = false});
-    ASSERT_TRUE(database) << database.error().message;
-    ASSERT_TRUE((*database)->Write([](db::Connection& connection) {
-      return connection.Execute(
-          "UPDATE groups SET name = '/aws/sagemaker/TrainingJobs';"
-          "UPDATE streams SET log_group = '/aws/sagemaker/TrainingJobs';"
-          "PRAGMA user_version = 1");
-    }));
-  }
+  WithDatabase([](db::Connection& connection) {
+    return connection.Execute(
+        "UPDATE groups SET name = substr(name, length('us-east-1:') + 1);"
+        "UPDATE streams SET log_group = substr(log_group, length('us-east-1:') + 1);"
+        // Leat died after it had deleted the stream and before its events were gone.
+        "UPDATE streams SET log_group = NULL WHERE name = 'doomed';"
+        "PRAGMA user_version = 1");
+  });
   Open();
   EXPECT_EQ(Messages({}), "old ");
+  EXPECT_EQ(logs_->Position(kGroup, "a"), 5);
+  EXPECT_EQ(logs_->Groups("us-east-1", "")->size(), 2u);
+  ASSERT_TRUE(logs_->Query({.group = own}));
+  EXPECT_EQ(logs_->Query({.group = own})->at(0).message, "mine");
+
+  ASSERT_TRUE(logs_->DeleteStream(own, "a"));  // which ends the other deletion too
+  logs_.reset();
+  WithDatabase([](db::Connection& connection) -> Status {
+    db::Statement& left =
+        connection.Prepare("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM streams)");
+    const auto row = left.Step();
+    if (!row) return row.error();
+    EXPECT_EQ(left.Int(0), 1);
+    EXPECT_EQ(left.Int(1), 1);
+    left.Reset();
+    return {};
+  });
 }
 
 TEST_F(LogStoreTest, DeletedStreamsLeaveNothingBehind) {
