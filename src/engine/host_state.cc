@@ -139,7 +139,8 @@ class Reader {
       if (!IsStuck(reason)) continue;
       host_.stuck = true;
       host_.stuck_since = TimeOf(pod_["status"]["startTime"]).value_or(WallTime());
-      // Images of the main containers are asked for once staging has ended.
+      // A kubelet pulls the main containers' images only after staging; Leat's node looks for all
+      // of them before it, and once more for each before its container starts.
       if (auto staged = TimeOf(stage_["terminated"]["finishedAt"]))
         host_.stuck_since = std::max(host_.stuck_since, *staged);
       return;
