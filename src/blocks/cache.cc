@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "blocks/cache_directory.h"
+#include "blocks/cache_format.h"
 #include "io/file.h"
 
 namespace leat::blocks {
@@ -18,39 +19,7 @@ namespace {
 // Files that stay open though nobody holds them: opening them again costs a check of every chunk.
 constexpr size_t kMostIdle = 4096;
 
-// What objects are called, and how their files are laid out. Since 2 their own URL names them.
-constexpr std::string_view kFormat = "2\n";
-
 Error NoRoom() { return {Code::kExhausted, "the cache is full of what is still in use"}; }
-
-std::optional<ObjectId> ParseId(std::string_view hex) {
-  const auto bytes = HexDecode(hex);
-  ObjectId id;
-  if (!bytes || bytes->size() != id.bytes.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
-  return id;
-}
-
-// Drops what was cached in another format.
-Status BeginFormat(const std::string& path) {
-  const auto format = io::ReadFile(path + "/format");
-  if (format && *format == kFormat) return {};
-  bool dropped = false;
-  for (const char* name : {"/objects", "/segments", "/pins"}) {
-    dropped = dropped || io::Exists(path + name);
-    if (auto removed = io::RemoveTree(path + name); !removed) return removed;
-  }
-  if (dropped) {
-    LogWarning("the cache is of another version of leat: what it held is dropped, pins included",
-               {{"directory", path}});
-  }
-  // A disk that is full now may take it the next time.
-  if (auto written = io::WriteFile(path + "/format", kFormat); !written) {
-    LogWarning("what is cached now will be dropped by the next process",
-               {{"error", written.error()}});
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -126,21 +95,17 @@ Status Cache::Load(size_t index) {
       ++directory.objects;
     }
   }
-  if (auto text = io::ReadFile(path + "/pins")) {
-    for (std::string_view line : Split(*text, '\n')) {
-      const auto parts = Cut(line, " ");
-      const auto id = parts ? ParseId(parts->first) : std::nullopt;
-      const auto size = parts ? ParseInt(parts->second) : Result<int64_t>(0);
-      if (!id || !size || *size < 0) continue;
-      if (!directory.pins.try_emplace(*id, PinnedObject{.size = static_cast<uint64_t>(*size)})
-               .second)
-        continue;
-      directory.pinned += static_cast<uint64_t>(*size);
-      PlacePin(directory, *id);
-      if (auto found = entries_.find(*id); found != entries_.end()) {
-        found->second.pinned = true;
-        directory.policy.Hold(*id);
-      }
+  const auto pins = ReadPins(path);
+  if (!pins) return pins.error();
+  for (std::string_view line : Split(*pins, '\n')) {
+    const auto pin = ParsePin(line);
+    if (!pin || !directory.pins.try_emplace(pin->id, PinnedObject{.size = pin->size}).second)
+      continue;
+    directory.pinned += pin->size;
+    PlacePin(directory, pin->id);
+    if (auto found = entries_.find(pin->id); found != entries_.end()) {
+      found->second.pinned = true;
+      directory.policy.Hold(pin->id);
     }
   }
   // A smaller limit than last time: what is oldest goes at once.

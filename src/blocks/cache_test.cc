@@ -39,6 +39,64 @@ TEST_F(CacheTest, WhatIsOfAnotherFormatIsDroppedWithItsPins) {
   EXPECT_TRUE(Open(16 * kMiB)->Find(Id(1)));
 }
 
+TEST_F(CacheTest, FilesThatAreNotTheCachesStay) {
+  const std::string id = Id(1).ToHex();
+  const std::vector<std::string> others = {"objects/mine",
+                                           "objects/" + id.substr(0, 2) + "/mine.data",
+                                           "objects/zz/" + id + ".data",
+                                           "objects/" + id.substr(0, 2) + "/" + id + ".data.old",
+                                           "segments/mine.seg",
+                                           "segments/1.seg",
+                                           "segments/00000001.seg.old",
+                                           "photo",
+                                           "mounts/photo"};
+  const std::vector<std::string> ours = {"objects/" + id.substr(0, 2) + "/" + id + ".data",
+                                         "objects/" + id.substr(0, 2) + "/" + id + ".chunks",
+                                         "segments/00000001.seg", "segments/00000001.seg.new"};
+  for (const auto& files : {others, ours}) {
+    for (const std::string& file : files) {
+      const std::string path = dir_.path() + "/" + file;
+      ASSERT_TRUE(io::MakeDirs(path.substr(0, path.rfind('/'))));
+      ASSERT_TRUE(io::WriteFile(path, "text"));
+    }
+  }
+  auto cache = Open(16 * kMiB);
+  for (const std::string& file : others) EXPECT_TRUE(io::Exists(dir_.path() + "/" + file)) << file;
+  for (const std::string& file : ours) EXPECT_FALSE(io::Exists(dir_.path() + "/" + file)) << file;
+  EXPECT_TRUE(Put(*cache, 1));
+  cache.reset();
+  for (const char* file : {"pins", "format"}) {
+    ASSERT_TRUE(io::Remove(dir_.path() + "/format"));
+    ASSERT_TRUE(io::WriteFile(dir_.path() + "/" + file, "of bowling"));
+    EXPECT_EQ(Cache::Open({{.path = dir_.path(), .limit = kMiB}}, clock_).error().code,
+              Code::kInvalid);
+    EXPECT_EQ(*io::ReadFile(dir_.path() + "/" + file), "of bowling");
+    ASSERT_TRUE(io::WriteFile(dir_.path() + "/format", "2\n"));
+    ASSERT_TRUE(io::Remove(dir_.path() + "/pins"));
+  }
+  EXPECT_TRUE(Open(16 * kMiB)->Find(Id(1)));
+}
+
+TEST_F(CacheTest, WhatCannotBeReadNowIsNotDropped) {
+  {
+    auto cache = Open(16 * kMiB);
+    ASSERT_TRUE(Put(*cache, 1));
+    ASSERT_TRUE(cache->Pin(Id(1), kMiB));
+  }
+  for (const std::string file : {"format", "pins"}) {
+    const std::string path = dir_.path() + "/" + file;
+    const std::string text = *io::ReadFile(path);
+    ASSERT_TRUE(io::Remove(path));
+    ASSERT_TRUE(io::MakeDirs(path));  // reads as an error
+    EXPECT_FALSE(Cache::Open({{.path = dir_.path(), .limit = 16 * kMiB}}, clock_)) << file;
+    ASSERT_TRUE(io::RemoveTree(path));
+    ASSERT_TRUE(io::WriteFile(path, text));
+  }
+  auto cache = Open(16 * kMiB);
+  EXPECT_TRUE(cache->Find(Id(1)));
+  EXPECT_TRUE(cache->IsPinned(Id(1)));
+}
+
 TEST_F(CacheTest, SecondProcessIsRefused) {
   auto cache = Open(16 * kMiB);
   EXPECT_EQ(Cache::Open({{.path = dir_.path(), .limit = kMiB}}, clock_).error().code,
@@ -82,6 +140,15 @@ TEST_F(CacheTest, PinsStayAndSurvive) {
   ASSERT_TRUE(cache->Unpin(Id(7)));
   EXPECT_TRUE(cache->Evict(Id(7)));
   EXPECT_FALSE(cache->Find(Id(7)));
+}
+
+TEST_F(CacheTest, MillionsOfPinsSurvive) {
+  { Open(4 * kMiB); }
+  // As long as 1.8 million of them; they take their time.
+  std::string text(65 << 20, ' ');
+  text += "\n" + Id(7).ToHex() + " 1000\n";
+  ASSERT_TRUE(io::WriteFile(dir_.path() + "/pins", text));
+  EXPECT_TRUE(Open(4 * kMiB)->IsPinned(Id(7)));
 }
 
 TEST_F(CacheTest, CountsUnlinkedBytesThatAreStillOpen) {
