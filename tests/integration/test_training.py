@@ -45,6 +45,12 @@ def job(name, bucket="bkt", image=IMAGE, instances=1, channels=("train", "valida
             "stoppingCondition": {"maxRuntimeInSeconds": max_runtime}}}
 
 
+def gpu_job(name):
+    spec = job(name)
+    spec["spec"]["resourceConfig"]["instanceType"] = "ml.g6e.xlarge"
+    return spec
+
+
 # An algorithm that needs every host: each sends a megabyte to its peer, found by its name alone.
 PAIR = r"""
 import json, pathlib, socket, threading, time
@@ -259,23 +265,15 @@ class Training(unittest.TestCase):
 
     def test_an_image_nobody_maps(self):
         self.leat.apply(job("no-image", image="example.com/unknown:1"))
-        eventually(lambda: "ErrImagePull" in self.status("no-image").get("additional", ""), "it is told at once", 10)
-        early = self.leat.kubectl("smlogs", "trainingjob", "no-image")
-        self.assertEqual(early.stdout, "")
-        self.assertRegex(early.stderr, r"no logs in streams no-image-[0-9a-f]{32}/\* yet: the job is InProgress, "
-                         r"Starting: .*; -f waits for them\n")
-        follow = self.leat.kubectl("smlogs", "trainingjob", "no-image", "-f")
-        self.assertEqual(follow.stdout, "")
-        waits = [line for line in follow.stderr.splitlines() if line.startswith("waiting: ")]
-        self.assertEqual(len(waits), len(set(waits)))
-        self.assertIn("waiting: Starting: ", waits[-1])
-        self.assertIn("example.com/unknown:1", waits[-1])
-        self.assertRegex(follow.stderr.splitlines()[-1], r"no logs in streams .*: the job is Failed: .*unknown:1")
         self.assert_failed("no-image", "example.com/unknown:1", "leat-images")
-        # Its input was not downloaded first.
+        log = self.leat.kubectl("smlogs", "trainingjob", "no-image", "-f")
+        self.assertEqual(log.stdout, "")
+        self.assertRegex(log.stderr.splitlines()[-1], r"no logs in streams .*: the job is Failed: .*unknown:1")
+        # What it waited for was told, and its input was not downloaded first.
         name = self.status("no-image")["sageMakerTrainingJobName"]
         steps = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["SecondaryStatusTransitions"]
         self.assertEqual([step["Status"] for step in steps], ["Starting", "Failed"])
+        self.assertRegex(steps[0]["StatusMessage"], "ErrImagePull: .*example.com/unknown:1")
 
     def test_two_hosts_of_an_own_algorithm_find_each_other(self):
         self.map_image("example.com/pair:*", PAIR)
@@ -400,20 +398,47 @@ class Training(unittest.TestCase):
         self.assertNotIn("another", names)
 
     def test_gpus_that_no_node_has_fail_the_job(self):
-        spec = job("gpus")
-        spec["spec"]["resourceConfig"]["instanceType"] = "ml.g6e.xlarge"
-        self.leat.apply(spec)
+        self.leat.apply(gpu_job("gpus"))
         eventually(lambda: "needs 1 GPU" in self.status("gpus").get("additional", ""), "what it waits for")
         self.assert_failed("gpus", "CapacityError: ", "ml.g6e.xlarge needs 1 GPU")
 
     def test_how_long_gpus_are_waited_for_can_be_said(self):
         with Leat("--capacity-wait", "2s") as leat:
             with_data(leat)
-            spec = job("gpus")
-            spec["spec"]["resourceConfig"]["instanceType"] = "ml.g6e.xlarge"
-            leat.apply(spec)
+            leat.apply(gpu_job("gpus"))
             status = lambda: leat.get("trainingjob", "gpus").get("status", {})
-            eventually(lambda: "CapacityError" in status().get("additional", ""), "it fails before 30 s", 20)
+            eventually(lambda: "CapacityError" in status().get("additional", ""), "it fails", 90)
+            described = leat.client("sagemaker").describe_training_job(
+                TrainingJobName=status()["sageMakerTrainingJobName"])
+            lived = described["TrainingEndTime"] - described["CreationTime"]
+            self.assertLess(lived.total_seconds(), 30)  # the default
+
+    def test_a_job_without_logs_tells_what_it_waits_for(self):
+        with Leat("--capacity-wait", "1d") as leat:
+            with_data(leat)
+            leat.apply(gpu_job("waits"))
+            status = lambda: leat.get("trainingjob", "waits").get("status", {})
+            eventually(lambda: "needs 1 GPU" in status().get("additional", ""), "what it waits for")
+            once = leat.kubectl("smlogs", "trainingjob", "waits")
+            self.assertEqual(once.stdout, "")
+            self.assertRegex(once.stderr, r"no logs in streams waits-[0-9a-f]{32}/\* yet: the job is InProgress, "
+                             r"Starting: waiting for a node: .*; -f waits for them\n")
+            told = leat.dir / "told"
+            said = lambda: told.read_text().splitlines()
+            with open(told, "w") as stderr:
+                follow = subprocess.Popen(["kubectl", "smlogs", "trainingjob", "waits", "-f"],
+                                          stdout=subprocess.PIPE, stderr=stderr, env=leat.environment())
+            try:
+                eventually(lambda: [line for line in said() if line.startswith(
+                    "waiting: Starting: waiting for a node: ml.g6e.xlarge needs 1 GPU")], "-f tells it")
+                leat.client("sagemaker").stop_training_job(TrainingJobName=status()["sageMakerTrainingJobName"])
+                self.assertEqual(follow.communicate(timeout=120)[0], b"")
+            finally:
+                follow.kill()
+                follow.communicate()
+            waits = [line for line in said() if line.startswith("waiting: ")]
+            self.assertEqual(len(waits), len(set(waits)), waits)
+            self.assertRegex(said()[-1], "no logs in streams .*: the job is Stopped")
 
     def test_deleting_a_running_job_stops_it_first(self):
         self.leat.apply(job("deleted", **LONG))
