@@ -4,11 +4,7 @@ namespace leat::datanode {
 
 std::shared_ptr<Chunk> ChunkPool::ForgetOldest() {
   if (by_age_.empty()) return nullptr;
-  auto oldest = kept_.find(by_age_.front());
-  std::shared_ptr<Chunk> chunk = std::move(oldest->second.chunk);
-  kept_.erase(oldest);
-  by_age_.pop_front();
-  return chunk;
+  return LetGo(kept_.find(by_age_.front()));
 }
 
 std::shared_ptr<Chunk> ChunkPool::Take(const std::stop_token& stop) {
@@ -68,11 +64,21 @@ std::shared_ptr<Chunk> ChunkPool::Find(const Key& key) {
 void ChunkPool::Forget(const Key& key) {
   std::shared_ptr<Chunk> forgotten;
   MutexLock lock(mu_);
-  auto found = kept_.find(key);
-  if (found == kept_.end()) return;
-  by_age_.erase(found->second.age);
-  forgotten = std::move(found->second.chunk);
-  kept_.erase(found);
+  if (auto found = kept_.find(key); found != kept_.end()) forgotten = LetGo(found);
+}
+
+void ChunkPool::ForgetObject(const blocks::ObjectId& id) {
+  std::vector<std::shared_ptr<Chunk>> forgotten;
+  MutexLock lock(mu_);
+  auto next = kept_.lower_bound({id, 0});
+  while (next != kept_.end() && next->first.first == id) forgotten.push_back(LetGo(next++));
+}
+
+std::shared_ptr<Chunk> ChunkPool::LetGo(std::map<Key, Kept>::iterator kept) {
+  std::shared_ptr<Chunk> chunk = std::move(kept->second.chunk);
+  by_age_.erase(kept->second.age);
+  kept_.erase(kept);
+  return chunk;
 }
 
 }  // namespace leat::datanode

@@ -37,6 +37,7 @@ class ChunkPool {
   void Keep(const Key& key, std::shared_ptr<Chunk> chunk);
   std::shared_ptr<Chunk> Find(const Key& key);
   void Forget(const Key& key);
+  void ForgetObject(const blocks::ObjectId& id);  // all of its chunks
 
  private:
   struct Kept {
@@ -46,6 +47,8 @@ class ChunkPool {
 
   void GiveBack(std::unique_ptr<Chunk> chunk);
   std::shared_ptr<Chunk> ForgetOldest() REQUIRES(mu_);
+  // To be let go of outside the lock.
+  std::shared_ptr<Chunk> LetGo(std::map<Key, Kept>::iterator kept) REQUIRES(mu_);
 
   Mutex mu_;
   CondVar changed_;

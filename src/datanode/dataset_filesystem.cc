@@ -200,6 +200,8 @@ void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_
     readers_.CountPassthrough(thread);
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
   });
+  around_.fetcher.ForgetKept(file.object->version.id);  // the kernel reads it
+  AnticipateAfter(file.entry, Reading::kFromCache);
 }
 
 void DatasetFilesystem::OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint64_t handle,
@@ -268,8 +270,8 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
   const auto file = FileOf(node, handle);
   if (!file) return reply.Error(ESTALE);
   if (offset >= file->object->version.size || size == 0) return reply.Data({});
-  const bool begins = offset == 0;
-  const bool cold = begins && !HasBeginning(*file->object);
+  const Reading reading =
+      offset == 0 && !HasBeginning(*file->object) ? Reading::kFromStore : Reading::kFromCache;
   // First, so that the read's chunk and the next ones travel as one request.
   PrefetchFor(*file, offset, size);
   const uint64_t unique = reply.unique();
@@ -303,7 +305,7 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
         }
       });
   if (wait != 0) pending_.OnInterrupt(unique, [this, wait] { around_.fetcher.Cancel(wait); });
-  if (begins) AnticipateAfter(file->entry, cold);
+  if (offset == 0) AnticipateAfter(file->entry, reading);
 }
 
 bool DatasetFilesystem::HasBeginning(const ActiveObject& object) const {
@@ -311,7 +313,8 @@ bool DatasetFilesystem::HasBeginning(const ActiveObject& object) const {
   return object.file && object.file->Has(0);
 }
 
-void DatasetFilesystem::AnticipateAfter(const TreeEntry& entry, bool cold) {
+void DatasetFilesystem::AnticipateAfter(const TreeEntry& entry, Reading reading) {
+  if (reading == Reading::kFromCache && !in_order_) return;
   const auto place = around_.tree.PlaceOf(entry.id);
   if (!place) return;
   // Files of one directory are mostly alike. Of a large one the beginning is enough: the rest is
@@ -320,11 +323,15 @@ void DatasetFilesystem::AnticipateAfter(const TreeEntry& entry, bool cold) {
   Places next;
   {
     MutexLock lock(mu_);
-    if (!cold && !order_.Expects(*place)) return;
+    if (reading == Reading::kFromCache && !order_.Expects(*place)) return;
     next = order_.OnRead(*place, static_cast<uint32_t>(std::min(most, kFilesAhead)));
   }
   if (next.begin >= next.end) return;
+  in_order_ = true;
+  uint64_t bytes = 0;
   for (const TreeEntry& file : around_.tree.FilesAt(*place, next.begin, next.end)) {
+    bytes += std::min(file.size, kHead);
+    if (bytes > kBytesAhead) break;
     around_.fetcher.Anticipate(VersionOf(file), kHead);
   }
 }

@@ -124,9 +124,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   std::shared_ptr<OpenFile> FileOf(fuse::NodeId node, uint64_t handle);
   void PrefetchFor(OpenFile& file, uint64_t offset, uint32_t size);
   bool HasBeginning(const ActiveObject& object) const;  // in the cache
-  // The file begins to be read, `cold` from the store: those that follow it in its directory may be
-  // next.
-  void AnticipateAfter(const TreeEntry& entry, bool cold);
+  // The file begins to be read: those that follow it in its directory may be next.
+  enum class Reading { kFromCache, kFromStore };
+  void AnticipateAfter(const TreeEntry& entry, Reading reading);
 
   const FilesystemOptions options_;
   const Surroundings around_;
@@ -141,6 +141,7 @@ class DatasetFilesystem : public fuse::Filesystem,
   mutable Mutex mu_;
   std::set<uint64_t> changed_ GUARDED_BY(mu_);  // ids that no longer are at the store
   FileOrder order_ GUARDED_BY(mu_);
+  std::atomic<bool> in_order_ = false;  // some files were read so: others may be expected
 
   std::atomic<std::chrono::steady_clock::duration> told_failure_{};  // since the clock's epoch
   std::atomic<uint64_t> reads_ = 0, read_bytes_ = 0, opens_ = 0, passthrough_opens_ = 0;

@@ -145,6 +145,8 @@ void Fetcher::Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t beg
   state_->wanted.NotifyOne();
 }
 
+void Fetcher::ForgetKept(const blocks::ObjectId& id) { state_->pool.ForgetObject(id); }
+
 void Fetcher::Anticipate(const ObjectVersion& version, uint64_t bytes) {
   blocks::Cache& cache = state_->cache;
   if (cache.HasSmall(version.id) || cache.IsComplete(version.id)) return;

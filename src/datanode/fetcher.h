@@ -98,6 +98,8 @@ class Fetcher {
   // Fetches what is not there of [begin, end) when nothing is waiting for other bytes. Dropped when
   // its store's queue (4,096 chunks) is full, or once nobody holds the object any more.
   void Prefetch(const std::shared_ptr<ActiveObject>& object, uint64_t begin, uint64_t end);
+  // Lets go of its chunks that are in memory for readers to come.
+  void ForgetKept(const blocks::ObjectId& id);
   // Prefetches the first `bytes` of an object that nobody may have open; no access for the cache's
   // policy. Nothing when they are there, or when the cache takes no more.
   void Anticipate(const ObjectVersion& version, uint64_t bytes);

@@ -101,6 +101,12 @@ bool Fetcher::State::AnswerFromCache(ActiveObject& object, uint64_t offset, uint
   if (!read || *read != size) return false;
   hit_bytes += size;
   done(std::string_view(buffer, size));
+  // What it has gone past.
+  const uint64_t end = offset + size;
+  for (uint64_t at = chunk; at < object.chunks() && at * kChunkSize + object.LengthOf(at) <= end;
+       ++at) {
+    pool.Forget({object.version.id, at});
+  }
   return true;
 }
 

@@ -140,6 +140,58 @@ TEST_F(FetcherTest, WhatWasFetchedAheadIsReadFromMemoryOnce) {
   EXPECT_EQ(fetcher_->Stats().hit_bytes, 3 * kChunkSize + 100);
 }
 
+TEST_F(FetcherTest, ReadsAcrossChunksGiveBackThoseThatTheyHavePassed) {
+  Open();
+  const auto version = Object("a", 3 * kChunkSize);
+  auto object = fetcher_->Activate(version);
+  fetcher_->Prefetch(object, 0, version.size);
+  ASSERT_TRUE(Eventually([&] { return completed_ >= 1; }));
+  const uint64_t odd = kChunkSize / 2;
+  EXPECT_EQ(*Read(object, odd, kChunkSize), Expected("a", odd, kChunkSize));
+  const std::string other(3 * kChunkSize, 'x');
+  ASSERT_TRUE(io::PWriteAll(Fetcher::File(*object), other, 0));
+  EXPECT_EQ(*Read(object, 0, 10), other.substr(0, 10)) << "passed";
+  EXPECT_EQ(*Read(object, kChunkSize, 10), Expected("a", kChunkSize, 10)) << "not yet";
+  fetcher_->ForgetKept(version.id);
+  EXPECT_EQ(*Read(object, kChunkSize, 10), other.substr(0, 10));
+}
+
+TEST_F(FetcherTest, WhatIsAnticipatedNeedsNobodyToHoldIt) {
+  Open();
+  const auto small = Object("small", 1000);
+  const auto large = Object("large", 6 * kChunkSize);
+  fetcher_->Anticipate(small, 4 * kChunkSize);
+  fetcher_->Anticipate(large, 4 * kChunkSize);
+  EXPECT_TRUE(Eventually([&] { return cache_->HasSmall(small.id); }));
+  EXPECT_TRUE(Eventually([&] { return store_->bytes() == 1000 + 4 * kChunkSize; }));
+  EXPECT_TRUE(Eventually([&] { return cache_->Evict(large.id).has_value(); })) << "let go of";
+  fetcher_->Anticipate(small, 4 * kChunkSize);
+  EXPECT_EQ(*Read(fetcher_->Activate(small), 0, 1000), contents_["small"]);
+  EXPECT_EQ(store_->bytes(), 1000 + 4 * kChunkSize) << "it was there";
+}
+
+TEST_F(FetcherTest, WhatIsAnticipatedAndFailsIsLetGoOf) {
+  Open();
+  const auto version = Object("large", 2 * kChunkSize);
+  store_->Fail(Error{Code::kUnavailable, "down"});
+  fetcher_->Anticipate(version, 2 * kChunkSize);
+  EXPECT_TRUE(Eventually([&] { return fetcher_->Stats().store_errors > 0; }));
+  EXPECT_TRUE(Eventually([&] { return cache_->Evict(version.id).has_value(); }));
+}
+
+TEST_F(FetcherTest, WhatIsAnticipatedIsLetGoOfWhenTheFetcherStops) {
+  Open();
+  store_->Hold(true);
+  for (int n = 0; n < 100; ++n) {
+    fetcher_->Anticipate(Object("large" + std::to_string(n), 2 * kChunkSize), 2 * kChunkSize);
+  }
+  EXPECT_TRUE(Eventually([&] { return store_->gets() > 0; }));
+  fetcher_->Stop();
+  for (int n = 0; n < 100; ++n) {
+    EXPECT_TRUE(cache_->Evict(Object("large" + std::to_string(n), 2 * kChunkSize).id)) << n;
+  }
+}
+
 TEST_F(FetcherTest, ReadThroughKeepsTheLastChunksInMemory) {
   Open(4 << 20);
   auto object = fetcher_->Activate(Object("big", 20 * kChunkSize));

@@ -131,12 +131,15 @@ void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64
   (kept ? fill_bytes : through_bytes) += bytes.size();
   if (!kept) pool.Keep({object->version.id, index}, chunk);
   std::vector<std::shared_ptr<Wait>> waiting;
+  bool ahead = false;  // nobody has waited for it, nor was it here before
   {
     MutexLock lock(mu);
+    ahead = object->flights.contains(index);
     waiting = TakeWaits(*object, index);
+    ahead &= waiting.empty();
   }
-  // Fetched ahead of its reader, who then need not read it from the file.
-  if (kept && waiting.empty() && !object->small()) pool.Keep({object->version.id, index}, chunk);
+  // Its reader need not read it from the file.
+  if (kept && ahead && !object->small()) pool.Keep({object->version.id, index}, chunk);
   for (const auto& wait : waiting) {
     wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
   }

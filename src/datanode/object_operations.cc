@@ -261,6 +261,7 @@ Result<json::Value> EvictFiles(DataNode& node, const Target& target, const std::
     if (!cached) return {};
     Status gone = node.cache().Evict(version.id);
     if (!gone && gone.error().code != Code::kConflict) return gone.error().Within(version.key);
+    if (gone) node.fetcher().ForgetKept(version.id);
     in_use += gone ? 0 : 1;
     evicted += gone ? 1 : 0;
     bytes += gone ? cached->cached : 0;

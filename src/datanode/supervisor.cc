@@ -179,8 +179,8 @@ void Supervisor::Watch(const std::stop_token& stop) {
           {{"status", exit ? exit->code : -1}, {"signal", exit ? exit->signal : 0}});
   if (exit && exit->signal == SIGBUS) {
     LogError(
-        "the disk of the cache lost a page of what a mount shows: look after the disk; the next "
-        "worker detaches the mounts whose manifests cannot be read",
+        "most likely the disk of the cache lost a page of what a mount shows: look after the disk; "
+        "the next worker detaches the mounts whose manifests cannot be read",
         {{"directory", options_.directory}});
   }
   done_ = exit && EndedForGood(*exit);

@@ -35,7 +35,28 @@ class InOrderTest(unittest.TestCase):
             wait_until(lambda: mount.stats()["fill_bytes"] == 22 * MIB, what="4 MiB of the next file")
             self.read(mount, files, names[3:])
             self.assertEqual(mount.stats()["fill_bytes"], 36 * MIB, "each was fetched once")
-            mount.leat("data", "evict", mount.path)
+
+    def test_files_that_are_complete_before_they_are_opened_go_on_the_run(self):
+        """These are opened by passthrough, so that no read of them reaches the worker."""
+        files = self.put(60, MIB)
+        names = sorted(files)
+        with Mount(self.source.url) as mount:
+            for place, name in enumerate(names):
+                self.read(mount, files, [name])
+                if 3 <= place < 59:
+                    wait_until(lambda: mount.stats()["fill_bytes"] >= (place + 2) * MIB, what=names[place + 1])
+            self.assertEqual(mount.stats()["fill_bytes"], 60 * MIB, "each was fetched once")
+
+    def test_what_was_fetched_ahead_and_evicted_comes_from_the_store_again(self):
+        files = self.put(4, 6 * MIB)
+        names = sorted(files)
+        with Mount(self.source.url) as mount:
+            self.read(mount, files, names[:3])
+            wait_until(lambda: mount.stats()["fill_bytes"] == 22 * MIB, what="4 MiB of the next file")
+            wait_until(lambda: mount.leat("data", "evict", mount.path, check=False).returncode == 0, what="eviction")
+            before = mount.stats()["fill_bytes"]
+            self.read(mount, files, names[3:])
+            self.assertEqual(mount.stats()["fill_bytes"], before + 6 * MIB)
 
     def test_files_in_another_order_are_fetched_when_they_are_read(self):
         files = self.put(100, SMALL)
@@ -44,7 +65,7 @@ class InOrderTest(unittest.TestCase):
             self.read(mount, files, some)
             self.assertEqual(mount.stats()["fill_bytes"], len(some) * SMALL)
 
-    def test_what_goes_wrong_with_them_is_told_to_nobody_who_does_not_read_them(self):
+    def test_files_that_are_gone_by_then_are_errors_of_their_own_readers(self):
         files = self.put(30, SMALL)
         names = sorted(files)
         with Mount(self.source.url) as mount:
