@@ -111,8 +111,9 @@ Status Cache::Load(size_t index) {
   // A smaller limit than last time: what is oldest goes at once.
   while (directory.policy.used() > directory.policy.capacity()) {
     const uint64_t over = directory.policy.used() - directory.policy.capacity();
-    auto leaving = directory.policy.Oldest(over);
-    if (leaving.empty() || !Leave(directory, leaving)) break;
+    const auto leaving = directory.policy.Oldest(over);
+    if (leaving.empty()) break;
+    Leave(directory, leaving);
   }
   return {};
 }
@@ -206,7 +207,7 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
       const auto leaving = directory.policy.Admit(
           size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
       if (!leaving || (!evict && !leaving->empty())) continue;
-      if (!Leave(directory, *leaving)) continue;
+      Leave(directory, *leaving);
       auto file = ObjectFile::Create(directory.options.path, id, size, directory.use);
       if (!file) {
         why = Error{Code::kInternal, file.error().message};
@@ -225,33 +226,33 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   return why;
 }
 
-bool Cache::Leave(Directory& directory, const std::vector<ObjectId>& leaving) {
+void Cache::Leave(Directory& directory, const std::vector<ObjectId>& leaving) {
   for (const ObjectId& id : leaving) {
     const auto segment = directory.segment_ids.find(id);
     if (segment == directory.segment_ids.end()) {
       Discard(id);
-    } else if (!LeaveSegment(directory, segment->second)) {
-      return false;
+    } else {
+      LeaveSegment(directory, segment->second);
     }
     ++evictions_;
   }
-  return true;
 }
 
-bool Cache::LeaveSegment(Directory& directory, uint32_t number) {
-  if (directory.policy.PinnedIn(SegmentId(number)) == 0) {
-    directory.segments->RemoveSegment(number);
-  } else {
+void Cache::LeaveSegment(Directory& directory, uint32_t number) {
+  Status reduced;
+  const bool pinned = directory.policy.PinnedIn(SegmentId(number)) > 0;
+  if (pinned) {
     // Under the lock, so that nothing is pinned meanwhile: it is seldom, and copies less than goes.
-    const auto reduced = directory.segments->Reduce(
+    reduced = directory.segments->Reduce(
         number, [&](const ObjectId& id) { return directory.pins.contains(id); });
-    if (!reduced) {
-      LogWarning("small files cannot leave the cache", {{"error", reduced.error()}});
-      return false;
-    }
   }
+  if (!reduced) {
+    // It would be tried for each object that comes.
+    LogWarning("pinned small files leave the cache, since their segment cannot be rewritten",
+               {{"error", reduced.error()}});
+  }
+  if (!pinned || !reduced) directory.segments->RemoveSegment(number);
   Settle(directory, number);
-  return true;
 }
 
 void Cache::Settle(Directory& directory, uint32_t number) {
@@ -301,7 +302,8 @@ Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned)
   if (!segments.IsFull(size)) return {};
   const auto leaving = directory.policy.Admit(
       segments.segment_size(), pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
-  if (!leaving || !Leave(directory, *leaving)) return NoRoom();
+  if (!leaving) return NoRoom();
+  Leave(directory, *leaving);
   const auto number = segments.Begin();
   if (!number) return Error{Code::kInternal, number.error().message};
   directory.segment_ids[SegmentId(*number)] = *number;

@@ -107,9 +107,9 @@ class Cache {
   Status PutSmall(const ObjectId& id, std::string_view bytes);
 
   // Pins survive restarts. An object that is not there yet may be pinned: when it comes, others
-  // leave for it. When a segment leaves, the pinned objects in it stay. kExhausted when all pins
-  // together would pass the limits: then none of these is pinned. Each call writes the list of all
-  // pins: give many at a time.
+  // leave for it. When a segment leaves, the pinned objects in it stay, unless the disk fails: then
+  // they are pinned, but not there. kExhausted when all pins together would pass the limits: then
+  // none of these is pinned. Each call writes the list of all pins: give many at a time.
   Status Pin(std::span<const PinWish> objects);
   Status Pin(const ObjectId& id, uint64_t size) {
     const PinWish one{id, size};
@@ -169,9 +169,9 @@ class Cache {
   void CompactSegment(Directory& directory, uint32_t number);
   // Has the newest segment take an object of this size, beginning another when it is full.
   Status MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) REQUIRES(mu_);
-  // False when a disk did not let them.
-  bool Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
-  bool LeaveSegment(Directory& directory, uint32_t number) REQUIRES(mu_);
+  void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
+  // But for what is pinned in it, unless the disk does not let that stay.
+  void LeaveSegment(Directory& directory, uint32_t number) REQUIRES(mu_);
   // Brings what the policy knows of a segment up to date.
   void Settle(Directory& directory, uint32_t number) REQUIRES(mu_);
   // The directory that it is pinned in.

@@ -99,6 +99,41 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
   EXPECT_EQ(cache->Stats().pinned, 0u);
 }
 
+TEST_F(CacheSmallObjectsTest, SegmentsThatCannotBeRewrittenLeaveWithTheirPinnedObjects) {
+  auto cache = Open(8 * kMiB);
+  const std::string bytes(100 << 10, 'p');
+  for (int n = 0; n < 60; ++n) {
+    cache->Access(Id(n), bytes.size());
+    ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
+    if (n % 10 == 0) {
+      ASSERT_TRUE(cache->Pin(Id(n), bytes.size()));
+    }
+  }
+  const std::string segments = dir_.path() + "/segments/";
+  const std::vector<std::string> names = *io::ListDir(segments);
+  for (const std::string& name : names) ASSERT_TRUE(io::MakeDirs(segments + name + ".new/full"));
+  cache->Access(Id(9000), 100 * kMiB);
+  for (int n = 1000; n < 1060; ++n) {
+    cache->Access(Id(n), bytes.size());
+    EXPECT_TRUE(cache->PutSmall(Id(n), bytes)) << n;
+  }
+  EXPECT_EQ(cache->Stats().refused, 0u);
+  EXPECT_LE(cache->Stats().used, 8 * kMiB);
+  EXPECT_FALSE(cache->HasSmall(Id(10)));
+  EXPECT_TRUE(cache->IsPinned(Id(10)));
+  for (const std::string& name : names) ASSERT_TRUE(io::RemoveTree(segments + name + ".new"));
+  ASSERT_TRUE(cache->PutSmall(Id(10), bytes)) << "it is fetched again";
+  EXPECT_EQ(cache->Evict(Id(10)).error().code, Code::kConflict);
+  for (int round = 2; round < 4; ++round) {
+    cache->Access(Id(9000 + round), 100 * kMiB);
+    for (int n = round * 1000; n < round * 1000 + 60; ++n) {
+      cache->Access(Id(n), bytes.size());
+      EXPECT_TRUE(cache->PutSmall(Id(n), bytes)) << n;
+    }
+    EXPECT_EQ(cache->ReadSmall(Id(10))->value_or(""), bytes) << "and stays";
+  }
+}
+
 TEST_F(CacheSmallObjectsTest, SmallObjectThatWasPinnedBeforeItCameMakesOthersLeave) {
   auto cache = Open(8 * kMiB);
   const std::string bytes(200 << 10, 'x');
