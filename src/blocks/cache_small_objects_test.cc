@@ -99,6 +99,15 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
   EXPECT_EQ(cache->Stats().pinned, 0u);
 }
 
+TEST_F(CacheSmallObjectsTest, RoomThatAFullSegmentDidNotNeedIsThere) {
+  auto cache = Open(8 * kMiB);  // segments of one MiB
+  for (int n = 0; n < 28; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), std::string(200 << 10, 'x')));
+  // Five of five each, and one that is being filled.
+  const uint64_t used = 25 * Segments::RoomFor(200 << 10) + kMiB;
+  EXPECT_TRUE(cache->FindOrCreate(Id(100), 8 * kMiB - used));
+  EXPECT_EQ(cache->Stats().evictions, 0u);
+}
+
 TEST_F(CacheSmallObjectsTest, SegmentsThatCannotBeRewrittenLeaveWithTheirPinnedObjects) {
   auto cache = Open(8 * kMiB);
   const std::string bytes(100 << 10, 'p');

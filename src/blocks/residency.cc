@@ -67,8 +67,7 @@ std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size, Claim claim
     if (used + size <= capacity_) return leaving;
     const Resident& resident = residents_.at(id);
     if (claim == Claim::kUsual && now_ - resident.last <= overdue) break;
-    const uint64_t least = claim == Claim::kUsual ? (resident.size + 1) / 2 : 1;
-    if (resident.gain() < std::max<uint64_t>(least, 1)) continue;
+    if (!resident.Gives(claim == Claim::kUsual ? 2 : 8)) continue;
     leaving.push_back(id);
     used -= resident.gain();
   }
@@ -79,11 +78,14 @@ std::optional<std::vector<ObjectId>> Residency::Admit(uint64_t size, Claim claim
 std::vector<ObjectId> Residency::Oldest(uint64_t bytes) const {
   std::vector<ObjectId> oldest;
   uint64_t sum = 0;
-  for (auto id = by_age_.begin(); id != by_age_.end() && sum < bytes; ++id) {
-    const Resident& resident = residents_.at(*id);
-    if (resident.gain() == 0) continue;
-    oldest.push_back(*id);
-    sum += resident.gain();
+  for (bool much : {true, false}) {
+    for (const ObjectId& id : by_age_) {
+      if (sum >= bytes) return oldest;
+      const Resident& resident = residents_.at(id);
+      if (resident.gain() == 0 || resident.Gives(2) != much) continue;
+      oldest.push_back(id);
+      sum += resident.gain();
+    }
   }
   return oldest;
 }

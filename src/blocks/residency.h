@@ -31,14 +31,16 @@ class Residency {
   // overdue, too. Changes nothing.
   enum class Claim { kUsual, kPinned };
   std::optional<std::vector<ObjectId>> Admit(uint64_t size, Claim claim = Claim::kUsual) const;
-  // The least recently accessed objects that are not held, until they make `bytes` together.
+  // The least recently accessed objects that are not held, until they make `bytes` together; last
+  // those that give back less than half of their room.
   std::vector<ObjectId> Oldest(uint64_t bytes) const;
 
   // `size`: the bytes that the object takes or may come to take.
   void Add(const ObjectId& id, uint64_t size);
   void Resize(const ObjectId& id, uint64_t size);
-  // Of one that stands for many: so many more (or fewer) bytes of it stay when it leaves. It leaves
-  // as long as that gives back half of its room; for a pinned object, any of it.
+  // Of one that stands for many: so many more (or fewer) bytes of it stay when it leaves, and are
+  // copied for that. So it leaves only where that gives back half of its room; for a pinned object,
+  // an eighth.
   void AddPinned(const ObjectId& id, int64_t bytes);
   uint64_t PinnedIn(const ObjectId& id) const;
   void Remove(const ObjectId& id);
@@ -59,6 +61,7 @@ class Residency {
     int holds = 0;
     uint64_t pinned = 0;  // of size
     uint64_t gain() const { return holds > 0 || pinned >= size ? 0 : size - pinned; }
+    bool Gives(uint64_t part) const { return gain() > 0 && gain() >= (size + part - 1) / part; }
     std::list<ObjectId>::iterator position;
   };
   struct Ghost {

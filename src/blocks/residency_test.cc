@@ -119,6 +119,22 @@ TEST(ResidencyTest, HeldObjectsStay) {
   EXPECT_EQ(policy.Admit(5)->size(), 1u);
 }
 
+TEST(ResidencyTest, WhatGivesBackLittleLeavesForPinnedObjectsOrNotAtAll) {
+  Residency policy(300);
+  for (int n : {1, 2, 3}) policy.Add(Id(n), 100);
+  policy.AddPinned(Id(1), 90);
+  policy.AddPinned(Id(2), 80);
+  policy.AddPinned(Id(3), 50);
+  policy.Access(Id(4), 10'000);
+  EXPECT_EQ(policy.Admit(50), std::vector{Id(3)});
+  EXPECT_FALSE(policy.Admit(51));
+  EXPECT_EQ(policy.Admit(20, Residency::Claim::kPinned), std::vector{Id(2)});
+  EXPECT_EQ(policy.Admit(70, Residency::Claim::kPinned), (std::vector{Id(2), Id(3)}));
+  EXPECT_FALSE(policy.Admit(71, Residency::Claim::kPinned)) << "copies 90 for 10";
+  EXPECT_EQ(policy.Oldest(50), std::vector{Id(3)});
+  EXPECT_EQ(policy.Oldest(80), (std::vector{Id(3), Id(1), Id(2)})) << "a limit is a limit";
+}
+
 TEST(ResidencyTest, ObjectLargerThanTheCacheIsRefused) {
   Residency policy(10);
   EXPECT_FALSE(policy.Admit(11));
