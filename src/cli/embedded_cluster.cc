@@ -31,21 +31,6 @@ Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAdd
   return server;
 }
 
-// Creates the object, or brings the one that is there to the same content.
-Status Apply(api::ObjectClient& client, const api::Gvr& type, const json::Value& wanted) {
-  const api::ObjectName name = api::NameOf(wanted);
-  auto current = client.Get(type, name);
-  if (current) {
-    auto patched = client.Patch(type, name, api::PatchType::kMerge, wanted);
-    if (!patched) return patched.error();
-    return {};
-  }
-  if (current.error().code != Code::kNotFound) return current.error();
-  auto made = client.Create(type, wanted);
-  if (!made) return made.error();
-  return {};
-}
-
 Result<std::string> ProgramsDir() {
   char path[4096];
   const ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -64,7 +49,7 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
   cluster->identity_ = *identity;
   if (auto done = cluster->StartApi(options, data_dir, clock); !done) return done.error();
   if (auto done = cluster->StartAws(options, data_dir, clock); !done) return done.error();
-  if (auto done = cluster->Install(); !done) return done.error();
+  if (auto done = cluster->Install(clock); !done) return done.error();
 
   api::ObjectClient& client = cluster->apiserver_->client();
   auto programs = ProgramsDir();
@@ -138,20 +123,21 @@ Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_di
                                 options.aws_tls ? data_dir.File("pki/ca.crt") : "");
 }
 
-Status EmbeddedCluster::Install() {
-  api::ObjectClient& client = apiserver_->client();
+Status EmbeddedCluster::Install(Clock& clock) {
+  own_ = std::make_unique<OwnObjects>(apiserver_->client(), clock);
   for (const EmbeddedFile& file : EmbeddedCrds()) {
     auto crds = json::ParseYaml(file.text);
     if (!crds) return crds.error().Within(file.name);
     for (const json::Value& crd : *crds)
-      if (auto done = Apply(client, api::gvr::kCustomResourceDefinitions, crd); !done)
+      if (auto done = own_->Put(api::gvr::kCustomResourceDefinitions, crd); !done)
         return done.error().Within(file.name);
   }
   using json::Object;
-  if (auto done = Apply(client, api::gvr::kNamespaces,
-                        Object({{"apiVersion", "v1"},
-                                {"kind", "Namespace"},
-                                {"metadata", Object({{"name", awsserver::kEngineNamespace}})}}));
+  if (auto done =
+          own_->Put(api::gvr::kNamespaces,
+                    Object({{"apiVersion", "v1"},
+                            {"kind", "Namespace"},
+                            {"metadata", Object({{"name", awsserver::kEngineNamespace}})}}));
       !done)
     return done;
   // The CA stands beside the endpoint, so that clients outside the data directory can verify it.
@@ -161,7 +147,7 @@ Status EmbeddedCluster::Install() {
       {"metadata", Object({{"namespace", "kube-public"}, {"name", "leat-aws"}})},
       {"data", Object({{"endpoint", aws_url_}, {"ca.crt", aws_ca_pem_}})},
   });
-  if (auto done = Apply(client, api::gvr::kConfigMaps, endpoint); !done) return done;
+  if (auto done = own_->Put(api::gvr::kConfigMaps, endpoint); !done) return done;
   const json::Value key = Object({
       {"apiVersion", "v1"},
       {"kind", "Secret"},
@@ -170,7 +156,7 @@ Status EmbeddedCluster::Install() {
       {"data", Object({{"accessKeyId", Base64Encode(identity_.aws.access_key_id)},
                        {"secretAccessKey", Base64Encode(identity_.aws.secret_access_key)}})},
   });
-  return Apply(client, api::gvr::kSecrets, key);
+  return own_->Put(api::gvr::kSecrets, key);
 }
 
 }  // namespace leat::cli

@@ -11,6 +11,7 @@
 #include "awsserver/awsserver.h"
 #include "base/clock.h"
 #include "cli/data_dir.h"
+#include "cli/own_objects.h"
 #include "engine/engine.h"
 #include "net/server.h"
 #include "node/node.h"
@@ -46,7 +47,7 @@ class EmbeddedCluster {
   Status StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
   Status StartAws(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
   // The CRDs, and the ConfigMap and Secret by which clients find the AWS endpoint.
-  Status Install();
+  Status Install(Clock& clock);
 
   Identity identity_;
   std::string api_url_, aws_url_, aws_ca_pem_;
@@ -55,6 +56,7 @@ class EmbeddedCluster {
   // what answers on them goes away.
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::ApiServer> apiserver_;
+  std::unique_ptr<OwnObjects> own_;
   std::unique_ptr<awsserver::AwsServer> awsserver_;
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<net::Server> api_port_;

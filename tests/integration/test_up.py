@@ -222,6 +222,30 @@ class Crashes(unittest.TestCase):
             present = {item["metadata"]["name"] for item in maps["items"]}
             self.assertLessEqual(set(acknowledged), present)
 
+    def test_a_deletion_of_its_own_type_that_was_cut_off_ends_with_the_type_served(self):
+        crd, release = "trainingjobs.sagemaker.aws.amazon.com", '{"metadata":{"finalizers":null}}'
+        job = {"apiVersion": "sagemaker.aws.amazon.com/v1", "kind": "TrainingJob",
+               "metadata": {"name": "held", "finalizers": ["example.com/hold"]},
+               "spec": {"region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/sagemaker",
+                        "algorithmSpecification": {"trainingInputMode": "File"},
+                        "resourceConfig": {"instanceCount": 1, "instanceType": "ml.m4.xlarge", "volumeSizeInGB": 1},
+                        "outputDataConfig": {"s3OutputPath": "s3://bkt/"}, "stoppingCondition": {}}}
+        leat = Leat()
+        with leat:
+            leat.apply(job)
+            leat.kubectl("delete", "crd", crd, "--wait=false")
+            leat.kill()
+            leat.start()
+            before = leat.get("crd", crd)["metadata"]
+            self.assertIn("deletionTimestamp", before)
+            leat.kubectl("patch", "trainingjob", "held", "--type=merge", "-p", release)
+
+            def served():
+                found = leat.kubectl("get", "crd", crd, "-o", "json", check=False)
+                return found.returncode == 0 and json.loads(found.stdout)["metadata"]["uid"] != before["uid"]
+            eventually(served, "the type anew")
+            leat.apply(job)
+
     @needs_root
     def test_a_running_pod_is_found_again_with_its_log_and_exit_code(self):
         leat = Leat()
