@@ -53,7 +53,6 @@ Result<std::unique_ptr<Cache>> Cache::Open(std::vector<CacheDirectory> directori
     cache->directories_.push_back(std::make_unique<Directory>(std::move(options)));
     if (auto loaded = cache->Load(cache->directories_.size() - 1); !loaded) return loaded.error();
   }
-  cache->Compact();  // what the last process did not come to
   return cache;
 }
 

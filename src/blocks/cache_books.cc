@@ -222,9 +222,12 @@ Cache::Left Cache::RemoveSmall(const ObjectId& id) {
   return left;
 }
 
-void Cache::Compact() {
+void Cache::Compact(const std::stop_token& stop) {
   for (auto& directory : directories_) {
-    for (uint32_t number : directory->segments->Numbers()) CompactSegment(*directory, number);
+    for (uint32_t number : directory->segments->Numbers()) {
+      if (stop.stop_requested()) return;
+      CompactSegment(*directory, number);
+    }
   }
 }
 
@@ -357,7 +360,7 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
     if (dropped > before) rotten(object.id);
     file->Settle();
   }
-  Compact();
+  Compact(stop);
   return dropped;
 }
 

@@ -312,6 +312,7 @@ void DataNode::State::Reap(const std::stop_token& stop) {
 }
 
 void DataNode::State::Scrub(const std::stop_token& stop) {
+  cache->Compact(stop);  // what the last process did not come to; the mounts go on before
   while (clock.SleepFor(kScrubPause, stop)) {
     const auto dropped = cache->Scrub(
         kScrubBytesPerSecond, [](uint64_t, uint64_t) {}, stop);

@@ -112,6 +112,21 @@ TEST_F(DataNodeTest, WhatAWorkerThatDiedBeforeItMountedLeftIsRemoved) {
       << "the pinned one is of a mount that was there";
 }
 
+TEST_F(DataNodeTest, RoomThatAnEarlierWorkerDidNotGiveBackIsGivenBack) {
+  const auto id = [](int n) { return blocks::ObjectId::Of("file:///", std::to_string(n), "1", 1); };
+  const uint64_t dead = 60 * 200'000;
+  {
+    auto cache = blocks::Cache::Open({{.path = dir_.path() + "/cache", .limit = 1 << 30}}, clock_);
+    ASSERT_TRUE(cache) << cache.error().message;
+    for (int n = 0; n <= 60; ++n) ASSERT_TRUE((*cache)->PutSmall(id(n), std::string(200'000, 'x')));
+    for (int n = 0; n < 60; ++n) ASSERT_TRUE((*cache)->Evict(id(n)));
+    ASSERT_GT((*cache)->Stats().used, dead);
+  }
+  Start();
+  while (node_->cache().Stats().used > dead) std::this_thread::yield();  // the test's time-out
+  EXPECT_TRUE(node_->cache().HasSmall(id(60)));
+}
+
 // What it lists is no pinned version until it is mounted.
 TEST_F(DataNodeTest, AMountIsPinnedOnceItIsThere) {
   if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs mounts";
