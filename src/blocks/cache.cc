@@ -100,7 +100,7 @@ Status Cache::Load(size_t index) {
     const auto pin = ParsePin(line);
     if (!pin || !directory.pins.try_emplace(pin->id, PinnedObject{.size = pin->size}).second)
       continue;
-    directory.pinned += pin->size;
+    directory.pinned += RoomOfPin(pin->size);
     PlacePin(directory, pin->id);
     if (auto found = entries_.find(pin->id); found != entries_.end()) {
       found->second.pinned = true;

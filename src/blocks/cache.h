@@ -40,7 +40,7 @@ struct CacheStats {
   uint64_t unlinked = 0;   // of those
   uint64_t objects = 0;    // large ones
   uint64_t packed = 0;     // small ones
-  uint64_t pinned = 0;     // bytes
+  uint64_t pinned = 0;     // bytes that they take on disk, or will take
   uint64_t evictions = 0;  // since the start
   uint64_t corrupt_chunks = 0;
   uint64_t refused = 0;  // objects that were not let in

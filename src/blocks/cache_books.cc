@@ -104,7 +104,7 @@ void Cache::PlacePin(Directory& directory, const ObjectId& id) {
   PinnedObject& pin = found->second;
   const uint32_t segment = directory.segments->SegmentOf(id).value_or(0);
   if (segment == pin.segment) return;
-  const auto room = static_cast<int64_t>(Segments::RoomFor(pin.size));
+  const auto room = static_cast<int64_t>(RoomOfPin(pin.size));
   if (pin.segment != 0) directory.policy.AddPinned(SegmentId(pin.segment), -room);
   if (segment != 0) directory.policy.AddPinned(SegmentId(segment), room);
   pin.segment = segment;
@@ -113,13 +113,14 @@ void Cache::PlacePin(Directory& directory, const ObjectId& id) {
 Status Cache::AddPin(const PinWish& wish, std::vector<size_t>& directories) {
   const auto found = entries_.find(wish.id);
   const bool small = HasSmall(wish.id);
+  const uint64_t room = RoomOfPin(wish.size);
   for (size_t index = 0; index < directories_.size(); ++index) {
     Directory& directory = *directories_[index];
     if (found != entries_.end() && found->second.directory != index) continue;
     if (small && !directory.segments->Has(wish.id)) continue;
-    if (directory.pinned + wish.size > directory.options.limit) continue;
+    if (directory.pinned + room > directory.options.limit) continue;
     directory.pins[wish.id] = {.size = wish.size};
-    directory.pinned += wish.size;
+    directory.pinned += room;
     PlacePin(directory, wish.id);
     if (found != entries_.end()) {
       found->second.pinned = true;
@@ -136,10 +137,9 @@ void Cache::RemovePin(size_t index, const ObjectId& id) {
   const auto found = directory.pins.find(id);
   const PinnedObject pin = found->second;
   if (pin.segment != 0) {
-    directory.policy.AddPinned(SegmentId(pin.segment),
-                               -static_cast<int64_t>(Segments::RoomFor(pin.size)));
+    directory.policy.AddPinned(SegmentId(pin.segment), -static_cast<int64_t>(RoomOfPin(pin.size)));
   }
-  directory.pinned -= pin.size;
+  directory.pinned -= RoomOfPin(pin.size);
   directory.pins.erase(found);
   if (auto entry = entries_.find(id); entry != entries_.end() && entry->second.pinned) {
     entry->second.pinned = false;

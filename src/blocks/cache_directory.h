@@ -19,6 +19,11 @@ struct PinnedObject {
   uint32_t segment = 0;  // of a small one: where the policy knows of it; 0: nowhere
 };
 
+// What a pinned object takes, or will take.
+inline uint64_t RoomOfPin(uint64_t size) {
+  return size < kPackedBelow ? Segments::RoomFor(size) : size;
+}
+
 // All but options, lock and segments is under the cache's lock.
 struct Cache::Directory {
   explicit Directory(CacheDirectory o) : options(std::move(o)), policy(options.limit) {}
@@ -28,7 +33,7 @@ struct Cache::Directory {
   Residency policy;  // of large objects, and of segments under the ids below
   std::unordered_map<ObjectId, uint32_t> segment_ids;
   std::unordered_map<ObjectId, PinnedObject> pins;
-  uint64_t pinned = 0;                                               // bytes of those
+  uint64_t pinned = 0;                                               // the room of those
   uint64_t objects = 0;                                              // large ones
   const std::shared_ptr<DiskUse> use = std::make_shared<DiskUse>();  // of those
 };

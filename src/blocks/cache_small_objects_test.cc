@@ -72,7 +72,7 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
     EXPECT_TRUE(cache->Describe(Id(10))->pinned);
     EXPECT_TRUE(cache->IsPinned(Id(10)));
     EXPECT_FALSE(cache->Describe(Id(11))->pinned);
-    EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
+    EXPECT_EQ(cache->Stats().pinned, pinned.size() * Segments::RoomFor(bytes.size()));
     EXPECT_EQ(cache->Evict(Id(10)).error().code, Code::kConflict);
   }
   auto cache = Open(8 * kMiB);
@@ -86,7 +86,7 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
     for (int n : pinned) EXPECT_EQ(cache->ReadSmall(Id(n))->value_or(""), bytes) << round;
     EXPECT_FALSE(cache->HasSmall(Id(11))) << "its neighbours leave";
   }
-  EXPECT_EQ(cache->Stats().pinned, pinned.size() * bytes.size());
+  EXPECT_EQ(cache->Stats().pinned, pinned.size() * Segments::RoomFor(bytes.size()));
   cache.reset();
   cache = Open(4 * kMiB);
   EXPECT_LE(cache->Stats().used, 4 * kMiB);
@@ -97,6 +97,22 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
     EXPECT_FALSE(cache->HasSmall(Id(n)));
   }
   EXPECT_EQ(cache->Stats().pinned, 0u);
+}
+
+TEST_F(CacheSmallObjectsTest, TinyObjectsArePinnedByTheRoomTheyTake) {
+  auto cache = Open(4 * kMiB);
+  std::vector<PinWish> wishes;
+  for (int n = 0; n < 1 + 4 * static_cast<int>(kMiB) / 56; ++n) wishes.push_back({Id(n), 1});
+  EXPECT_EQ(cache->Pin(wishes).error().code, Code::kExhausted);
+  EXPECT_EQ(cache->Stats().pinned, 0u);
+  wishes.pop_back();
+  ASSERT_TRUE(cache->Pin(wishes));
+  EXPECT_EQ(cache->Stats().pinned, wishes.size() * Segments::RoomFor(1));
+  cache.reset();
+  cache = Open(4 * kMiB);
+  EXPECT_EQ(cache->Stats().pinned, wishes.size() * Segments::RoomFor(1));
+  ASSERT_TRUE(cache->Unpin(wishes[0].id));
+  EXPECT_EQ(cache->Stats().pinned, (wishes.size() - 1) * Segments::RoomFor(1));
 }
 
 TEST_F(CacheSmallObjectsTest, RoomThatAFullSegmentDidNotNeedIsThere) {
