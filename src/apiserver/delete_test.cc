@@ -141,6 +141,23 @@ TEST_F(DeleteTest, WhatIsGivenAnOwnerWhoseTypeIsGoneIsCollected) {
   AwaitGone(kConfigMaps, {"default", "adopted"});
 }
 
+TEST_F(DeleteTest, ADependentThatMayNotBeDeletedHoldsUpNothing) {
+  json::Value definition = WidgetDefinition();
+  definition.Mut("spec").Set("scope", "Cluster");
+  Make(kCustomResourceDefinitions, definition);
+  json::Value widget = Widget("w", 1);
+  widget.Mut("metadata").Erase("namespace");
+  const json::Value owner = Make(kWidgets, widget);
+  json::Value patch = json::Object();
+  patch.Mut("metadata").Mut("ownerReferences").Push(api::ControllerReference(owner));
+  ASSERT_TRUE(client().Patch(kNamespaces, {"", "default"}, api::PatchType::kStrategicMerge, patch));
+  MakeOwned("child", owner);
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
+  AwaitGone(kCustomResourceDefinitions, {"", "widgets.example.com"});
+  EXPECT_FALSE(Exists(kConfigMaps, {"default", "child"}));
+  EXPECT_TRUE(Exists(kNamespaces, {"", "default"}));
+}
+
 TEST_F(DeleteTest, OwnersOfUnknownKindsCountAsThere) {
   json::Value foreign = json::Object({{"apiVersion", "apps/v1"},
                                       {"kind", "Deployment"},

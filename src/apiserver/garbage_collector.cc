@@ -270,6 +270,8 @@ Status GarbageCollector::DeleteObject(const store::Entry& entry, Propagation pro
   if (deleted || deleted.error().code == Code::kNotFound) return {};
   // Another object has the name by now: it is looked at in its own right.
   if (deleted.error().code == Code::kConflict) return {};
+  // A standard namespace: it stays, and must not hold up the rest.
+  if (deleted.error().code == Code::kForbidden) return {};
   return deleted.error();
 }
 
