@@ -195,6 +195,23 @@ TEST_F(CrdControllerTest, WhatItsObjectsOwnedGoesBeforeTheDefinition) {
   EXPECT_TRUE(store_->Get(other->key));
 }
 
+TEST_F(CrdControllerTest, ACreateThatFoundATypeOfAnotherScopeIsRefused) {
+  json::Value definition = WidgetDefinition();
+  ASSERT_TRUE(types_.AddCustom(definition));
+  const auto found = verbs_.Resolve(kWidgets, "default", "");
+  ASSERT_TRUE(found);
+  types_.RemoveCustom("example.com", "widgets");
+  definition.Mut("spec").Set("scope", "Cluster");
+  ASSERT_TRUE(types_.AddCustom(definition));
+  Put(std::string(kCrdStorageName), definition);
+  Put("namespaces",
+      json::Object({{"metadata", json::Object({{"name", "default"}, {"namespace", ""}})}}));
+  Call call;
+  auto made = verbs_.Create(*found, Widget("w", 1), call);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().message, "the server could not find the requested resource");
+}
+
 // Stops one thread half-way through a create, after its looks at the namespace and the type.
 class HoldingClock : public FakeClock {
  public:

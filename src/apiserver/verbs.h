@@ -115,6 +115,7 @@ class Verbs {
     json::Value object;
   };
   Result<Shaped> Shape(const Target& target, json::Value object, Call& call) const;
+  Status Renew(Target& target) const;
   Status CheckIdentity(const Target& target, json::Value& object) const;
   Status CheckNamespace(const Target& target, Call& call) const;
   Status CheckTypeOpen(const Target& target, Call& call) const;

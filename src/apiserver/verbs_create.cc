@@ -20,6 +20,16 @@ std::string GeneratedName(std::string_view base) {
 
 }  // namespace
 
+// While the body came in, another type may have taken the place of the one that the request found.
+Status Verbs::Renew(Target& target) const {
+  const std::string version = target.version->name;
+  const bool was_namespaced = target.type->namespaced;
+  target.type = types_.Find(target.type->group, version, target.type->plural);
+  if (target.type == nullptr || target.type->namespaced != was_namespaced) return NotServed();
+  target.version = target.type->FindVersion(version);
+  return {};
+}
+
 // New content needs its namespace, and one that is not on its way out: else the content would
 // outlive it.
 Status Verbs::CheckNamespace(const Target& target, Call& call) const {
@@ -105,6 +115,7 @@ Result<store::EntryPtr> Verbs::Create(const Target& request, json::Value object,
   // From the look at the namespace and the type to the end of the write: see AwaitCreates.
   const Turnstile::Pass pass(creates_);
   Target target = request;
+  if (auto ok = Renew(target); !ok) return ok.error();
   if (auto ok = CheckIdentity(target, object); !ok) return ok.error();
   const json::Value& metadata = object["metadata"];
   target.ns = target.type->namespaced ? metadata["namespace"].Str() : "";
