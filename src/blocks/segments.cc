@@ -338,9 +338,17 @@ Status Segments::Rewrite(uint32_t number, const Keep& keep, bool seal) {
   fresh->fd = std::move(*fd);
   fresh->sealed = seal || old->sealed;
   std::vector<Moved> moved;
-  Status done = CopyLiving(number, *old, 0, end, keep, *fresh, moved);
-  MutexLock append(append_mu_);  // what came meanwhile is little
-  if (done) done = CopyLiving(number, *old, end, old->end, keep, *fresh, moved);
+  // What it replaces may have been on the disk for long. That is waited for in pieces: what came
+  // meanwhile is little, and writers wait for that alone.
+  const auto copy = [&](uint32_t from, uint32_t to) -> Status {
+    if (auto copied = CopyLiving(number, *old, from, to, keep, *fresh, moved); !copied)
+      return copied;
+    if (::fdatasync(fresh->fd.get()) != 0) return io::ErrnoError(errno, "sync " + path);
+    return {};
+  };
+  Status done = copy(0, end);
+  MutexLock append(append_mu_);
+  if (done && old->end > end) done = copy(end, old->end);
   MutexLock lock(mu_);
   const bool gone = !segments_.contains(number);
   if (done && !gone) done = Replace(number, *old, fresh, moved);
@@ -409,20 +417,22 @@ Status Segments::Replace(uint32_t number, const Segment& old, const std::shared_
   if (living != old.objects) {
     return Error{Code::kCorrupt, PathOf(number) + ": has objects that its records do not lead to"};
   }
-  if (auto renamed = io::Rename(PathOf(number) + ".new", PathOf(number)); !renamed) return renamed;
   const std::string_view dead(reinterpret_cast<const char*>(&kDead), sizeof kDead);
+  for (const Moved& one : moved) {  // before a process that is killed has to find them
+    if (is_here(one) || one.to == kLeftOut) continue;  // else it was removed after it was copied
+    (void)io::PWriteAll(fresh->fd.get(), dead, one.to + offsetof(Header, dead));
+  }
+  if (auto renamed = io::Rename(PathOf(number) + ".new", PathOf(number)); !renamed) return renamed;
   for (const Moved& one : moved) {
-    if (!is_here(one)) {  // it was removed after it was copied
-      if (one.to != kLeftOut)
-        (void)io::PWriteAll(fresh->fd.get(), dead, one.to + offsetof(Header, dead));
-    } else if (one.to == kLeftOut) {
+    if (!is_here(one)) continue;
+    if (one.to == kLeftOut) {
       places_.erase(one.id);
-    } else {
-      Place& place = places_[one.id];
-      place.offset = one.to;
-      fresh->living += RecordSize(place.size);
-      ++fresh->objects;
+      continue;
     }
+    Place& place = places_[one.id];
+    place.offset = one.to;
+    fresh->living += RecordSize(place.size);
+    ++fresh->objects;
   }
   allocated_ -= old.allocated;
   segments_[number] = fresh;

@@ -2,12 +2,34 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "io/file.h"
+
+namespace {
+
+// Of the calls that a test below is about: the next one's hook, and how many.
+std::function<void(const std::string& from)> on_rename;
+std::atomic<int> syncs = 0;
+
+}  // namespace
+
+// Before libc's.
+extern "C" int rename(const char* from, const char* to) noexcept {
+  if (on_rename) std::exchange(on_rename, nullptr)(from);
+  return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+extern "C" int fdatasync(int fd) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace leat::blocks {
 namespace {
@@ -186,6 +208,31 @@ TEST_F(SegmentsTest, ReducingThatFailsChangesNothing) {
   EXPECT_EQ(segments->objects(), 10u);
   EXPECT_EQ(**segments->Read(Id(9)), "bytes");
   EXPECT_FALSE(io::Exists(Path(1) + ".new"));
+}
+
+TEST_F(SegmentsTest, WhatReplacesASegmentIsOnTheDiskWithItsMarks) {
+  auto segments = Open();
+  ASSERT_TRUE(segments->Begin());
+  for (int n = 0; n < 10; ++n) ASSERT_TRUE(segments->Append(Id(n), "bytes"));
+  io::TempDir killed;
+  ASSERT_TRUE(io::MakeDirs(killed.path() + "/segments"));
+  int syncs_before = 0;
+  on_rename = [&](const std::string& from) {
+    syncs_before = syncs;
+    // What the next process has when this one is killed just after.
+    ASSERT_TRUE(io::WriteFile(killed.path() + "/segments/00000001.seg", *io::ReadFile(from)));
+  };
+  syncs = 0;
+  ASSERT_TRUE(segments->Reduce(1, [&](const ObjectId& id) {
+    if (id == Id(5)) segments->Remove(Id(2));  // after it was copied
+    return id != Id(7);
+  }));
+  EXPECT_EQ(syncs_before, 1);
+  const auto next = *Segments::Open(killed.path());
+  EXPECT_FALSE(next->Has(Id(2)));
+  EXPECT_EQ(next->objects(), 8u);
+  EXPECT_EQ(segments->objects(), 8u);
+  EXPECT_EQ(segments->SizeOf(Id(9)), 5u);
 }
 
 TEST_F(SegmentsTest, ProcessThatEndsWhileItReducesLosesNothing) {
