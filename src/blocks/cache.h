@@ -120,9 +120,9 @@ class Cache {
   bool IsPinned(const ObjectId& id) const;
   // kConflict when it is open or pinned; absent is success. Compact() after the last of many.
   Status Evict(const ObjectId& id);
-  // Gives back the room of dead small objects, where they make more than half of a segment. While
-  // one is rewritten, the cache takes up to half a segment more. Stops between two. After Open it
-  // is the caller's to give back what an earlier process did not: it may take minutes.
+  // Gives back the room of dead small objects, where Segments::IsWasteful. While one is rewritten,
+  // the cache takes up to half a segment more. Stops between two. After Open it is the caller's to
+  // give back what an earlier process did not: it may take minutes.
   void Compact(const std::stop_token& stop = {});
   // Evicts it even so, for bytes that are not to be served again: the object has changed at its
   // store. Who has it open goes on reading.

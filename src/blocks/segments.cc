@@ -315,7 +315,7 @@ Status Segments::Compact(uint32_t number) {
   if (!IsWasteful(number)) return {};
   const Status done = Rewrite(
       number, [](const ObjectId&) { return true; }, /*seal=*/false);
-  if (done) return {};
+  if (done || done.error().code != Code::kCorrupt) return done;
   MutexLock lock(mu_);
   if (auto found = segments_.find(number); found != segments_.end()) found->second->stuck = true;
   return done;

@@ -62,7 +62,7 @@ class Segments {
   // Whether dead records make more than half of it, and more than a sixteenth of a full one.
   bool IsWasteful(uint32_t number) const;
   // Removes the dead records of a segment that IsWasteful, as Reduce does; the newest takes more.
-  // After an error it no longer counts as wasteful in this process.
+  // After kCorrupt it no longer counts as wasteful in this process.
   Status Compact(uint32_t number);
 
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;
@@ -84,7 +84,7 @@ class Segments {
     uint64_t living = 0;     // bytes of their records
     uint64_t allocated = 0;  // what of allocated_ is its
     bool sealed = false;     // takes nothing more, though it is the newest
-    bool stuck = false;      // cannot be rewritten
+    bool stuck = false;      // damaged: cannot be rewritten
   };
   struct Place {
     uint32_t segment;

@@ -210,6 +210,32 @@ TEST_F(SegmentsTest, ReducingThatFailsChangesNothing) {
   EXPECT_FALSE(io::Exists(Path(1) + ".new"));
 }
 
+TEST_F(SegmentsTest, CompactingThatADiskDidNotLetIsTriedAgainUnlessTheSegmentIsDamaged) {
+  auto segments = Open();
+  const std::string bytes(200'000, 'x');
+  for (int segment = 0; segment < 2; ++segment) {
+    ASSERT_TRUE(segments->Begin());
+    for (int n = 0; n < 30; ++n) ASSERT_TRUE(segments->Append(Id(segment * 100 + n), bytes));
+    for (int n = 1; n < 20; ++n) segments->Remove(Id(segment * 100 + n));
+    EXPECT_FALSE(segments->IsWasteful(static_cast<uint32_t>(segment) + 1)) << "3.8 MB of 6";
+    for (int n = 20; n < 29; ++n) segments->Remove(Id(segment * 100 + n));
+  }
+  ASSERT_TRUE(segments->IsWasteful(1));
+  ASSERT_TRUE(io::MakeDirs(Path(1) + ".new"));
+  EXPECT_FALSE(segments->Compact(1));
+  ASSERT_TRUE(io::RemoveTree(Path(1) + ".new"));
+  EXPECT_TRUE(segments->IsWasteful(1));
+  EXPECT_TRUE(segments->Compact(1));
+  EXPECT_FALSE(segments->IsWasteful(1));
+  EXPECT_EQ(segments->SizeOf(Id(29)), bytes.size());
+
+  ASSERT_TRUE(segments->IsWasteful(2));
+  auto fd = io::Open(Path(2), O_WRONLY);
+  ASSERT_TRUE(io::PWriteAll(fd->get(), "x", 8));
+  EXPECT_EQ(segments->Compact(2).error().code, Code::kCorrupt);
+  EXPECT_FALSE(segments->IsWasteful(2)) << "it stays damaged";
+}
+
 TEST_F(SegmentsTest, WhatReplacesASegmentIsOnTheDiskWithItsMarks) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());
