@@ -334,6 +334,8 @@ Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {
       if (appended) {
         MutexLock lock(mu_);
         PlacePin(directory, id);
+        // Its segment may have left before it was known to have something pinned.
+        if (directory.pins.contains(id) && !directory.segments->Has(id)) continue;
         return {};
       }
       if (appended.error().code == Code::kConflict) continue;  // another thread took the room

@@ -1,19 +1,34 @@
 // How the cache keeps what is packed.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <barrier>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "blocks/cache.h"
 #include "blocks/segments.h"
 #include "blocks/testing/cache_fixture.h"
 #include "io/file.h"
+
+namespace {
+
+std::function<void()> on_write;  // what the next write finds on its way
+
+}  // namespace
+
+// Before libc's.
+extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  if (on_write) std::exchange(on_write, nullptr)();
+  return ::syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
 
 namespace leat::blocks {
 namespace {
@@ -172,6 +187,26 @@ TEST_F(CacheSmallObjectsTest, SmallObjectThatWasPinnedBeforeItCameMakesOthersLea
   cache->Drop(Id(7));  // it has changed
   EXPECT_FALSE(cache->HasSmall(Id(7)));
   EXPECT_TRUE(cache->IsPinned(Id(7)));
+}
+
+TEST_F(CacheSmallObjectsTest, PinnedSmallObjectIsThereThoughItsSegmentLeavesWhileItComes) {
+  auto cache = Open(8 * kMiB);
+  ASSERT_TRUE(Put(*cache, 1));
+  ASSERT_TRUE(cache->PutSmall(Id(2), "begins a segment of one MiB"));
+  ASSERT_TRUE(Put(*cache, 3));
+  ASSERT_TRUE(cache->Pin(Id(4), 5));
+  ASSERT_TRUE(cache->Pin(Id(5), 13 * kMiB / 2));
+  std::jthread other;
+  on_write = [&] {
+    other = std::jthread([&] { EXPECT_TRUE(cache->FindOrCreate(Id(5), 13 * kMiB / 2)); });
+    // Then the segment's turn has come, once this write is over; the third object may stay.
+    while (io::Exists(ObjectFile::DataPath(dir_.path(), Id(1)))) std::this_thread::yield();
+  };
+  EXPECT_TRUE(cache->PutSmall(Id(4), "bytes"));
+  other.join();
+  EXPECT_FALSE(cache->HasSmall(Id(2)));
+  EXPECT_EQ(cache->ReadSmall(Id(4))->value_or(""), "bytes");
+  EXPECT_FALSE(cache->Find(Id(3))) << "it left for the new segment";
 }
 
 // Puts objects of 100 KB from several threads at once; how many were refused.
