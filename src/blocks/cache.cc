@@ -158,10 +158,7 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
 void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   std::vector<std::shared_ptr<ObjectFile>> closing;  // outside the lock
   MutexLock lock(mu_);
-  auto found = entries_.find(file->id());
-  // It may have been discarded, and even made again, meanwhile.
-  if (found == entries_.end() || found->second.file != file) return;
-  Entry& entry = found->second;
+  Entry& entry = entries_.at(file->id());
   directories_[entry.directory]->policy.Unhold(file->id());
   if (--entry.holds > 0) return;
   entry.idle = idle_.insert(idle_.end(), file->id());
@@ -269,8 +266,8 @@ void Cache::Discard(const ObjectId& id) {
   Directory& directory = *directories_[entry.directory];
   directory.policy.Remove(id);
   --directory.objects;
-  if (entry.file && entry.holds == 0) idle_.erase(entry.idle);
   if (entry.file) {
+    idle_.erase(entry.idle);
     entry.file->Discard();
   } else {
     ObjectFile::Remove(directory.options.path, id);

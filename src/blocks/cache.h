@@ -124,9 +124,6 @@ class Cache {
   // the cache takes up to half a segment more. Stops between two. After Open it is the caller's to
   // give back what an earlier process did not: it may take minutes.
   void Compact(const std::stop_token& stop = {});
-  // Evicts it even so, for bytes that are not to be served again: the object has changed at its
-  // store. Who has it open goes on reading.
-  void Drop(const ObjectId& id);
 
   // Running totals: they cost the same however much is cached.
   CacheStats Stats() const;
@@ -160,12 +157,10 @@ class Cache {
   Status SavePins(size_t directory) REQUIRES(mu_);
   Handle HoldLocked(const ObjectId& id) REQUIRES(mu_);
   void Release(const std::shared_ptr<ObjectFile>& file);
-  // Drops the object from the books and the disk; its file counts what readers still have open
-  // until they let go.
+  // Drops an object that nobody holds from the books and the disk.
   void Discard(const ObjectId& id) REQUIRES(mu_);
-  // The segments it was in, with their directories.
-  using Left = std::vector<std::pair<Directory*, uint32_t>>;
-  Left RemoveSmall(const ObjectId& id) REQUIRES(mu_);
+  // False when it was not there.
+  bool RemoveSmall(const ObjectId& id) REQUIRES(mu_);
   void CompactSegment(Directory& directory, uint32_t number);
   // Has the newest segment take an object of this size, beginning another when it is full.
   Status MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) REQUIRES(mu_);

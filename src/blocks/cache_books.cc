@@ -189,7 +189,7 @@ Status Cache::Evict(const ObjectId& id) {
   const Error pinned{Code::kConflict, "the object is pinned: unpin it first"};
   if (found == entries_.end()) {
     if (HasSmall(id) && PinnedWhere(id)) return pinned;
-    if (!RemoveSmall(id).empty()) ++evictions_;
+    if (RemoveSmall(id)) ++evictions_;
     return {};
   }
   if (found->second.holds > 0) return Error{Code::kConflict, "the object is open"};
@@ -199,27 +199,17 @@ Status Cache::Evict(const ObjectId& id) {
   return {};
 }
 
-void Cache::Drop(const ObjectId& id) {
-  Left left;
-  {
-    MutexLock lock(mu_);
-    Discard(id);
-    left = RemoveSmall(id);
-  }
-  for (const auto& [directory, number] : left) CompactSegment(*directory, number);
-}
-
-Cache::Left Cache::RemoveSmall(const ObjectId& id) {
-  Left left;
+bool Cache::RemoveSmall(const ObjectId& id) {
+  bool removed = false;
   for (auto& directory : directories_) {
     const auto number = directory->segments->SegmentOf(id);
     if (!number) continue;
     directory->segments->Remove(id);
     PlacePin(*directory, id);
-    left.emplace_back(directory.get(), *number);
+    removed = true;
     if (directory->segments->RemoveIfDead(*number)) Settle(*directory, *number);
   }
-  return left;
+  return removed;
 }
 
 void Cache::Compact(const std::stop_token& stop) {

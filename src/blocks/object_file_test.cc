@@ -130,6 +130,19 @@ TEST_F(ObjectFileTest, DiscardedFileServesItsOwners) {
   EXPECT_GE(file->AllocatedBytes(), kSize);
 }
 
+TEST_F(ObjectFileTest, DiscardedFileIsCountedWhileItIsOpen) {
+  const auto use = std::make_shared<DiskUse>();
+  auto file = *ObjectFile::Create(dir_.path(), id_, kSize, use);
+  ASSERT_TRUE(file->Fill(0, std::string(kChunkSize, 'x')));
+  EXPECT_EQ(use->unlinked, 0u);
+  file->Discard();
+  EXPECT_GE(use->unlinked, kChunkSize);
+  EXPECT_EQ(use->unlinked, use->bytes);
+  file.reset();
+  EXPECT_EQ(use->unlinked, 0u);
+  EXPECT_EQ(use->bytes, 0u);
+}
+
 TEST_F(ObjectFileTest, FiveTerabytesTakeNoSpace) {
   const uint64_t size = 5ull << 40;
   auto file = *ObjectFile::Create(dir_.path(), id_, size);
