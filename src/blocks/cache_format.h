@@ -1,10 +1,11 @@
 // What a cache directory looks like on disk, and what is done with one that looks otherwise.
 // Internal to this module.
 //
-//   format                                the number of the format
-//   pins                                  a line for each: "<id> <size>"
-//   objects/<2 digits>/<id>.data, .chunks    see object_file.h; <id> is 32 hexadecimal digits
-//   segments/<8 digits>.seg, .seg.new        see segments.h
+//   format                              the number of the format
+//   pins                                a line for each: "<id> <size>"
+//   objects/<2 digits>/<id>.data        see object_file.h; <id> is 32 hexadecimal digits
+//   objects/<2 digits>/<id>.chunks
+//   segments/<8 digits>.seg, .seg.new   see segments.h
 #pragma once
 
 #include <optional>
