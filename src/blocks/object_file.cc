@@ -16,6 +16,11 @@
 namespace leat::blocks {
 namespace {
 
+// The page cache lays a write into pieces of memory as large as the write. The largest ones are
+// what a virtual machine has given back to its host, which then maps them anew page by page: chunks
+// written whole were filled at 0.35 to 1.0 of a downloader's rate, so at 0.8 to 1.2.
+constexpr size_t kPiece = 128 << 10;
+
 constexpr char kMagic[8] = {'L', 'E', 'A', 'T', 'C', 'H', 'K', '1'};
 constexpr uint32_t kPresent = 0x54414548;  // a mark's second half; anything else means absent
 
@@ -245,9 +250,11 @@ Status ObjectFile::Fill(uint64_t chunk, std::string_view bytes) {
   const Mark mark{hash::Crc32c(bytes), kPresent};
   {
     MutexLock lock(filling_);
-    if (auto wrote = io::PWriteAll(data_.get(), bytes, static_cast<off_t>(chunk * kChunkSize));
-        !wrote) {
-      return wrote.error();
+    for (size_t at = 0; at < bytes.size(); at += kPiece) {
+      const off_t offset = static_cast<off_t>(chunk * kChunkSize + at);
+      if (auto wrote = io::PWriteAll(data_.get(), bytes.substr(at, kPiece), offset); !wrote) {
+        return wrote.error();
+      }
     }
   }
   if (auto wrote = io::PWriteAll(marks_.get(), BytesOf(mark), MarkOffset(chunk)); !wrote) {
