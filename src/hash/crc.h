@@ -1,5 +1,5 @@
 // The two checksums that zlib and OpenSSL lack: CRC32C is ISA-L's, by the processor's widest
-// instructions (six times as fast as one chain of crc32); CRC64NVME is ours. Internal to this
+// instructions (five times as fast as one chain of crc32); CRC64NVME is ours. Internal to this
 // module.
 #pragma once
 

@@ -12,7 +12,7 @@ MODES = ((), ("--no-passthrough",))
 
 
 @needs_fuse
-@unittest.skipUnless(shutil.which("fio"), "fio is not installed (tools/bootstrap bench)")
+@unittest.skipUnless(shutil.which("fio"), "fio is not installed (tools/bootstrap test)")
 class FioVerifyTest(unittest.TestCase):
     def setUp(self):
         self.source = self.enterContext(Source())

@@ -18,6 +18,11 @@ class InOrderTest(unittest.TestCase):
         for name in names:
             self.assertTrue((mount.path / name).read_bytes() == files[name], name)
 
+    def read_three_large_ones(self, mount, files):
+        """Of 6 MiB each; returns once the beginning of the fourth is there."""
+        self.read(mount, files, sorted(files)[:3])
+        wait_until(lambda: mount.stats()["fill_bytes"] == 22 * MIB, what="4 MiB of the next file")
+
     def test_small_files_that_follow_are_fetched_ahead(self):
         files = self.put(100, SMALL)
         names = sorted(files)
@@ -31,8 +36,7 @@ class InOrderTest(unittest.TestCase):
         files = self.put(6, 6 * MIB)
         names = sorted(files)
         with Mount(self.source.url) as mount:
-            self.read(mount, files, names[:3])
-            wait_until(lambda: mount.stats()["fill_bytes"] == 22 * MIB, what="4 MiB of the next file")
+            self.read_three_large_ones(mount, files)
             self.read(mount, files, names[3:])
             self.assertEqual(mount.stats()["fill_bytes"], 36 * MIB, "each was fetched once")
 
@@ -51,8 +55,7 @@ class InOrderTest(unittest.TestCase):
         files = self.put(4, 6 * MIB)
         names = sorted(files)
         with Mount(self.source.url) as mount:
-            self.read(mount, files, names[:3])
-            wait_until(lambda: mount.stats()["fill_bytes"] == 22 * MIB, what="4 MiB of the next file")
+            self.read_three_large_ones(mount, files)
             wait_until(lambda: mount.leat("data", "evict", mount.path, check=False).returncode == 0, what="eviction")
             before = mount.stats()["fill_bytes"]
             self.read(mount, files, names[3:])
