@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/quantity.h"
 #include "base/strings.h"
 
 namespace leat::api {
@@ -42,6 +43,11 @@ bool LacksValue(const Field& field, const json::Value* value) {
   if (!value) return true;
   if (value->IsNull()) return !field.schema->nullable;
   return field.builtin() && value->IsString() && value->AsString().empty();
+}
+
+// Leaves what is no quantity for the validation to refuse.
+void MakeCanonical(int finest, json::Value& value) {
+  if (Result<std::string> text = CanonicalQuantity(value, finest)) value = std::move(*text);
 }
 
 // Builds "spec.containers[0].image" on the way down without allocating at every step.
@@ -134,12 +140,16 @@ void ApplyDefaults(const Schema& schema, json::Value& value) {
       if (member.value.IsNull() && !schema.items->nullable &&
           schema.items->type != SchemaType::kAny)
         nulls.push_back(member.key);
+      else if (schema.items->type == SchemaType::kQuantity)
+        MakeCanonical(kMilli, *value.Find(member.key));  // as upstream: amounts of resources
       else
         ApplyDefaults(*schema.items, *value.Find(member.key));
     }
     EraseMembers(nulls, value);
   } else if (schema.type == SchemaType::kArray && value.IsArray()) {
     for (json::Value& item : value.MutItems()) ApplyDefaults(*schema.items, item);
+  } else if (schema.type == SchemaType::kQuantity) {
+    MakeCanonical(kNano, value);
   } else if (schema.type == SchemaType::kBytes && value.IsString()) {
     if (value.AsString().find_first_of(kLineBreaks) != std::string_view::npos)
       value = WithoutLineBreaks(value.AsString());

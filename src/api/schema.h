@@ -107,7 +107,8 @@ struct FieldError {
 };
 
 // Fills in defaults where a member is absent (or null and not nullable); other nulls of members
-// that are not nullable go, as JSON clients mean them; base64 loses its line breaks.
+// that are not nullable go, as JSON clients mean them; base64 loses its line breaks; quantities get
+// their canonical text, in thousandths at the finest where they are amounts of resources (a map).
 void ApplyDefaults(const Schema& schema, json::Value& value);
 // Removes members that the schema does not know; returns their paths ("spec.foo"), the first 100
 // and the first KiB of each, for fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.

@@ -47,6 +47,31 @@ properties:
             Y("{a: 0, b: {c: ''}, list: [{d: true}, {d: false}], map: {k: {e: z}}}"));
 }
 
+TEST(Schema, QuantitiesOfBuiltInKindsGetTheirCanonicalText) {
+  const TypePtr pods = TypeTable().Find("", "v1", "pods");
+  json::Value pod = Y(R"(
+spec:
+  containers:
+  - name: a
+    resources:
+      limits: {cpu: 2, memory: 1024Mi, nvidia.com/gpu: 1, ephemeral-storage: 1.5e3}
+      requests: {cpu: 0.1, memory: 1.5Gi, nvidia.com/gpu: 1000m, hugepages-2Mi: many}
+    env: [{name: E, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1000u}}}]
+  overhead: {cpu: 100u}
+  volumes: [{name: v, emptyDir: {sizeLimit: 1048576Ki}}])");
+  for (int times = 0; times < 2; ++times) {
+    ApplyDefaults(*pods->StorageVersion().schema, pod);
+    const json::Value& spec = pod["spec"];
+    EXPECT_EQ(
+        spec["containers"][0]["resources"],
+        Y("{limits: {cpu: '2', memory: 1Gi, nvidia.com/gpu: '1', ephemeral-storage: '1500'}, "
+          "requests: {cpu: 100m, memory: 1536Mi, nvidia.com/gpu: '1', hugepages-2Mi: many}}"));
+    EXPECT_EQ(spec["containers"][0]["env"][0]["valueFrom"]["resourceFieldRef"]["divisor"], "1m");
+    EXPECT_EQ(spec["overhead"], Y("{cpu: 1m}"));
+    EXPECT_EQ(spec["volumes"][0]["emptyDir"]["sizeLimit"], "1Gi");
+  }
+}
+
 TEST(Schema, NullsAreDefaultedOrDroppedUnlessNullable) {
   const SchemaPtr schema = Compile(R"(
 type: object

@@ -260,11 +260,12 @@ TEST(PodRules, CountDevicesInWholeNumbers) {
   };
   EXPECT_EQ(resources("{limits: {nvidia.com/gpu: 2}}"), Lines{});
   EXPECT_EQ(resources("{limits: {nvidia.com/gpu: 2000m}}"), Lines{});
-  EXPECT_EQ(resources("{limits: {nvidia.com/gpu: 0.5}}"),
-            (Lines{"spec.containers[0].resources.limits[nvidia.com/gpu]: Invalid value: 0.5: must "
-                   "be an integer",
-                   "spec.containers[0].resources.requests[nvidia.com/gpu]: Invalid value: 0.5: "
-                   "must be an integer"}));
+  EXPECT_EQ(
+      resources("{limits: {nvidia.com/gpu: 0.5}}"),
+      (Lines{"spec.containers[0].resources.limits[nvidia.com/gpu]: Invalid value: \"500m\": must "
+             "be an integer",
+             "spec.containers[0].resources.requests[nvidia.com/gpu]: Invalid value: \"500m\": "
+             "must be an integer"}));
   EXPECT_EQ(resources("{requests: {nvidia.com/gpu: 1}}"),
             Lines{"spec.containers[0].resources.limits: Required value: Limit must be set for non "
                   "overcommitable resources"});
@@ -274,9 +275,10 @@ TEST(PodRules, CountDevicesInWholeNumbers) {
   EXPECT_EQ(resources("{requests: {cpu: 2}, limits: {cpu: 1}}"),
             Lines{"spec.containers[0].resources.requests: Invalid value: \"2\": must be less than "
                   "or equal to cpu limit of 1"});
-  EXPECT_EQ(resources("{limits: {cpu: -1}}")[0],
-            "spec.containers[0].resources.limits[cpu]: Invalid value: -1: must be greater than or "
-            "equal to 0");
+  EXPECT_EQ(
+      resources("{limits: {cpu: -1}}")[0],
+      "spec.containers[0].resources.limits[cpu]: Invalid value: \"-1\": must be greater than or "
+      "equal to 0");
   EXPECT_EQ(resources("{limits: {gpu: 1}}")[0],
             "spec.containers[0].resources.limits[gpu]: Invalid value: \"gpu\": must be a standard "
             "resource type or fully qualified");
@@ -550,7 +552,7 @@ TEST(Defaults, RequestsFollowLimits) {
   const json::Value spec = DefaultedPod(
       "{containers: [{name: a, image: x, resources: {limits: {cpu: 2, nvidia.com/gpu: 1}, "
       "requests: {cpu: 1}}}], serviceAccount: old}");
-  EXPECT_EQ(spec["containers"][0]["resources"]["requests"], Y("{cpu: 1, nvidia.com/gpu: 1}"));
+  EXPECT_EQ(spec["containers"][0]["resources"]["requests"], Y("{cpu: '1', nvidia.com/gpu: '1'}"));
   EXPECT_EQ(spec["serviceAccountName"].AsString(), "old");
 }
 
