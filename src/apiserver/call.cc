@@ -1,5 +1,7 @@
 #include "apiserver/call.h"
 
+#include <algorithm>
+
 #include "api/status.h"
 
 namespace leat::apiserver {
@@ -19,13 +21,52 @@ Error MethodNotAllowed(Call& call) {
 
 Error RefuseInvalid(Call& call, const api::Type& type, std::string_view name,
                     const std::vector<api::FieldError>& errors) {
-  call.status = api::InvalidStatus(type.group, type.kind, name, errors);
-  return api::InvalidError(type.group, type.kind, name, errors);
+  return RefuseInvalid(call, type.group, type.kind, name, errors);
+}
+
+Error RefuseInvalid(Call& call, std::string_view group, std::string_view kind,
+                    std::string_view name, const std::vector<api::FieldError>& errors) {
+  call.status = api::InvalidStatus(group, kind, name, errors);
+  return api::InvalidError(group, kind, name, errors);
+}
+
+Error RefuseObject(Call& call, const api::Type& type, std::string_view version,
+                   std::string_view name, const std::vector<api::FieldError>& errors) {
+  const auto unreadable = std::find_if(errors.begin(), errors.end(), [&](const auto& error) {
+    return error.reason == "FieldValueTypeInvalid" &&
+           (!type.custom || error.field.starts_with("metadata"));
+  });
+  if (call.patched || unreadable == errors.end()) return RefuseInvalid(call, type, name, errors);
+  return Refuse(call, 400, "BadRequest",
+                {Code::kInvalid, type.kind + " in version \"" + std::string(version) +
+                                     "\" cannot be handled as a " + type.kind + ": " +
+                                     unreadable->ToString()});
+}
+
+Error RefuseOptions(Call& call, std::string_view kind, const std::vector<api::FieldError>& errors) {
+  return RefuseInvalid(call, "meta.k8s.io", kind, "", errors);
+}
+
+Error RefuseFuture(Call& call, std::string_view revision, store::Revision current) {
+  const json::Value cause = json::Object(
+      {{"reason", "ResourceVersionTooLarge"}, {"message", "Too large resource version"}});
+  return Refuse(call, 504, "Timeout",
+                {Code::kTimeout, "Timeout: Too large resource version: " + std::string(revision) +
+                                     ", current: " + std::to_string(current)},
+                json::Object({{"causes", json::Array({cause})}, {"retryAfterSeconds", 1}}));
+}
+
+Result<json::Value> ToVersion(const api::Type& type, json::Value object, std::string_view version) {
+  const bool same = object["apiVersion"].AsString() == type.ApiVersion(version);
+  auto converted = api::Convert(type, std::move(object), version);
+  const api::TypeVersion* to = type.FindVersion(version);
+  if (converted && !same && type.custom && to != nullptr) api::Prune(*to->schema, *converted);
+  return converted;
 }
 
 Result<json::Value> InVersion(const Target& target, const json::Value& stored) {
   if (stored["apiVersion"].AsString() == target.ApiVersion()) return stored;
-  return api::Convert(*target.type, stored, target.version->name);
+  return ToVersion(*target.type, stored, target.version->name);
 }
 
 }  // namespace leat::apiserver

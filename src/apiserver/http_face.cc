@@ -3,6 +3,7 @@
 #include "api/status.h"
 #include "apiserver/discovery.h"
 #include "apiserver/open_api.h"
+#include "apiserver/query_values.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "json/yaml.h"
@@ -74,6 +75,25 @@ bool WantsYaml(std::string_view accept) {
   return AcceptedForms(accept).empty() && AcceptsType(accept, "application/yaml");
 }
 
+// People get JSON to read: who says so, and who comes with a tool of theirs and does not say no.
+bool WantsPretty(const net::ServerRequest& request) {
+  if (const auto wanted = ReadSwitch(request.query, "pretty")) return *wanted;
+  const std::string_view agent = request.headers.Get("User-Agent");
+  return agent.starts_with("curl") || agent.starts_with("Wget") || agent.starts_with("Mozilla/5.0");
+}
+
+// The JSON of the reply in the shape that the client reads best.
+void Shape(const net::ServerRequest& request, Reply& reply) {
+  if (!reply.content_type.starts_with("application/json")) return;
+  const bool yaml =
+      reply.content_type == "application/json" && WantsYaml(request.headers.Get("Accept"));
+  if (!yaml && !WantsPretty(request)) return;
+  const auto value = json::Parse(reply.body);
+  if (!value) return;
+  reply.body = yaml ? json::PrintYaml(*value) : json::PrintPretty(*value);
+  if (yaml) reply.content_type = "application/yaml";
+}
+
 }  // namespace
 
 HttpFace::HttpFace(Access access, Verbs& verbs, Watches& watches, LogFollowers& followers,
@@ -96,15 +116,13 @@ void HttpFace::Handle(net::ServerRequest& request, net::ResponseWriter& writer) 
   if (!answer && writer.started()) return;
   Reply reply = answer ? std::move(*answer) : Failure(answer.error(), info, call);
   if (!reply.streamed) {
-    if (reply.content_type == "application/json" && WantsYaml(request.headers.Get("Accept"))) {
-      if (auto value = json::Parse(reply.body)) {
-        reply.body = json::PrintYaml(*value);
-        reply.content_type = "application/yaml";
-      }
-    }
+    Shape(request, reply);
     constexpr size_t kMaxWarnings = 20;  // headers have a limit at every client
     for (size_t i = 0; i < std::min(call.warnings.size(), kMaxWarnings); ++i) {
       writer.headers.Add("Warning", WarningHeader(call.warnings[i]));
+    }
+    if (const int64_t seconds = call.status["details"]["retryAfterSeconds"].AsInt(); seconds > 0) {
+      writer.headers.Set("Retry-After", std::to_string(seconds));
     }
     writer.headers.Set("Content-Type", reply.content_type);
     writer.headers.Set("Cache-Control", "no-cache, private");

@@ -57,7 +57,7 @@ TEST_F(HttpTest, UrlAndBodyMustAgree) {
   const HttpAnswer name = Send("PUT", std::string(kMaps) + "/b", json::Print(ConfigMap("a", "1")));
   EXPECT_EQ(name.status, 400);
   EXPECT_EQ(name.Message(),
-            "the name of the provided object (a) does not match the name sent on the request (b)");
+            "the name of the object (a) does not match the name on the URL (b)");
 }
 
 TEST_F(HttpTest, InvalidObjectsNameTheirFields) {
@@ -86,7 +86,7 @@ TEST_F(HttpTest, UnknownFieldsByPolicy) {
   const HttpAnswer ignore = Send("POST", dry + "&fieldValidation=Ignore", json::Print(pod));
   EXPECT_EQ(ignore.status, 201);
   EXPECT_FALSE(ignore.headers.Has("Warning"));
-  EXPECT_EQ(Send("POST", dry + "&fieldValidation=Maybe", json::Print(pod)).status, 400);
+  EXPECT_EQ(Send("POST", dry + "&fieldValidation=Maybe", json::Print(pod)).status, 422);
   const std::string twice = R"({"metadata":{"name":"a"},"data":{"k":"1","k":"2"}})";
   const HttpAnswer duplicate = Send("POST", std::string(kMaps) + "?fieldValidation=Strict", twice);
   EXPECT_EQ(duplicate.status, 400);
@@ -108,7 +108,7 @@ TEST_F(HttpTest, DryRunStoresNothing) {
                 .AsString(),
             "9");
   EXPECT_EQ(Send("GET", std::string(kMaps) + "/a").json["data"]["key"].AsString(), "1");
-  EXPECT_EQ(Send("POST", std::string(kMaps) + "?dryRun=Some", map).status, 400);
+  EXPECT_EQ(Send("POST", std::string(kMaps) + "?dryRun=Some", map).status, 422);
 }
 
 TEST_F(HttpTest, BodiesMayBeYamlButNotProtobuf) {
@@ -338,8 +338,12 @@ TEST_F(HttpTest, DeleteOptionsComeFromBodyOrQuery) {
   EXPECT_EQ(Send("DELETE", path, R"({"preconditions":{"uid":"x"}})").status, 409);
   const HttpAnswer marked = Send("DELETE", path, R"({"gracePeriodSeconds":7})");
   EXPECT_EQ(marked.json["metadata"]["deletionGracePeriodSeconds"].AsInt(), 7);
-  EXPECT_EQ(Send("DELETE", path + "?gracePeriodSeconds=-1").status, 400);
-  EXPECT_EQ(Send("DELETE", path + "?gracePeriodSeconds=0").json["status"].AsString(), "Success");
+  const HttpAnswer shorter = Send("DELETE", path + "?gracePeriodSeconds=-1");
+  EXPECT_EQ(shorter.json["metadata"]["deletionGracePeriodSeconds"].AsInt(), 1);
+  const HttpAnswer gone = Send("DELETE", path + "?gracePeriodSeconds=0");
+  EXPECT_EQ(gone.json["kind"].AsString(), "Pod");
+  EXPECT_EQ(gone.json["metadata"]["name"].AsString(), "web");
+  EXPECT_EQ(Send("GET", path).status, 404);
 }
 
 TEST_F(HttpTest, ForegroundAndOrphan) {

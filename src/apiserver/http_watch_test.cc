@@ -155,7 +155,7 @@ TEST_F(PodLogTest, MistakesAreAnsweredWithAStatus) {
     EXPECT_EQ(wrong.status, 400);
     EXPECT_EQ(wrong.json["kind"].AsString(), "Status");
   }
-  EXPECT_EQ(Send("GET", std::string(kLog) + "?tailLines=-1").status, 400);
+  EXPECT_EQ(Send("GET", std::string(kLog) + "?tailLines=-1").status, 422);
   EXPECT_EQ(Send("GET", "/api/v1/namespaces/default/pods/none/log").status, 404);
   server().SetPodLogs(nullptr);
   EXPECT_EQ(Send("GET", kLog).status, 503);

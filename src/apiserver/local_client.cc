@@ -25,7 +25,8 @@ Result<api::ObjectList> LocalClient::List(const api::Gvr& type, const api::ListO
   if (!target) return target.error();
   auto selection = Selection::Parse(*target->type, options.label_selector, options.field_selector);
   if (!selection) return selection.error();
-  auto page = verbs_.List(*target, {.selection = std::move(*selection)});
+  Call call;
+  auto page = verbs_.List(*target, {.selection = std::move(*selection)}, call);
   if (!page) return page.error();
   api::ObjectList list;
   list.resource_version = std::to_string(page->revision);

@@ -1,5 +1,6 @@
 #include "apiserver/request.h"
 
+#include "apiserver/query_values.h"
 #include "base/strings.h"
 
 namespace leat::apiserver {
@@ -18,7 +19,7 @@ std::vector<std::string> Segments(std::string_view path) {
 Result<Verb> VerbOf(std::string_view method, bool named, const net::Query& query) {
   if (method == "GET" || method == "HEAD") {
     if (named) return Verb::kGet;
-    return IsTrue(query.Get("watch")) ? Verb::kWatch : Verb::kList;
+    return IsOn(query, "watch") ? Verb::kWatch : Verb::kList;
   }
   if (method == "POST") return Verb::kCreate;
   if (method == "PUT") return Verb::kUpdate;
@@ -47,8 +48,6 @@ bool ReadResource(const std::vector<std::string>& segments, size_t rest, Request
 }
 
 }  // namespace
-
-bool IsTrue(std::string_view value) { return value == "true" || value == "1"; }
 
 std::string_view VerbName(Verb verb) {
   switch (verb) {

@@ -15,9 +15,6 @@ enum class Verb { kGet, kList, kWatch, kCreate, kUpdate, kPatch, kDelete, kDelet
 // "get", "deletecollection", ...: as authorization rules and refusals name it.
 std::string_view VerbName(Verb verb);
 
-// Of a query parameter that is a switch: "true" or "1".
-bool IsTrue(std::string_view value);
-
 // /api/v1/namespaces/NS/pods/NAME/log and the like; anything else (discovery, /healthz) is no
 // resource and only has its path.
 struct RequestInfo {

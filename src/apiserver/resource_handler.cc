@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "apiserver/kind_rules.h"
+#include "apiserver/query_values.h"
 #include "apiserver/request_options.h"
 
 namespace leat::apiserver {
@@ -80,16 +81,32 @@ Result<api::PatchType> PatchTypeOf(std::string_view content_type, Call& call) {
                  "application/strategic-merge-patch+json"});
 }
 
-// What an object or list can be given as: the best form that is not discovery.
-Result<Accepted> ChooseForm(std::string_view accept, Call& call) {
+// What an object, list or watch can be given as: the best form that is not discovery. A stream of
+// events is JSON only.
+Result<Accepted> ChooseForm(std::string_view accept, Verb verb, Call& call) {
   for (Accepted& form : AcceptedForms(accept)) {
     if (form.form != Form::kDiscovery) return std::move(form);
   }
-  if (AcceptsType(accept, "application/yaml")) return Accepted{};
-  return Refuse(
-      call, 406, "NotAcceptable",
-      {Code::kInvalid,
-       "only the following media types are accepted: application/json, application/yaml"});
+  const bool stream = verb == Verb::kWatch;
+  if (!stream && AcceptsType(accept, "application/yaml")) return Accepted{};
+  return Refuse(call, 406, "NotAcceptable",
+                {Code::kInvalid, std::string("only the following media types are accepted: ") +
+                                     (stream ? "application/json;stream=watch"
+                                             : "application/json, application/yaml")});
+}
+
+// A path without a namespace stands for all of them: there one can look only. The codes are those
+// of Kubernetes, which has no such path for a named object, nor any other one for custom kinds.
+Status CheckInNamespace(const Target& target, Verb verb, Call& call) {
+  const bool looks = verb == Verb::kList || verb == Verb::kWatch;
+  if (looks || !target.type->namespaced || !target.ns.empty()) return {};
+  if (target.name.empty() && !target.type->custom) return MethodNotAllowed(call);
+  return Error{Code::kNotFound, "the server could not find the requested resource"};
+}
+
+// Of these the answer to a DELETE is always the object, of all others only while they are held.
+bool DeleteShowsObject(const api::Type& type) {
+  return type.group.empty() && (type.plural == "pods" || type.plural == "serviceaccounts");
 }
 
 }  // namespace
@@ -98,9 +115,10 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
                                      net::ResponseWriter& writer, Call& call) {
   auto target = verbs_.Resolve(info.gvr, info.ns, info.name, info.subresource);
   if (!target) return target.error();
+  if (auto ok = CheckInNamespace(*target, info.verb, call); !ok) return ok.error();
   const bool pod = IsPod(*target->type);
   if (pod && info.subresource == "log" && info.verb == Verb::kGet) {
-    return Log(request, *target, writer);
+    return Log(request, *target, writer, call);
   }
   if (pod && info.subresource == "binding" && info.verb == Verb::kCreate) {
     return Bind(request, *target, call);
@@ -111,18 +129,21 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
   if (!info.subresource.empty() && info.subresource != "status") {
     return Error{Code::kNotFound, "the server could not find the requested resource"};
   }
-  auto form = ChooseForm(request.headers.Get("Accept"), call);
+  auto form = ChooseForm(request.headers.Get("Accept"), info.verb, call);
   if (!form) return form.error();
-  auto include = ReadIncludeObject(request.query);
-  if (!include) return include.error();
-  const Rendering as{std::move(*target), std::move(*form), *include};
+  Rendering as{.target = std::move(*target), .accepted = std::move(*form)};
+  if (as.accepted.form == Form::kTable) {
+    auto include = ReadIncludeObject(request.query);
+    if (!include) return include.error();
+    as.include = *include;
+  }
   const bool named = !info.name.empty();
   const bool whole = info.subresource.empty();
   switch (info.verb) {
     case Verb::kGet:
-      return Get(as);
+      return Get(request, as, call);
     case Verb::kList:
-      return List(request, as);
+      return List(request, as, call);
     case Verb::kWatch:
       return Watch(request, as, writer, call);
     case Verb::kCreate:
@@ -134,25 +155,32 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
     case Verb::kDelete:
       return whole ? Delete(request, as, call) : MethodNotAllowed(call);
     case Verb::kDeleteCollection:
-      // As upstream: all namespaces, or the objects of all of them, are never what was meant.
-      if (IsNamespace(*as.target.type) || (as.target.type->namespaced && as.target.ns.empty())) {
-        return MethodNotAllowed(call);
-      }
+      // As upstream: all namespaces are never what was meant.
+      if (IsNamespace(*as.target.type)) return MethodNotAllowed(call);
       return DeleteCollection(request, as, call);
   }
   return MethodNotAllowed(call);
 }
 
-Result<Reply> ResourceHandler::Get(const Rendering& as) {
+Result<Reply> ResourceHandler::Get(const net::ServerRequest& request, const Rendering& as,
+                                   Call& call) {
+  if (IsOn(request.query, "export")) {
+    return Error{Code::kInvalid,
+                 "the export parameter, deprecated since v1.14, is no longer supported"};
+  }
+  auto oldest =
+      ParseOldest(request.query.Get("resourceVersion"), verbs_.store().CurrentRevision(), call);
+  if (!oldest) return oldest.error();
   auto entry = verbs_.Get(as.target);
   if (!entry) return entry.error();
   return ObjectReply(as, **entry, verbs_.clock().Now());
 }
 
-Result<Reply> ResourceHandler::List(const net::ServerRequest& request, const Rendering& as) {
-  auto list = ReadListRequest(request.query, *as.target.type);
+Result<Reply> ResourceHandler::List(const net::ServerRequest& request, const Rendering& as,
+                                    Call& call) {
+  auto list = ReadListRequest(request.query, *as.target.type, call);
   if (!list) return list.error();
-  auto page = verbs_.List(as.target, *list);
+  auto page = verbs_.List(as.target, *list, call);
   if (!page) return page.error();
   auto body = RenderList(as, *page, verbs_.clock().Now());
   if (!body) return body.error();
@@ -161,14 +189,10 @@ Result<Reply> ResourceHandler::List(const net::ServerRequest& request, const Ren
 
 Result<Reply> ResourceHandler::Watch(const net::ServerRequest& request, const Rendering& as,
                                      net::ResponseWriter& writer, Call& call) {
-  auto watch = ReadWatchRequest(request.query, as);
+  auto watch = ReadWatchRequest(request.query, as, call);
   if (!watch) return watch.error();
-  auto outbox = watches_.Start(*watch);
-  if (!outbox) {
-    // Upstream's own reason for a gone revision in a watch; clients know both.
-    if (outbox.error().code != Code::kExpired) return outbox.error();
-    return Refuse(call, 410, "Expired", outbox.error());
-  }
+  auto outbox = watches_.Start(*watch, call);
+  if (!outbox) return outbox.error();
   writer.headers.Set("Content-Type", "application/json");
   writer.headers.Set("Cache-Control", "no-cache, private");
   writer.Stream(200, std::move(*outbox));
@@ -177,7 +201,7 @@ Result<Reply> ResourceHandler::Watch(const net::ServerRequest& request, const Re
 
 Result<Reply> ResourceHandler::Create(net::ServerRequest& request, const Rendering& as,
                                       Call& call) {
-  if (auto ok = ReadWriteOptions(request.query, call); !ok) return ok.error();
+  if (auto ok = ReadWriteOptions(request.query, Verb::kCreate, call); !ok) return ok.error();
   auto object = ReadObject(request, call);
   if (!object) return object.error();
   auto entry = verbs_.Create(as.target, std::move(*object), call);
@@ -187,7 +211,7 @@ Result<Reply> ResourceHandler::Create(net::ServerRequest& request, const Renderi
 
 Result<Reply> ResourceHandler::Update(net::ServerRequest& request, const Rendering& as,
                                       Call& call) {
-  if (auto ok = ReadWriteOptions(request.query, call); !ok) return ok.error();
+  if (auto ok = ReadWriteOptions(request.query, Verb::kUpdate, call); !ok) return ok.error();
   auto object = ReadObject(request, call);
   if (!object) return object.error();
   auto entry = verbs_.Update(as.target, std::move(*object), call);
@@ -196,9 +220,9 @@ Result<Reply> ResourceHandler::Update(net::ServerRequest& request, const Renderi
 }
 
 Result<Reply> ResourceHandler::Patch(net::ServerRequest& request, const Rendering& as, Call& call) {
-  if (auto ok = ReadWriteOptions(request.query, call); !ok) return ok.error();
   auto type = PatchTypeOf(request.headers.Get("Content-Type"), call);
   if (!type) return type.error();
+  if (auto ok = ReadWriteOptions(request.query, Verb::kPatch, call); !ok) return ok.error();
   auto patch = ReadBody(request, call);
   if (!patch) return patch.error();
   auto entry = verbs_.Patch(as.target, *type, *patch, call);
@@ -214,7 +238,9 @@ Result<Reply> ResourceHandler::Delete(net::ServerRequest& request, const Renderi
   if (!options) return options.error();
   auto deleted = verbs_.Delete(as.target, *options, call);
   if (!deleted) return deleted.error();
-  if (deleted->gone) return Reply{200, json::Print(DeletedStatus(as.target, *deleted->entry))};
+  if (deleted->gone && !DeleteShowsObject(*as.target.type)) {
+    return Reply{200, json::Print(DeletedStatus(as.target, *deleted->entry))};
+  }
   return ObjectReply(as, *deleted->entry, verbs_.clock().Now());
 }
 
@@ -224,10 +250,12 @@ Result<Reply> ResourceHandler::DeleteCollection(net::ServerRequest& request, con
   if (!body) return body.error();
   auto options = ReadDeleteRequest(request.query, *body, call);
   if (!options) return options.error();
-  auto list = ReadListRequest(request.query, *as.target.type);
+  auto list = ReadListRequest(request.query, *as.target.type, call);
   if (!list) return list.error();
-  auto page = verbs_.List(as.target, *list);
+  auto page = verbs_.List(as.target, *list, call);
   if (!page) return page.error();
+  auto answer = RenderList(as, *page, verbs_.clock().Now());  // what is about to go
+  if (!answer) return answer.error();
   for (const auto& entry : page->entries) {
     Target target = as.target;
     target.ns = entry->key.ns;
@@ -235,13 +263,11 @@ Result<Reply> ResourceHandler::DeleteCollection(net::ServerRequest& request, con
     auto deleted = verbs_.Delete(target, *options, call);
     if (!deleted && deleted.error().code != Code::kNotFound) return deleted.error();
   }
-  json::Value details = json::Object({{"kind", as.target.type->plural}});
-  if (!as.target.type->group.empty()) details.Set("group", as.target.type->group);
-  return Reply{200, json::Print(Success(std::move(details)))};
+  return Reply{200, std::move(*answer)};
 }
 
 Result<Reply> ResourceHandler::Bind(net::ServerRequest& request, const Target& pod, Call& call) {
-  if (auto ok = ReadWriteOptions(request.query, call); !ok) return ok.error();
+  if (auto ok = ReadWriteOptions(request.query, Verb::kCreate, call); !ok) return ok.error();
   auto binding = ReadObject(request, call);
   if (!binding) return binding.error();
   auto entry = verbs_.Bind(pod, *binding, call);
@@ -252,9 +278,9 @@ Result<Reply> ResourceHandler::Bind(net::ServerRequest& request, const Target& p
 // Without follow the handler's own thread writes; a follower gets a thread of its own once a first
 // look has shown that the log can be read, so that a mistake is still answered with a status.
 Result<Reply> ResourceHandler::Log(net::ServerRequest& request, const Target& pod,
-                                   net::ResponseWriter& writer) {
+                                   net::ResponseWriter& writer, Call& call) {
   if (auto entry = verbs_.Get(pod); !entry) return entry.error();
-  auto options = ReadLogOptions(request.query, verbs_.clock().Now());
+  auto options = ReadLogOptions(request.query, pod.name, verbs_.clock().Now(), call);
   if (!options) return options.error();
   api::PodLogs* logs = logs_.load();
   if (logs == nullptr) {

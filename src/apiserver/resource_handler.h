@@ -34,8 +34,8 @@ class ResourceHandler {
                       net::ResponseWriter& writer, Call& call);
 
  private:
-  Result<Reply> Get(const Rendering& as);
-  Result<Reply> List(const net::ServerRequest& request, const Rendering& as);
+  Result<Reply> Get(const net::ServerRequest& request, const Rendering& as, Call& call);
+  Result<Reply> List(const net::ServerRequest& request, const Rendering& as, Call& call);
   Result<Reply> Watch(const net::ServerRequest& request, const Rendering& as,
                       net::ResponseWriter& writer, Call& call);
   Result<Reply> Create(net::ServerRequest& request, const Rendering& as, Call& call);
@@ -44,7 +44,8 @@ class ResourceHandler {
   Result<Reply> Delete(net::ServerRequest& request, const Rendering& as, Call& call);
   Result<Reply> DeleteCollection(net::ServerRequest& request, const Rendering& as, Call& call);
   Result<Reply> Bind(net::ServerRequest& request, const Target& pod, Call& call);
-  Result<Reply> Log(net::ServerRequest& request, const Target& pod, net::ResponseWriter& writer);
+  Result<Reply> Log(net::ServerRequest& request, const Target& pod, net::ResponseWriter& writer,
+                    Call& call);
 
   Verbs& verbs_;
   Watches& watches_;

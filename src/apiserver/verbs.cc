@@ -1,5 +1,6 @@
 #include "apiserver/verbs.h"
 
+#include "api/field_errors.h"
 #include "api/status.h"
 #include "api/validation.h"
 #include "apiserver/kind_rules.h"
@@ -43,6 +44,13 @@ Result<store::Revision> ParseRevision(std::string_view text) {
   return *number;
 }
 
+Result<store::Revision> ParseOldest(std::string_view text, store::Revision current, Call& call) {
+  if (text.empty() || text == "0") return 0;
+  auto revision = ParseRevision(text);
+  if (revision && *revision > current) return RefuseFuture(call, text, current);
+  return revision;
+}
+
 Result<Target> Verbs::Resolve(const api::Gvr& gvr, std::string_view ns, std::string_view name,
                               std::string_view subresource) const {
   const Error missing{Code::kNotFound, "the server could not find the requested resource"};
@@ -59,23 +67,35 @@ Result<Target> Verbs::Resolve(const api::Gvr& gvr, std::string_view ns, std::str
   return target;
 }
 
-// Lets the request name what it leaves out, and refuses what contradicts the URL.
-Status Verbs::CheckIdentity(const Target& target, json::Value& object) const {
+// What the object says of its kind. One of a built-in kind may leave it out, as the path says it.
+Status Verbs::CheckKind(const Target& target, json::Value& object, Call& call) const {
   if (!object.IsObject()) return Error{Code::kInvalid, "the body must be one JSON object"};
-  const auto agree = [&](json::Value& holder, std::string_view key, const std::string& expected,
-                         const std::string& complaint) -> Status {
-    const std::string given = holder[key].Str();
-    if (given.empty()) {
-      if (!expected.empty()) holder.Set(key, expected);
-    } else if (!expected.empty() && given != expected) {
-      return Error{Code::kInvalid, "the " + complaint + " of the provided object (" + given +
-                                       ") does not match the " + complaint +
-                                       " sent on the request (" + expected + ")"};
-    }
-    return {};
-  };
-  if (auto ok = agree(object, "apiVersion", target.ApiVersion(), "API version"); !ok) return ok;
-  if (auto ok = agree(object, "kind", target.type->kind, "kind"); !ok) return ok;
+  const api::Type& type = *target.type;
+  const std::string expected = target.ApiVersion();
+  if (!type.custom && object["apiVersion"].AsString().empty()) object.Set("apiVersion", expected);
+  if (!type.custom && object["kind"].AsString().empty()) object.Set("kind", type.kind);
+  const std::string kind = object["kind"].Str();
+  const std::string version = object["apiVersion"].Str();
+  if (kind.empty()) {
+    return Error{Code::kInvalid, "Object 'Kind' is missing in the body: it is " + type.kind};
+  }
+  if (version != expected) {
+    return Error{Code::kInvalid, "the API version in the data (" + version +
+                                     ") does not match the expected API version (" + expected +
+                                     ")"};
+  }
+  if (kind == type.kind) return {};
+  if (type.custom) {
+    return RefuseInvalid(call, type, object["metadata"]["name"].AsString(),
+                         {api::InvalidValue("kind", kind, "must be " + type.kind)});
+  }
+  return Error{Code::kInvalid, kind + " in version \"" + version + "\" cannot be handled as a " +
+                                   type.kind + ": the path is one of " + type.plural};
+}
+
+// Where the object says it is. A namespace that it leaves out comes from the path, and a name too
+// where there is one in the target.
+Status Verbs::CheckPlace(const Target& target, json::Value& object) const {
   json::Value& metadata = object.Mut("metadata");
   if (metadata.IsNull()) metadata = json::Object();
   if (!metadata.IsObject()) return Error{Code::kInvalid, "metadata must be an object"};
@@ -85,12 +105,23 @@ Status Verbs::CheckIdentity(const Target& target, json::Value& object) const {
       return Error{Code::kInvalid, std::string("metadata.") + key + " must be a string"};
     }
   }
-  if (auto ok = agree(metadata, "name", target.name, "name"); !ok) return ok;
+  const std::string name = metadata["name"].Str();
+  if (name.empty() && !target.name.empty()) metadata.Set("name", target.name);
+  if (!name.empty() && !target.name.empty() && name != target.name) {
+    return Error{Code::kInvalid, "the name of the object (" + name +
+                                     ") does not match the name on the URL (" + target.name + ")"};
+  }
+  const std::string ns = metadata["namespace"].Str();
   if (!target.type->namespaced) {
     metadata.Erase("namespace");
-    return {};
+  } else if (ns.empty()) {
+    if (!target.ns.empty()) metadata.Set("namespace", target.ns);
+  } else if (!target.ns.empty() && ns != target.ns) {
+    return Error{Code::kInvalid, "the namespace of the object (" + ns +
+                                     ") does not match the namespace on the request (" + target.ns +
+                                     ")"};
   }
-  return agree(metadata, "namespace", target.ns, "namespace");
+  return {};
 }
 
 Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object, Call& call) const {
@@ -117,7 +148,7 @@ Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object, Cal
   Shaped shaped;
   shaped.checked = type.custom ? target.version : &type.StorageVersion();
   if (shaped.checked != target.version) {
-    auto converted = api::Convert(type, std::move(object), shaped.checked->name);
+    auto converted = ToVersion(type, std::move(object), shaped.checked->name);
     if (!converted) return converted.error();
     object = std::move(*converted);
     api::ApplyDefaults(*shaped.checked->schema, object);

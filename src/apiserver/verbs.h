@@ -28,8 +28,8 @@ struct ListRequest {
   Selection selection;
   size_t limit = 0;  // 0 = all
   std::string continue_token;
-  std::string resource_version;  // "" or "0": as new as it gets
-  bool exact = false;            // resourceVersionMatch=Exact
+  std::string resource_version;  // "" or "0": as new as it gets; else at least as new as this
+  bool exact = false;            // just as it was at resource_version
 };
 
 struct Page {
@@ -80,7 +80,9 @@ class Verbs {
                          std::string_view subresource = {}) const;
 
   Result<store::EntryPtr> Get(const Target& target) const;
-  Result<Page> List(const Target& target, const ListRequest& request) const;
+  // kTimeout for a revision of the future. After kExpired of a continued list, call.status has a
+  // token that goes on with the list as it is now.
+  Result<Page> List(const Target& target, const ListRequest& request, Call& call) const;
   // The object in the target's version; its name and namespace come from it or from the target.
   Result<store::EntryPtr> Create(const Target& target, json::Value object, Call& call);
   // Subresource "status" replaces only the status, "" all but the status.
@@ -116,7 +118,8 @@ class Verbs {
   };
   Result<Shaped> Shape(const Target& target, json::Value object, Call& call) const;
   Status Renew(Target& target) const;
-  Status CheckIdentity(const Target& target, json::Value& object) const;
+  Status CheckKind(const Target& target, json::Value& object, Call& call) const;
+  Status CheckPlace(const Target& target, json::Value& object) const;
   Status CheckNamespace(const Target& target, Call& call) const;
   Status CheckTypeOpen(const Target& target, Call& call) const;
   Result<json::Value> NewObject(const Target& target, json::Value object, Call& call) const;
@@ -146,5 +149,8 @@ class Verbs {
 
 // The revision in a metadata.resourceVersion or ?resourceVersion=; kInvalid unless a number.
 Result<store::Revision> ParseRevision(std::string_view text);
+// Of an answer that must be no older than the revision in `text`: 0 when any will do ("" or "0").
+// kInvalid; kTimeout for a revision beyond `current`.
+Result<store::Revision> ParseOldest(std::string_view text, store::Revision current, Call& call);
 
 }  // namespace leat::apiserver

@@ -83,10 +83,11 @@ Result<json::Value> Verbs::NewObject(const Target& target, json::Value object, C
   PrepareCreate(types_, *target.type, *shaped->checked, now, fresh);
   const auto errors = api::ValidateObject(*target.type, *shaped->checked, fresh, nullptr);
   if (!errors.empty()) {
-    return RefuseInvalid(call, *target.type, fresh["metadata"]["name"].AsString(), errors);
+    return RefuseObject(call, *target.type, target.version->name,
+                        fresh["metadata"]["name"].AsString(), errors);
   }
   if (auto ok = CheckLimits(fresh, 0); !ok) return ok.error();
-  return api::Convert(*target.type, std::move(fresh), target.type->StorageVersion().name);
+  return ToVersion(*target.type, std::move(fresh), target.type->StorageVersion().name);
 }
 
 Result<store::EntryPtr> Verbs::Insert(const Target& target, json::Value object, Call& call) {
@@ -116,7 +117,8 @@ Result<store::EntryPtr> Verbs::Create(const Target& request, json::Value object,
   const Turnstile::Pass pass(creates_);
   Target target = request;
   if (auto ok = Renew(target); !ok) return ok.error();
-  if (auto ok = CheckIdentity(target, object); !ok) return ok.error();
+  if (auto ok = CheckKind(target, object, call); !ok) return ok.error();
+  if (auto ok = CheckPlace(target, object); !ok) return ok.error();
   const json::Value& metadata = object["metadata"];
   target.ns = target.type->namespaced ? metadata["namespace"].Str() : "";
   target.name = metadata["name"].Str();

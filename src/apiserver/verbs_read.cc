@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "api/status.h"
 #include "apiserver/verbs.h"
 #include "base/strings.h"
@@ -7,9 +9,10 @@ namespace {
 
 // A continue token: the first page's revision and the last key it gave, opaque to clients.
 struct Continuation {
-  store::Revision revision = 0;
+  store::Revision revision = 0;  // kNow: of whatever there is when the next page is asked for
   store::Key after;
 };
+constexpr store::Revision kNow = -1;
 
 std::string PrintToken(const Continuation& token) {
   return Base64Encode(json::Print(
@@ -21,27 +24,26 @@ Result<Continuation> ParseToken(const std::string& text, const std::string& type
   auto decoded = Base64Decode(text);
   if (!decoded) return bad;
   auto token = json::Parse(*decoded, 4096);
-  if (!token || (*token)["rv"].AsInt() <= 0 || (*token)["name"].AsString().empty()) return bad;
-  return Continuation{(*token)["rv"].AsInt(), {type, (*token)["ns"].Str(), (*token)["name"].Str()}};
+  if (!token || (*token)["name"].AsString().empty()) return bad;
+  const store::Revision revision = (*token)["rv"].AsInt();
+  if (revision <= 0 && revision != kNow) return bad;
+  return Continuation{revision, {type, (*token)["ns"].Str(), (*token)["name"].Str()}};
 }
 
-// The revision that the request names, 0 for none.
-Result<store::Revision> RevisionOf(const ListRequest& request, store::Revision current) {
-  if (request.resource_version.empty() || request.resource_version == "0") return 0;
-  auto revision = ParseRevision(request.resource_version);
-  if (revision && *revision > current) {
-    return Error{Code::kTimeout, "Too large resource version: " + request.resource_version +
-                                     ", current: " + std::to_string(current)};
-  }
-  return revision;
-}
-
-// Upstream's words, which clients know, for a list that the history no longer holds.
-Error TooOld(bool continued) {
-  if (!continued) return {Code::kExpired, "The resourceVersion for the provided list is too old."};
-  return {Code::kExpired,
-          "The provided continue parameter is too old to display a consistent list result. You "
-          "must start a new list without the continue parameter."};
+// Upstream's words, which clients know, for a list that the history no longer holds. Who was going
+// through its pages may go on with what there is now.
+Error TooOld(const std::optional<Continuation>& token, Call& call) {
+  if (!token) return {Code::kExpired, "The resourceVersion for the provided list is too old."};
+  const Error error = Refuse(
+      call, 410, "Expired",
+      {Code::kExpired,
+       "The provided continue parameter is too old to display a consistent list result. You can "
+       "start a new list without the continue parameter, or use the continue token in this "
+       "response to retrieve the remainder of the results. Continuing with the provided token "
+       "results in an inconsistent list - objects that were created, modified, or deleted between "
+       "the time the first chunk was returned and now may show up in the list."});
+  call.status.Mut("metadata").Set("continue", PrintToken({kNow, token->after}));
+  return error;
 }
 
 }  // namespace
@@ -63,23 +65,23 @@ Result<Page> Verbs::ListOne(const Target& target, const ListRequest& request,
   return page;
 }
 
-Result<Page> Verbs::List(const Target& target, const ListRequest& request) const {
+Result<Page> Verbs::List(const Target& target, const ListRequest& request, Call& call) const {
   const std::string name = request.selection.fields.RequiredName();
-  auto named = RevisionOf(request, store_.CurrentRevision());
-  if (!named) return named.error();
-  store::Revision at = request.exact ? *named : 0;  // 0: now
+  auto oldest = ParseOldest(request.resource_version, store_.CurrentRevision(), call);
+  if (!oldest) return oldest.error();
+  store::Revision at = request.exact ? *oldest : 0;  // 0: now
   store::ListOptions options{.type = target.StorageName()};
   if (target.type->namespaced && !target.ns.empty()) options.ns = target.ns;
-  const bool continued = !request.continue_token.empty();
-  if (continued) {
-    auto token = ParseToken(request.continue_token, options.type);
-    if (!token) return token.error();
-    at = token->revision;
+  std::optional<Continuation> token;
+  if (!request.continue_token.empty()) {
+    auto parsed = ParseToken(request.continue_token, options.type);
+    if (!parsed) return parsed.error();
+    token = std::move(*parsed);
+    at = token->revision == kNow ? 0 : token->revision;
     options.after = token->after;
   }
-  if (at == 0 && !name.empty() && (!target.type->namespaced || !target.ns.empty())) {
-    return ListOne(target, request, name);
-  }
+  const bool in_one_place = !target.type->namespaced || !target.ns.empty();
+  if (at == 0 && !token && !name.empty() && in_one_place) return ListOne(target, request, name);
   // With a selector only a look at each object tells how far the limit reaches.
   const bool all = request.selection.empty();
   if (all) options.limit = request.limit;
@@ -88,7 +90,7 @@ Result<Page> Verbs::List(const Target& target, const ListRequest& request) const
   if (!listing) {
     const Code code = listing.error().code;
     // A revision of the future comes from another life of the store: as good as forgotten.
-    if (code == Code::kExpired || code == Code::kInvalid) return TooOld(continued);
+    if (code == Code::kExpired || code == Code::kInvalid) return TooOld(token, call);
     return listing.error();
   }
   Page page{.revision = listing->revision};

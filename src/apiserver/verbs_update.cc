@@ -1,3 +1,4 @@
+#include "api/field_errors.h"
 #include "api/meta.h"
 #include "api/status.h"
 #include "api/validation.h"
@@ -33,6 +34,13 @@ Status CheckNamesRevision(const Target& target, const json::Value& object, Call&
                          "Invalid value: 0x0: must be specified for an update"}});
 }
 
+// What replaces an object says its name, also where the path does.
+Status CheckNamed(const Target& target, const json::Value& object) {
+  if (!object["metadata"]["name"].AsString().empty()) return {};
+  return Error{Code::kInvalid, "the name of the object (" + target.name +
+                                   " based on URL) was undeterminable: name must be provided"};
+}
+
 Error UidConflict(const Target& target, std::string_view wanted, std::string_view actual) {
   return {Code::kConflict,
           "Operation cannot be fulfilled on " + target.StorageName() + " \"" + target.name +
@@ -53,6 +61,10 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   }
   const std::string uid = object["metadata"]["uid"].Str();
   if (!uid.empty() && uid != old_metadata["uid"].AsString()) {
+    if (call.patched) {
+      return RefuseInvalid(call, type, target.name,
+                           {api::InvalidValue("metadata.uid", uid, "field is immutable")});
+    }
     return UidConflict(target, uid, old_metadata["uid"].AsString());
   }
   const bool status_only = target.subresource == "status";
@@ -65,7 +77,7 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   auto shaped = Shape(target, std::move(object), call);
   if (!shaped) return shaped.error();
   json::Value& next = shaped->object;
-  auto old = api::Convert(type, current.value, shaped->checked->name);
+  auto old = ToVersion(type, current.value, shaped->checked->name);
   if (!old) return old.error();
   KeepOwnedMetadata(old_metadata, next.Mut("metadata"));
   if (!status_only) {
@@ -75,14 +87,18 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
     }
   }
   const auto errors = api::ValidateObject(type, *shaped->checked, next, &*old);
-  if (!errors.empty()) return RefuseInvalid(call, type, target.name, errors);
+  if (!errors.empty()) {
+    return RefuseObject(call, type, target.version->name, target.name, errors);
+  }
   if (auto ok = CheckLimits(next, current.Json().size()); !ok) return ok.error();
-  return api::Convert(type, std::move(next), type.StorageVersion().name);
+  return ToVersion(type, std::move(next), type.StorageVersion().name);
 }
 
 Result<store::EntryPtr> Verbs::Update(const Target& request, json::Value object, Call& call) {
   Target target = request;
-  if (auto ok = CheckIdentity(target, object); !ok) return ok.error();
+  if (auto ok = CheckKind(target, object, call); !ok) return ok.error();
+  if (auto ok = CheckNamed(target, object); !ok) return ok.error();
+  if (auto ok = CheckPlace(target, object); !ok) return ok.error();
   target.name = object["metadata"]["name"].Str();
   target.ns = target.type->namespaced ? object["metadata"]["namespace"].Str() : "";
   return Write(target, call,
@@ -115,8 +131,11 @@ Result<json::Value> Verbs::Patched(const Target& target, const store::Entry& cur
       break;
   }
   if (!applied) return Refuse(call, 422, "Invalid", applied.error());
-  if (auto ok = CheckIdentity(target, *object); !ok)
+  if (auto ok = CheckKind(target, *object, call); !ok) {
     return Refuse(call, 422, "Invalid", ok.error());
+  }
+  if (auto ok = CheckNamed(target, *object); !ok) return ok.error();
+  if (auto ok = CheckPlace(target, *object); !ok) return ok.error();
   return object;
 }
 
@@ -128,6 +147,7 @@ Result<store::EntryPtr> Verbs::Patch(const Target& target, api::PatchType patch_
                    "the body of the request was in an unknown format - accepted media types "
                    "include: application/json-patch+json, application/merge-patch+json"});
   }
+  call.patched = true;
   return Write(target, call,
                [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
                  auto object = Patched(target, current, patch_type, patch, call);

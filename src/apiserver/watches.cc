@@ -84,7 +84,7 @@ class Watches::Feed : public store::Watcher {
         if (!line) return line.error();
         text += *line;
       }
-      if (request_.send_initial_events) {
+      if (request_.bookmarks && request_.send_initial_events.value_or(false)) {
         text += RenderBookmark(request_.rendering, initial->revision, true);
       }
     }
@@ -138,16 +138,19 @@ Watches::~Watches() {
 }
 
 Status Watches::Subscribe(const WatchRequest& request, const std::shared_ptr<Feed>& feed,
-                          std::unique_ptr<store::Subscription>* subscription) {
+                          Call& call, std::unique_ptr<store::Subscription>* subscription) {
   const Target& target = request.rendering.target;
   store::ListOptions scope{.type = target.StorageName()};
   if (target.type->namespaced && !target.ns.empty()) scope.ns = target.ns;
+  const store::Revision current = verbs_.store().CurrentRevision();
   const bool any = request.resource_version.empty() || request.resource_version == "0";
-  if (any || request.send_initial_events) {
+  if (request.send_initial_events.value_or(any)) {
+    auto oldest = ParseOldest(request.resource_version, current, call);
+    if (!oldest) return oldest.error();
     const store::Listing initial = verbs_.store().ListAndWatch(scope, feed, subscription);
     return feed->Open(&initial);
   }
-  auto since = ParseRevision(request.resource_version);
+  auto since = any ? Result<store::Revision>(current) : ParseRevision(request.resource_version);
   if (!since) return since.error();
   if (auto opened = feed->Open(nullptr); !opened) return opened;
   auto watch = verbs_.store().Watch(scope.type, scope.ns, *since, feed);
@@ -157,13 +160,13 @@ Status Watches::Subscribe(const WatchRequest& request, const std::shared_ptr<Fee
   }
   // A revision from the future is one of another store's life: listing again is the cure too.
   return Error{Code::kExpired, "too old resource version: " + request.resource_version + " (" +
-                                   std::to_string(verbs_.store().CurrentRevision()) + ")"};
+                                   std::to_string(current) + ")"};
 }
 
-Result<std::shared_ptr<net::Outbox>> Watches::Start(const WatchRequest& request) {
+Result<std::shared_ptr<net::Outbox>> Watches::Start(const WatchRequest& request, Call& call) {
   auto feed = std::make_shared<Feed>(request, lines_, verbs_.clock());
   std::unique_ptr<store::Subscription> subscription;
-  if (auto done = Subscribe(request, feed, &subscription); !done) return done.error();
+  if (auto done = Subscribe(request, feed, call, &subscription); !done) return done.error();
   uint64_t id = 0;
   {
     MutexLock lock(mu_);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,10 +18,13 @@ namespace leat::apiserver {
 struct WatchRequest {
   Rendering rendering;
   Selection selection;
-  // Where to start: after this revision; "" or "0" begins with every object as ADDED.
+  // Where to start: after this revision. "" or "0": now, and with every object as ADDED first
+  // unless send_initial_events says no.
   std::string resource_version;
   bool bookmarks = false;
-  bool send_initial_events = false;  // ADDED for all there is, then the bookmark that says so
+  // True: ADDED for all there is, no older than resource_version, then (with bookmarks) the one
+  // that says so.
+  std::optional<bool> send_initial_events;
   std::chrono::milliseconds timeout{};
 };
 
@@ -32,7 +36,8 @@ class Watches {
   ~Watches();  // ends all watches
 
   // kExpired when the revision is too old (or not of this store): the client must list again.
-  Result<std::shared_ptr<net::Outbox>> Start(const WatchRequest& request) EXCLUDES(mu_);
+  // kTimeout when it wants initial events of the future.
+  Result<std::shared_ptr<net::Outbox>> Start(const WatchRequest& request, Call& call) EXCLUDES(mu_);
   int64_t running() const EXCLUDES(mu_);
 
  private:
@@ -43,7 +48,7 @@ class Watches {
     std::shared_ptr<net::Outbox> outbox;
     std::unique_ptr<store::Subscription> subscription;
   };
-  Status Subscribe(const WatchRequest& request, const std::shared_ptr<Feed>& feed,
+  Status Subscribe(const WatchRequest& request, const std::shared_ptr<Feed>& feed, Call& call,
                    std::unique_ptr<store::Subscription>* subscription);
   void Run(const std::stop_token& stop) EXCLUDES(mu_);
 
