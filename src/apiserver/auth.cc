@@ -29,6 +29,33 @@ std::string ResourceRefusal(const User& user, const RequestInfo& request) {
                                     : " in the namespace \"" + request.ns + "\"");
 }
 
+constexpr std::string_view kAuthenticated = "system:authenticated";
+
+// What the Impersonate-* headers ask for.
+struct Wanted {
+  std::string user;
+  std::vector<std::string> groups;
+  bool more = false;  // a uid, extra fields or something that is not known yet
+};
+
+Wanted ReadImpersonation(const net::Headers& headers) {
+  constexpr std::string_view kPrefix = "impersonate-";
+  Wanted wanted;
+  for (const auto& [name, value] : headers.all()) {
+    const std::string lower = Lower(name);
+    if (!lower.starts_with(kPrefix)) continue;
+    const std::string_view what = std::string_view(lower).substr(kPrefix.size());
+    if (what == "user") {
+      if (wanted.user.empty()) wanted.user = value;
+    } else if (what == "group") {
+      wanted.groups.push_back(value);
+    } else {
+      wanted.more = true;
+    }
+  }
+  return wanted;
+}
+
 }  // namespace
 
 bool User::IsAdmin() const {
@@ -41,16 +68,38 @@ Result<User> Authenticator::Identify(const net::ServerRequest& request) const {
       parts && EqualsIgnoreCase(parts->first, "Bearer")) {
     if (!access_.bearer_token.empty() &&
         hash::ConstantTimeEquals(Trim(parts->second), access_.bearer_token)) {
-      return User{"admin", {std::string(kMasters), "system:authenticated"}};
+      return User{"admin", {std::string(kMasters), std::string(kAuthenticated)}};
     }
     return Error{Code::kUnauthorized, "Unauthorized"};
   }
   if (request.peer && !request.peer->common_name.empty()) {
     User user{request.peer->common_name, request.peer->organizations};
-    user.groups.emplace_back("system:authenticated");
+    user.groups.emplace_back(std::string(kAuthenticated));
     return user;
   }
   return Error{Code::kUnauthorized, "Unauthorized"};
+}
+
+Result<User> ActingUser(const User& caller, const net::Headers& headers) {
+  Wanted wanted = ReadImpersonation(headers);
+  const bool more = !wanted.groups.empty() || wanted.more;
+  if (wanted.user.empty()) {
+    if (!more) return caller;
+    return Error{
+        Code::kInvalid,
+        "the request has Impersonate-Group, -Uid or -Extra headers and no Impersonate-User: "
+        "name the user to act as"};
+  }
+  if (!caller.IsAdmin()) {
+    return Error{Code::kForbidden, "users \"" + wanted.user + "\" is forbidden: User \"" +
+                                       caller.name +
+                                       "\" cannot impersonate resource \"users\" in API group "
+                                       "\"\" at the cluster scope"};
+  }
+  if (wanted.user == caller.name && !more) return caller;
+  User user{std::move(wanted.user), std::move(wanted.groups)};
+  user.groups.emplace_back(kAuthenticated);
+  return user;
 }
 
 bool IsOpen(std::string_view path) {

@@ -30,6 +30,11 @@ class Authenticator {
   Access access_;
 };
 
+// Whom the request acts as: `caller`, or the user whom its Impersonate-* headers name, with their
+// groups and no others. Who names himself and nothing else stays what he is. kForbidden unless the
+// caller is an admin; kInvalid for a group, uid or extra without a user.
+Result<User> ActingUser(const User& caller, const net::Headers& headers);
+
 // Paths that answer anyone: health and version.
 bool IsOpen(std::string_view path);
 

@@ -144,7 +144,9 @@ Result<Reply> HttpFace::Answer(net::ServerRequest& request, RequestInfo& info,
   }
   info = std::move(*parsed);
   if (!IsOpen(info.path)) {
-    auto user = authenticator_.Identify(request);
+    auto caller = authenticator_.Identify(request);
+    if (!caller) return caller.error();
+    auto user = ActingUser(*caller, request.headers);
     if (!user) return user.error();
     if (auto allowed = Authorize(*user, info); !allowed) return allowed.error();
   }

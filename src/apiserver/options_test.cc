@@ -275,6 +275,32 @@ TEST_F(OptionsTest, AllNamespacesAreForLookingOnly) {
   EXPECT_EQ(Send("PUT", "/api/v1/configmaps/a", json::Print(ConfigMap("a", "2"))).status, 404);
 }
 
+TEST_F(OptionsTest, WhoActsAsAnotherHasThatUsersRights) {
+  const auto read = [&](net::Headers headers) {
+    return Send("GET", "/api/v1/namespaces/kube-system/secrets", "", std::move(headers));
+  };
+  const HttpAnswer nobody = read({{"Impersonate-User", "nobody"}});
+  EXPECT_EQ(nobody.status, 403);
+  EXPECT_EQ(nobody.Message(),
+            "secrets is forbidden: User \"nobody\" cannot list resource \"secrets\" in API group "
+            "\"\" in the namespace \"kube-system\"");
+  EXPECT_EQ(read({{"impersonate-user", "nobody"}, {"Impersonate-Group", "dev"}}).status, 403);
+  EXPECT_EQ(read({{"Impersonate-User", "admin"}}).status, 200);
+  EXPECT_EQ(read({{"Impersonate-User", "admin"}, {"Impersonate-Group", "dev"}}).status, 403);
+  EXPECT_EQ(read({{"Impersonate-User", "admin"}, {"Impersonate-Uid", "7"}}).status, 403);
+  EXPECT_EQ(read({{"Impersonate-User", "admin"}, {"Impersonate-Extra-Scopes", "view"}}).status,
+            403);
+  EXPECT_EQ(read({{"Impersonate-User", "x"}, {"Impersonate-Group", "system:masters"}}).status, 200);
+  for (const char* alone : {"Impersonate-Group", "Impersonate-Uid", "Impersonate-Extra-Scopes"}) {
+    EXPECT_EQ(read({{alone, "x"}}).status, 400) << alone;
+  }
+  EXPECT_EQ(Send("POST", kMaps, json::Print(ConfigMap("a", "1")), {{"Impersonate-User", "nobody"}})
+                .status,
+            403);
+  EXPECT_EQ(Send("GET", "/apis", "", {{"Impersonate-User", "nobody"}}).status, 200);
+  EXPECT_EQ(Send("GET", "/metrics", "", {{"Impersonate-User", "nobody"}}).status, 403);
+}
+
 TEST_F(OptionsTest, PeopleGetIndentedJson) {
   Make("a");
   const std::string path = std::string(kMaps) + "/a";
