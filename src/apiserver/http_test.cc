@@ -56,8 +56,7 @@ TEST_F(HttpTest, UrlAndBodyMustAgree) {
   ASSERT_EQ(Send("POST", kMaps, json::Print(ConfigMap("a", "1"))).status, 201);
   const HttpAnswer name = Send("PUT", std::string(kMaps) + "/b", json::Print(ConfigMap("a", "1")));
   EXPECT_EQ(name.status, 400);
-  EXPECT_EQ(name.Message(),
-            "the name of the object (a) does not match the name on the URL (b)");
+  EXPECT_EQ(name.Message(), "the name of the object (a) does not match the name on the URL (b)");
 }
 
 TEST_F(HttpTest, InvalidObjectsNameTheirFields) {
