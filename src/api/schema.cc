@@ -156,6 +156,23 @@ void ApplyDefaults(const Schema& schema, json::Value& value) {
   }
 }
 
+bool LacksDefaults(const Schema& schema, const json::Value& value) {
+  if (!schema.defaults_within) return false;
+  if (schema.type == SchemaType::kObject)
+    return value.IsObject() &&
+           std::any_of(schema.fields.begin(), schema.fields.end(), [&](const Field& field) {
+             const json::Value* member = value.Find(field.name);
+             if (LacksValue(field, member)) return !field.schema->default_value.IsNull();
+             return LacksDefaults(*field.schema, *member);
+           });
+  return std::any_of(value.Items().begin(), value.Items().end(),
+                     [&](const json::Value& item) { return LacksDefaults(*schema.items, item); }) ||
+         std::any_of(value.Members().begin(), value.Members().end(),
+                     [&](const json::Member& member) {
+                       return LacksDefaults(*schema.items, member.value);
+                     });
+}
+
 std::vector<std::string> Prune(const Schema& schema, json::Value& value) {
   std::vector<std::string> removed;
   Path path;

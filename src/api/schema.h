@@ -53,6 +53,7 @@ struct Schema {
   bool preserve_unknown = false;
   bool nullable = false;
   bool embedded_object = false;  // x-kubernetes-embedded-resource: has apiVersion, kind, metadata
+  bool defaults_within = false;  // of a CRD: some member or item, however deep, has a default
   json::Value default_value;     // null = none
 
   // Strategic merge: the key of a list that merges by element ("name"); "" = the list is replaced.
@@ -110,12 +111,23 @@ struct FieldError {
 // that are not nullable go, as JSON clients mean them; base64 loses its line breaks; quantities get
 // their canonical text, in thousandths at the finest where they are amounts of resources (a map).
 void ApplyDefaults(const Schema& schema, json::Value& value);
+// True if a default of a CRD is missing, as in objects stored before it existed. Looks only where
+// the schema has defaults.
+bool LacksDefaults(const Schema& schema, const json::Value& value);
 // Removes members that the schema does not know; returns their paths ("spec.foo"), the first 100
 // and the first KiB of each, for fieldValidation Strict ("unknown field \"spec.foo\"") and Warn.
 std::vector<std::string> Prune(const Schema& schema, json::Value& value);
 // Types, required members and value validations, in document order. `root_path` starts the paths.
 std::vector<FieldError> ValidateSchema(const Schema& schema, const json::Value& value,
                                        std::string_view root_path = "");
+
+// The same of a whole object that replaces `old`, in the version of the schema, but without what
+// was wrong before: an equal value at the same place is not looked at, so that a schema that became
+// stricter locks nobody out of the object. As upstream (KEP 4008), an item of a list is at the same
+// place only where keys tell which one it is. Beyond that, a change of metadata or status alone is
+// judged by itself, so that finalizers and labels can be changed whatever the rest is like.
+std::vector<FieldError> ValidateSchemaUpdate(const Schema& schema, const json::Value& object,
+                                             const json::Value& old);
 
 // Kubernetes' strategic merge of `patch` into `target` by the schema's merge keys, with $patch
 // (replace, delete, merge), $retainKeys, $setElementOrder/x and $deleteFromPrimitiveList/x.

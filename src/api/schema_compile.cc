@@ -56,6 +56,11 @@ Result<SchemaPtr> Compiler::Node(const json::Value& node, const Place& place) co
        {&Compiler::SetType, &Compiler::AddFields, &Compiler::AddItems, &Compiler::AddListKind,
         &Compiler::AddValidations, &Compiler::AddJunctors, &Compiler::AddDefault})
     if (Status ok = (this->*step)(node, place, *schema); !ok) return ok.error();
+  schema->defaults_within =
+      (schema->items && schema->items->defaults_within) ||
+      std::any_of(schema->fields.begin(), schema->fields.end(), [](const Field& field) {
+        return field.schema->defaults_within || !field.schema->default_value.IsNull();
+      });
   return SchemaPtr(std::move(schema));
 }
 

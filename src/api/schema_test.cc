@@ -310,5 +310,95 @@ TEST(SchemaValidate, StopsAfterAHundredErrors) {
   EXPECT_EQ(ValidateSchema(*schema, json::Object({{"a", list}})).size(), 100u);
 }
 
+// Of the object after a change of `before`, by a schema that is stricter than both.
+Lines WrongAnew(const char* before, const char* after) {
+  static const SchemaPtr schema = Compile(R"(
+type: object
+required: [spec]
+properties:
+  metadata: {type: object, properties: {labels: {type: object, additionalProperties: {type: string}}}}
+  status: {type: object, properties: {n: {type: integer, maximum: 9}}}
+  spec:
+    type: object
+    required: [must]
+    properties:
+      watts: {type: integer, maximum: 100}
+      must: {type: string}
+      color: {type: string, enum: [red]}
+      box: {type: object, required: [k], properties: {k: {type: string, maxLength: 1}, o: {type: string}}}
+      map: {type: object, additionalProperties: {type: string, pattern: '^a'}}
+      list: {type: array, items: {type: string, maxLength: 1}}
+      parts:
+        type: array
+        x-kubernetes-list-type: map
+        x-kubernetes-list-map-keys: [id]
+        items:
+          type: object
+          required: [id]
+          properties: {id: {type: integer}, n: {type: integer, maximum: 9}, s: {type: string}}
+)");
+  return Texts(ValidateSchemaUpdate(*schema, Y(after), Y(before)));
+}
+
+TEST(Schema, AChangeIsNotToBlameForWhatWasWrongBefore) {
+  struct Case {
+    const char* before;
+    const char* after;
+    size_t wrong;
+  };
+  const Case cases[] = {
+      // An unchanged value beside a changed one.
+      {"{spec: {must: x, watts: 500}}", "{spec: {must: z, watts: 500}}", 0},
+      {"{spec: {must: x, watts: 500}}", "{spec: {must: x, watts: 501}}", 1},
+      {"{spec: {must: x, watts: 50}}", "{spec: {must: x, watts: 500}}", 1},
+      {"{spec: {must: x, watts: 500}}", "{spec: {must: x, watts: 50}}", 0},
+      {"{spec: {must: x, color: blue}}", "{spec: {must: z, color: blue}}", 0},
+      {"{spec: {must: x, map: {k: b}}}", "{spec: {must: x, map: {k: b, l: a}}}", 0},
+      {"{spec: {must: x, map: {k: b}}}", "{spec: {must: x, map: {l: b}}}", 1},
+      // What a changed object lacks is its own fault.
+      {"{spec: {must: x, box: {}}}", "{spec: {must: z, box: {}}}", 0},
+      {"{spec: {must: x, box: {}}}", "{spec: {must: x, box: {o: a}}}", 1},
+      {"{spec: {watts: 1}}", "{spec: {watts: 2}}", 1},
+      // Items are known by their keys, and not at all without.
+      {"{spec: {must: x, parts: [{id: 1, n: 50}, {id: 2}]}}",
+       "{spec: {must: x, parts: [{id: 2, s: a}, {id: 1, n: 50, s: b}]}}", 0},
+      {"{spec: {must: x, parts: [{id: 1, n: 50}]}}", "{spec: {must: x, parts: [{id: 1, n: 51}]}}",
+       1},
+      {"{spec: {must: x, parts: [{id: 1, n: 50}]}}", "{spec: {must: x, parts: [{id: 2, n: 50}]}}",
+       1},
+      {"{spec: {must: x, list: [long]}}", "{spec: {must: z, list: [long]}}", 0},
+      {"{spec: {must: x, list: [long]}}", "{spec: {must: x, list: [long, b]}}", 1},
+      // Metadata and status stand for themselves.
+      {"{spec: {watts: 1}}", "{spec: {watts: 1}, metadata: {labels: {a: b}}}", 0},
+      {"{}", "{metadata: {labels: {a: b}}, status: {n: 3}}", 0},
+      {"{}", "{status: {n: 10}}", 1},
+      {"{status: {n: 10}}", "{status: {n: 10}, metadata: {labels: {a: b}}}", 0},
+      {"{}", "{metadata: {labels: {a: 1}}}", 1},
+      {"{}", "{spec: {}}", 1},
+  };
+  for (const Case& one : cases)
+    EXPECT_EQ(WrongAnew(one.before, one.after).size(), one.wrong)
+        << one.before << " -> " << one.after;
+}
+
+TEST(Schema, KnowsWhetherADefaultIsMissing) {
+  const SchemaPtr schema = Compile(R"(
+type: object
+properties:
+  plain: {type: object, properties: {x: {type: string}}}
+  a: {type: object, properties: {b: {type: integer, default: 9}, c: {type: string}}}
+  list: {type: array, items: {type: object, properties: {d: {type: boolean, default: true}}}}
+  map: {type: object, additionalProperties: {type: object, properties: {e: {type: integer, default: 1}}}}
+)");
+  for (const char* whole :
+       {"{}", "{plain: {}}", "{a: {b: 1}}", "{list: [{d: false}]}", "{list: []}", "{map: {}}",
+        "{map: {k: {e: 2}}}", "{a: 7}", "{list: x}", "[]"})
+    EXPECT_FALSE(LacksDefaults(*schema, Y(whole))) << whole;
+  for (const char* lacking : {"{a: {}}", "{a: {b: null}}", "{a: {c: x}}", "{list: [{d: true}, {}]}",
+                              "{map: {k: {e: 1}, l: {}}}"})
+    EXPECT_TRUE(LacksDefaults(*schema, Y(lacking))) << lacking;
+  EXPECT_FALSE(LacksDefaults(*Compile("{type: object, properties: {a: {type: string}}}"), Y("{}")));
+}
+
 }  // namespace
 }  // namespace leat::api

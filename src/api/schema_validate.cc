@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "api/field_errors.h"
@@ -158,7 +159,9 @@ bool IsGiven(const Field& field, const json::Value* value) {
 class Validator {
  public:
   explicit Validator(std::string_view root) : path_(root) {}
-  void Check(const Schema& schema, const json::Value& value);
+  // Where `old` is given and equal, nothing is wrong: see ValidateSchemaUpdate.
+  void Check(const Schema& schema, const json::Value& value, const json::Value* old = nullptr);
+  void CheckField(const Field& field, const json::Value& object, const json::Value* old);
   std::vector<FieldError> Take() { return std::move(errors_); }
 
  private:
@@ -169,17 +172,18 @@ class Validator {
   void Invalid(const json::Value& value, std::string_view rule) {
     Add(InvalidValue(path_, value, fmt::format("{} in body {}", path_, rule)));
   }
-  void CheckMembers(const Schema& schema, const json::Value& value);
-  void CheckItems(const Schema& schema, const json::Value& value);
+  void CheckMembers(const Schema& schema, const json::Value& value, const json::Value* old);
+  void CheckItems(const Schema& schema, const json::Value& value, const json::Value* old);
   void CheckUnique(const Schema& schema, const json::Value& value);
   void CheckString(const Schema& schema, const json::Value& value);
   void CheckNumber(const Schema& schema, const json::Value& value);
-  void CheckJunctors(const Schema& schema, const json::Value& value);
-  void CheckInside(std::string_view step, const Schema& schema, const json::Value& value) {
+  void CheckJunctors(const Schema& schema, const json::Value& value, const json::Value* old);
+  void CheckInside(std::string_view step, const Schema& schema, const json::Value& value,
+                   const json::Value* old) {
     const size_t before = path_.size();
     if (!step.starts_with('[') && !path_.empty()) path_ += '.';
     path_ += step;
-    Check(schema, value);
+    Check(schema, value, old);
     path_.resize(before);
   }
 
@@ -187,8 +191,8 @@ class Validator {
   std::vector<FieldError> errors_;
 };
 
-void Validator::Check(const Schema& schema, const json::Value& value) {
-  if (errors_.size() >= kMostErrors) return;
+void Validator::Check(const Schema& schema, const json::Value& value, const json::Value* old) {
+  if (errors_.size() >= kMostErrors || (old && *old == value)) return;
   if (value.IsNull() && (schema.nullable || schema.type == SchemaType::kAny)) return;
   if (!HasType(schema.type, value)) {
     Add({"FieldValueTypeInvalid", path_,
@@ -196,17 +200,18 @@ void Validator::Check(const Schema& schema, const json::Value& value) {
                      TypeName(value), path_, WantedName(schema.type))});
     return;
   }
-  if (value.IsObject()) CheckMembers(schema, value);
-  if (value.IsArray()) CheckItems(schema, value);
+  if (value.IsObject()) CheckMembers(schema, value, old);
+  if (value.IsArray()) CheckItems(schema, value, old);
   if (value.IsString()) CheckString(schema, value);
   if (value.IsNumber()) CheckNumber(schema, value);
   if (!schema.enum_values.empty() && std::find(schema.enum_values.begin(), schema.enum_values.end(),
                                                value) == schema.enum_values.end())
     Add(NotSupported(path_, value, schema.enum_values));
-  CheckJunctors(schema, value);
+  CheckJunctors(schema, value, old);
 }
 
-void Validator::CheckMembers(const Schema& schema, const json::Value& value) {
+void Validator::CheckMembers(const Schema& schema, const json::Value& value,
+                             const json::Value* old) {
   const auto count = static_cast<int64_t>(value.size());
   if (schema.max_properties && count > *schema.max_properties)
     Invalid(value, fmt::format("should have at most {} properties", *schema.max_properties));
@@ -214,20 +219,29 @@ void Validator::CheckMembers(const Schema& schema, const json::Value& value) {
     Invalid(value, fmt::format("should have at least {} properties", *schema.min_properties));
   if (schema.type == SchemaType::kMap) {
     for (const json::Member& member : value.Members())
-      CheckInside(member.key, *schema.items, member.value);
+      CheckInside(member.key, *schema.items, member.value, old ? old->Find(member.key) : nullptr);
     return;
   }
-  for (const Field& field : schema.fields) {
-    const json::Value* member = value.Find(field.name);
-    if (!IsGiven(field, member)) {
-      if (field.required) Add(Required(path_.empty() ? field.name : path_ + "." + field.name));
-    } else {
-      CheckInside(field.name, *field.schema, *member);
-    }
-  }
+  for (const Field& field : schema.fields) CheckField(field, value, old);
 }
 
-void Validator::CheckItems(const Schema& schema, const json::Value& value) {
+void Validator::CheckField(const Field& field, const json::Value& object, const json::Value* old) {
+  const json::Value* member = object.Find(field.name);
+  if (IsGiven(field, member))
+    CheckInside(field.name, *field.schema, *member, old ? old->Find(field.name) : nullptr);
+  else if (field.required)
+    Add(Required(path_.empty() ? field.name : path_ + "." + field.name));
+}
+
+// What tells the items of a list map apart.
+json::Value KeyOf(const Schema& list, const json::Value& item) {
+  json::Value key = json::Object();
+  for (const std::string& name : list.map_keys) key.Set(name, item[name]);
+  if (list.map_keys.empty()) key.Set(list.merge_key, item[list.merge_key]);
+  return key;
+}
+
+void Validator::CheckItems(const Schema& schema, const json::Value& value, const json::Value* old) {
   const auto count = static_cast<int64_t>(value.size());
   if (schema.max_items && count > *schema.max_items)
     Add({"FieldValueTooMany", path_,
@@ -235,9 +249,18 @@ void Validator::CheckItems(const Schema& schema, const json::Value& value) {
   if (schema.min_items && count < *schema.min_items)
     Invalid(value, fmt::format("should have at least {} items", *schema.min_items));
   if (schema.items) {
+    // Only in a list map is it known which item was which.
+    std::map<std::string, const json::Value*> before;
+    if (old && !(schema.map_keys.empty() && schema.merge_key.empty()))
+      for (const json::Value& item : old->Items())
+        before.emplace(json::Print(KeyOf(schema, item)), &item);
     size_t index = 0;
-    for (const json::Value& item : value.Items())
-      CheckInside(fmt::format("[{}]", index++), *schema.items, item);
+    for (const json::Value& item : value.Items()) {
+      const auto was =
+          before.empty() ? before.end() : before.find(json::Print(KeyOf(schema, item)));
+      CheckInside(fmt::format("[{}]", index++), *schema.items, item,
+                  was == before.end() ? nullptr : was->second);
+    }
   }
   CheckUnique(schema, value);
 }
@@ -248,11 +271,7 @@ void Validator::CheckUnique(const Schema& schema, const json::Value& value) {
   std::set<std::string> seen;
   size_t index = 0;
   for (const json::Value& item : value.Items()) {
-    json::Value identity = item;
-    if (by_keys) {
-      identity = json::Object();
-      for (const std::string& key : schema.map_keys) identity.Set(key, item[key]);
-    }
+    const json::Value identity = by_keys ? KeyOf(schema, item) : item;
     if (!seen.insert(json::Print(identity)).second) {
       if (schema.unique_items && !schema.is_set && !by_keys) {
         Invalid(value, "shouldn't contain duplicates");
@@ -325,7 +344,8 @@ void Validator::CheckNumber(const Schema& schema, const json::Value& value) {
   }
 }
 
-void Validator::CheckJunctors(const Schema& schema, const json::Value& value) {
+void Validator::CheckJunctors(const Schema& schema, const json::Value& value,
+                              const json::Value* old) {
   const auto matches = [&](const SchemaPtr& part) {
     return ValidateSchema(*part, value, path_).empty();
   };
@@ -334,7 +354,7 @@ void Validator::CheckJunctors(const Schema& schema, const json::Value& value) {
   };
   for (const SchemaPtr& part : schema.all_of) {
     Validator inner(path_);
-    inner.Check(*part, value);
+    inner.Check(*part, value, old);
     std::vector<FieldError> found = inner.Take();
     if (!found.empty()) invalid("must validate all the schemas (allOf)");
     for (FieldError& error : found) Add(std::move(error));
@@ -352,12 +372,40 @@ void Validator::CheckJunctors(const Schema& schema, const json::Value& value) {
   if (schema.not_of && matches(schema.not_of)) invalid("must not validate the schema (not)");
 }
 
+bool IsBesideContent(std::string_view member) { return member == "metadata" || member == "status"; }
+
+// True if only metadata or status differ.
+bool SameContent(const json::Value& object, const json::Value& old) {
+  const auto all_in = [](const json::Value& one, const json::Value& other) {
+    return std::all_of(one.Members().begin(), one.Members().end(), [&](const json::Member& member) {
+      const json::Value* same = other.Find(member.key);
+      return IsBesideContent(member.key) || (same && *same == member.value);
+    });
+  };
+  return all_in(object, old) && all_in(old, object);
+}
+
 }  // namespace
 
 std::vector<FieldError> ValidateSchema(const Schema& schema, const json::Value& value,
                                        std::string_view root_path) {
   Validator validator(root_path);
   validator.Check(schema, value);
+  return validator.Take();
+}
+
+std::vector<FieldError> ValidateSchemaUpdate(const Schema& schema, const json::Value& object,
+                                             const json::Value& old) {
+  // Nearly every update is right; comparing with the old object comes at a cost.
+  std::vector<FieldError> errors = ValidateSchema(schema, object);
+  if (errors.empty()) return errors;
+  Validator validator("");
+  if (SameContent(object, old)) {
+    for (const Field& field : schema.fields)
+      if (IsBesideContent(field.name)) validator.CheckField(field, object, &old);
+  } else {
+    validator.Check(schema, object, &old);
+  }
   return validator.Take();
 }
 

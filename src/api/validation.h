@@ -24,6 +24,7 @@ std::vector<std::string> CheckLabelValue(std::string_view value);
 // immutable metadata), the version's schema, and the kind's own rules (pod: containers' names,
 // image, volumes and their mounts, restart policy, resources, immutable spec; CRD: names, one
 // storage version, structural schema; secret and configMap keys and sizes; immutable flags; ...).
+// Of a replacement only what is wrong anew: what was so in `old` too does not count.
 std::vector<FieldError> ValidateObject(const Type& type, const TypeVersion& version,
                                        const json::Value& object, const json::Value* old);
 

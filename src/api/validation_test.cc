@@ -556,5 +556,17 @@ TEST(Defaults, RequestsFollowLimits) {
   EXPECT_EQ(spec["serviceAccountName"].AsString(), "old");
 }
 
+// What a stricter rule refuses today may be stored already.
+TEST(Rules, OfAChangeOnlyWhatIsWrongAnewCounts) {
+  json::Value old = Pod("{containers: [{name: a, image: ' i'}, {name: b, image: i}]}");
+  old.Mut("metadata").Set("finalizers", json::Array({"no finalizer", "example.com/hold"}));
+  json::Value pod = old;
+  pod.Mut("metadata").Set("finalizers", json::Array({"no finalizer"}));
+  pod.Set("status", Y("{phase: Running}"));
+  EXPECT_EQ(Wrong("", "Pod", pod, &old), Lines{});
+  pod.Mut("metadata").Set("finalizers", json::Array({"no finalizer", "neither finalizer"}));
+  EXPECT_EQ(Wrong("", "Pod", pod, &old).size(), 2u);  // two rules about the new one
+}
+
 }  // namespace
 }  // namespace leat::api

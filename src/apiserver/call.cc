@@ -65,8 +65,18 @@ Result<json::Value> ToVersion(const api::Type& type, json::Value object, std::st
 }
 
 Result<json::Value> InVersion(const Target& target, const json::Value& stored) {
-  if (stored["apiVersion"].AsString() == target.ApiVersion()) return stored;
-  return ToVersion(*target.type, stored, target.version->name);
+  const api::Type& type = *target.type;
+  json::Value object = stored;
+  const std::string_view from = stored["apiVersion"].AsString();
+  if (type.custom) {
+    const auto version = std::find_if(
+        type.versions.begin(), type.versions.end(),
+        [&](const api::TypeVersion& one) { return type.ApiVersion(one.name) == from; });
+    if (version != type.versions.end() && api::LacksDefaults(*version->schema, object))
+      api::ApplyDefaults(*version->schema, object);
+  }
+  if (from == target.ApiVersion()) return object;
+  return ToVersion(type, std::move(object), target.version->name);
 }
 
 }  // namespace leat::apiserver

@@ -69,8 +69,8 @@ struct Target {
 // The object in another version of its type. Of a custom kind, members go that this version's
 // schema does not know.
 Result<json::Value> ToVersion(const api::Type& type, json::Value object, std::string_view version);
-// The same object in the target's version: a copy of the entry's value, converted when it is stored
-// in another one.
+// The same object in the target's version: a copy of the entry's value with the defaults of the
+// version that it is stored in, converted when that is another one.
 Result<json::Value> InVersion(const Target& target, const json::Value& stored);
 
 }  // namespace leat::apiserver

@@ -68,7 +68,8 @@ Result<std::string> PlainList(const Rendering& as, const Page& page) {
 
 bool Rendering::AsStored(const store::Entry& entry) const {
   return accepted.form == Form::kObject &&
-         entry.value["apiVersion"].AsString() == target.ApiVersion();
+         entry.value["apiVersion"].AsString() == target.ApiVersion() &&
+         !api::LacksDefaults(*target.version->schema, entry.value);
 }
 
 Result<std::string> RenderObject(const Rendering& as, const store::Entry& entry, WallTime now) {

@@ -15,7 +15,8 @@ struct Rendering {
   Target target;
   Accepted accepted;
   api::IncludeObject include = api::IncludeObject::kMetadata;
-  // True if stored text can be sent as it is: whole objects in the version they are stored in.
+  // True if stored text can be sent as it is: whole objects in the version they are stored in, with
+  // all its defaults.
   bool AsStored(const store::Entry& entry) const;
 };
 

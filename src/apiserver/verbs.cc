@@ -1,5 +1,7 @@
 #include "apiserver/verbs.h"
 
+#include <algorithm>
+
 #include "api/field_errors.h"
 #include "api/status.h"
 #include "api/validation.h"
@@ -124,10 +126,19 @@ Status Verbs::CheckPlace(const Target& target, json::Value& object) const {
   return {};
 }
 
-Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object, Call& call) const {
+Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
+                                   const json::Value* stored, Call& call) const {
   DropIgnoredMetadata(object);
   const api::Type& type = *target.type;
-  const std::vector<std::string> unknown = api::Prune(*target.version->schema, object);
+  std::vector<std::string> unknown = api::Prune(*target.version->schema, object);
+  // The client did not bring what the object had before its schema lost it.
+  if (!unknown.empty() && stored != nullptr) {
+    json::Value before = *stored;
+    const std::vector<std::string> known = api::Prune(*target.version->schema, before);
+    std::erase_if(unknown, [&](const std::string& path) {
+      return std::find(known.begin(), known.end(), path) != known.end();
+    });
+  }
   if (call.field_validation != FieldValidation::kIgnore &&
       (!unknown.empty() || !call.duplicates.empty())) {
     if (call.field_validation == FieldValidation::kStrict) {

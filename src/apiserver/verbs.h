@@ -116,7 +116,9 @@ class Verbs {
     const api::TypeVersion* checked = nullptr;
     json::Value object;
   };
-  Result<Shaped> Shape(const Target& target, json::Value object, Call& call) const;
+  // `stored` is what it replaces, if anything.
+  Result<Shaped> Shape(const Target& target, json::Value object, const json::Value* stored,
+                       Call& call) const;
   Status Renew(Target& target) const;
   Status CheckKind(const Target& target, json::Value& object, Call& call) const;
   Status CheckPlace(const Target& target, json::Value& object) const;

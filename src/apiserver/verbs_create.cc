@@ -75,7 +75,7 @@ Result<json::Value> Verbs::NewObject(const Target& target, json::Value object, C
                             "deletionGracePeriodSeconds", "generation"}) {
     metadata.Erase(owned);
   }
-  auto shaped = Shape(target, std::move(object), call);
+  auto shaped = Shape(target, std::move(object), nullptr, call);
   if (!shaped) return shaped.error();
   json::Value& fresh = shaped->object;
   const WallTime now = clock_.Now();

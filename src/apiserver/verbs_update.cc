@@ -74,10 +74,12 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
     merged->Set("status", object["status"]);
     object = std::move(*merged);
   }
-  auto shaped = Shape(target, std::move(object), call);
+  auto shaped = Shape(target, std::move(object), &current.value, call);
   if (!shaped) return shaped.error();
   json::Value& next = shaped->object;
-  auto old = ToVersion(type, current.value, shaped->checked->name);
+  Target checked = target;
+  checked.version = shaped->checked;
+  auto old = InVersion(checked, current.value);
   if (!old) return old.error();
   KeepOwnedMetadata(old_metadata, next.Mut("metadata"));
   if (!status_only) {

@@ -1,0 +1,111 @@
+// Objects that were stored before their schema changed.
+#include "api/meta.h"
+#include "apiserver/testing/api_fixture.h"
+
+namespace leat::apiserver {
+namespace {
+
+using api::gvr::kCustomResourceDefinitions;
+
+class SchemaChangeTest : public HttpApiTest {
+ protected:
+  json::Value Make(const api::Gvr& type, const json::Value& object) {
+    auto made = client().Create(type, object);
+    EXPECT_TRUE(made) << made.error().message;
+    return made.value_or(json::Value());
+  }
+  // Sets properties of the widgets' spec; null takes one away.
+  void Change(const char* properties) {
+    json::Value crd = *client().Get(kCustomResourceDefinitions, {"", "widgets.example.com"});
+    json::Value& versions = crd.Mut("spec").Mut("versions");
+    json::Value& spec = versions.MutItems()[0]
+                            .Mut("schema")
+                            .Mut("openAPIV3Schema")
+                            .Mut("properties")
+                            .Mut("spec")
+                            .Mut("properties");
+    const json::Value wanted = *json::Parse(properties);
+    for (const json::Member& member : wanted.Members())
+      member.value.IsNull() ? (void)spec.Erase(member.key)
+                            : (void)spec.Set(member.key, member.value);
+    auto updated = client().Update(kCustomResourceDefinitions, crd);
+    ASSERT_TRUE(updated) << updated.error().message;
+  }
+  Result<json::Value> Merge(const char* patch, std::string_view subresource = "") {
+    return client().Patch(kWidgets, {"default", "w"}, api::PatchType::kMerge, *json::Parse(patch),
+                          subresource);
+  }
+};
+
+TEST_F(SchemaChangeTest, LocksNobodyOutOfItsObjects) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  json::Value widget = Widget("w", 500);
+  widget.Mut("metadata").Set("finalizers", json::Array({"example.com/hold"}));
+  Make(kWidgets, widget);
+  Change(R"({"size": {"type": "integer", "maximum": 100}})");
+  EXPECT_TRUE(Merge(R"({"metadata":{"labels":{"a":"b"}}})"));
+  EXPECT_TRUE(Merge(R"({"status":{"phase":"Lit"}})", "status"));
+  EXPECT_TRUE(Merge(R"({"spec":{"color":"red"}})"));
+  auto worse = Merge(R"({"spec":{"size":501}})");
+  ASSERT_FALSE(worse);
+  EXPECT_NE(worse.error().message.find("spec.size"), std::string::npos);
+  ASSERT_TRUE(client().Delete(kWidgets, {"default", "w"}));
+  EXPECT_TRUE(Merge(R"({"metadata":{"finalizers":null}})"));
+  AwaitGone(kWidgets, {"default", "w"});
+}
+
+TEST_F(SchemaChangeTest, DefaultsOfLaterShowInObjectsOfBefore) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  const json::Value made = Make(kWidgets, Widget("w", 3));
+  Change(R"({"level": {"type": "integer", "default": 9}})");
+  EXPECT_EQ((*client().Get(kWidgets, {"default", "w"}))["spec"]["level"].AsInt(), 9);
+  EXPECT_EQ(client().List(kWidgets)->items[0]["spec"]["level"].AsInt(), 9);
+  const std::string all = "/apis/example.com/v1/widgets";
+  EXPECT_EQ(Send("GET", all).json["items"][0]["spec"]["level"].AsInt(), 9);
+  EXPECT_EQ(Send("GET", "/apis/example.com/v1/namespaces/default/widgets/w")
+                .json["spec"]["level"]
+                .AsInt(),
+            9);
+  Lines watch = Open(all + "?watch=true");
+  EXPECT_EQ(watch.Next()["object"]["spec"]["level"].AsInt(), 9);
+  // It is no change of the spec that somebody else's write puts it into the store.
+  auto labelled = Merge(R"({"metadata":{"labels":{"a":"b"}}})");
+  ASSERT_TRUE(labelled) << labelled.error().message;
+  EXPECT_EQ((*labelled)["metadata"]["generation"], made["metadata"]["generation"]);
+}
+
+TEST_F(SchemaChangeTest, WhatASchemaNoLongerKnowsIsNotTheClientsFault) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  json::Value widget = Widget("w", 3);
+  widget.Mut("spec").Set("color", "red");
+  Make(kWidgets, widget);
+  Change(R"({"color": null})");
+  const std::string at = "/apis/example.com/v1/namespaces/default/widgets/w?fieldValidation=Strict";
+  const net::Headers merge{{"Content-Type", "application/merge-patch+json"}};
+  EXPECT_EQ(Send("PATCH", at, R"({"spec":{"hue":1}})", merge).status, 400);
+  EXPECT_EQ(Send("PATCH", at, R"({"metadata":{"labels":{"a":"b"}}})", merge).status, 200);
+  EXPECT_FALSE((*client().Get(kWidgets, {"default", "w"}))["spec"].Has("color"));
+}
+
+TEST_F(SchemaChangeTest, AnotherVersionShowsOnlyWhatItsSchemaKnows) {
+  json::Value crd = WidgetDefinition();
+  json::Value second = crd["spec"]["versions"][0];
+  second.Set("name", "v2").Set("storage", false);
+  second.Mut("schema")
+      .Mut("openAPIV3Schema")
+      .Mut("properties")
+      .Mut("spec")
+      .Mut("properties")
+      .Erase("color");
+  crd.Mut("spec").Mut("versions").Push(second);
+  Make(kCustomResourceDefinitions, crd);
+  json::Value widget = Widget("w", 3);
+  widget.Mut("spec").Set("color", "red");
+  Make(kWidgets, widget);
+  const HttpAnswer other = Send("GET", "/apis/example.com/v2/namespaces/default/widgets/w");
+  EXPECT_EQ(other.json["apiVersion"].AsString(), "example.com/v2");
+  EXPECT_EQ(json::Print(other.json["spec"]), R"({"size":3})");
+}
+
+}  // namespace
+}  // namespace leat::apiserver
