@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "algorithms/container_release.h"
 #include "algorithms/predict.h"
 #include "algorithms/xgboost_train.h"
 #include "base/clock.h"
@@ -100,7 +102,9 @@ int Train(const Flags& flags) {
   leat::RealClock clock;
   leat::algorithms::TrainingLog log(clock, STDOUT_FILENO);
   const auto root = flags.find("--root");
+  const char* image = std::getenv("LEAT_TRAINING_IMAGE");  // set by the engine
   return leat::algorithms::RunTrainingJob(root == flags.end() ? "/opt/ml" : root->second,
+                                          leat::algorithms::ReleaseOf(image ? image : ""),
                                           termination, log);
 }
 

@@ -10,6 +10,7 @@
 
 #include "algorithms/ubjson.h"
 #include "base/strings.h"
+#include "json/value.h"
 
 namespace leat::algorithms {
 namespace {
@@ -165,6 +166,14 @@ Result<Matrix> Matrix::FromValues(Dataset data, int threads) {
   return matrix;
 }
 
+Result<std::vector<float>> Matrix::Labels() const {
+  bst_ulong size = 0;
+  const float* labels = nullptr;
+  if (XGDMatrixGetFloatInfo(handle_.get(), "label", &size, &labels) != 0)
+    return LastError(Code::kInternal, "read the labels");
+  return std::vector<float>(labels, labels + size);
+}
+
 void Booster::Free::operator()(void* handle) const { XGBoosterFree(handle); }
 
 Result<Booster> Booster::Create(const std::vector<std::pair<std::string, std::string>>& parameters,
@@ -196,7 +205,30 @@ Result<Booster> Booster::Load(const std::string& bytes) {
   Booster booster(made);
   if (XGBoosterLoadModelFromBuffer(made, bytes.data(), bytes.size()) != 0)
     return no_model;  // XGBoost's own words are of its parser's insides
+  if (auto used = booster.UseBestRounds(); !used) return used.error();
   return booster;
+}
+
+Status Booster::UseBestRounds() {
+  const int64_t best = ParseInt(Attribute("best_iteration")).value_or(-1);
+  const int64_t trees = ParseInt(Attribute("best_ntree_limit")).value_or(-1);
+  if (best < 0 && trees <= 0) return {};
+  bst_ulong size = 0;
+  const char* text = nullptr;
+  const auto rounds = Rounds();
+  if (!rounds) return rounds.error();
+  if (XGBoosterSaveJsonConfig(handle_.get(), &size, &text) != 0)
+    return LastError(Code::kCorrupt, "read the model");
+  const auto config = json::Parse(std::string_view(text, size));
+  if (!config) return config.error().Within("read the model");
+  const json::Value& booster = (*config)["learner"]["gradient_booster"];
+  if (booster["name"].AsString() == "gblinear") return {};  // it has no rounds to choose from
+  const json::Value& trained = booster["name"].AsString() == "dart" ? booster["gbtree"] : booster;
+  const int64_t each = std::max<int64_t>(
+      1, ParseInt(trained["gbtree_model_param"]["num_parallel_tree"].AsString()).value_or(1));
+  const int64_t used = best >= 0 ? best + 1 : trees / each;
+  if (used > 0 && used < *rounds) rounds_used_ = static_cast<int>(used);
+  return {};
 }
 
 Status Booster::Update(int round, const Matrix& train) {
@@ -220,6 +252,27 @@ Result<std::string> Booster::Evaluate(
   return std::string(line);
 }
 
+Result<Booster> Booster::FirstRounds(int rounds) {
+  BoosterHandle made = nullptr;
+  if (XGBoosterSlice(handle_.get(), 0, rounds, 1, &made) != 0)
+    return LastError(Code::kInternal, "take the first rounds of the model");
+  return Booster(made);
+}
+
+Result<int> Booster::Rounds() {
+  int rounds = 0;
+  if (XGBoosterBoostedRounds(handle_.get(), &rounds) != 0)
+    return LastError(Code::kCorrupt, "read the model");
+  return rounds;
+}
+
+std::string Booster::Attribute(const std::string& name) const {
+  const char* text = nullptr;
+  int found = 0;
+  if (XGBoosterGetAttr(handle_.get(), name.c_str(), &text, &found) != 0 || found == 0) return "";
+  return text;
+}
+
 Status Booster::SetAttribute(const std::string& name, const std::string& value) {
   if (XGBoosterSetAttr(handle_.get(), name.c_str(), value.c_str()) != 0)
     return LastError(Code::kInternal, "set the model's attribute " + name);
@@ -241,6 +294,23 @@ Result<size_t> Booster::Columns() {
   return columns;
 }
 
+Result<Prediction> Booster::Predict(const Matrix& matrix) {
+  const std::string config = R"({"type":0,"training":false,"iteration_begin":0,"iteration_end":)" +
+                             std::to_string(rounds_used_) + R"(,"strict_shape":true})";
+  bst_ulong rows = 0;
+  bst_ulong const* shape = nullptr;
+  bst_ulong dimensions = 0;
+  const float* out = nullptr;
+  if (XGDMatrixNumRow(matrix.handle(), &rows) != 0 ||
+      XGBoosterPredictFromDMatrix(handle_.get(), matrix.handle(), config.c_str(), &shape,
+                                  &dimensions, &out) != 0)
+    return LastError(Code::kInvalid, "XGBoost failed to predict");
+  Prediction prediction;
+  prediction.outputs = dimensions > 1 ? shape[1] : 1;
+  prediction.values.assign(out, out + rows * prediction.outputs);
+  return prediction;
+}
+
 Result<Prediction> Booster::Predict(const RowBlock& rows) {
   const auto columns = Columns();
   if (!columns) return columns.error();
@@ -248,21 +318,13 @@ Result<Prediction> Booster::Predict(const RowBlock& rows) {
     return Error{Code::kInvalid, "the rows have " + std::to_string(rows.column_count) +
                                      " columns and the model was trained with " +
                                      std::to_string(*columns)};
-  const std::string values =
-      ArrayInterface(rows.values.data(), kFloat, rows.rows, rows.column_count);
-  const char* config =
-      R"({"type":0,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":true,)"
-      R"("missing":NaN,"cache_id":0})";
-  bst_ulong const* shape = nullptr;
-  bst_ulong dimensions = 0;
-  const float* out = nullptr;
-  if (XGBoosterPredictFromDense(handle_.get(), values.c_str(), config, nullptr, &shape, &dimensions,
-                                &out) != 0)
-    return LastError(Code::kInvalid, "XGBoost failed to predict");
-  Prediction prediction;
-  prediction.outputs = dimensions > 1 ? shape[1] : 1;
-  prediction.values.assign(out, out + rows.rows * prediction.outputs);
-  return prediction;
+  // Not in place: of gblinear XGBoost does not do that.
+  DMatrixHandle made = nullptr;
+  if (XGDMatrixCreateFromDense(
+          ArrayInterface(rows.values.data(), kFloat, rows.rows, rows.column_count).c_str(),
+          R"({"missing":NaN})", &made) != 0)
+    return LastError(Code::kInvalid, "XGBoost does not take the data");
+  return Predict(Matrix(made));
 }
 
 }  // namespace leat::algorithms

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "algorithms/dataset.h"
+#include "algorithms/prediction.h"
 #include "base/result.h"
 
 namespace leat::algorithms {
@@ -27,6 +28,9 @@ class Matrix {
   // Holds the values themselves (8 bytes each); works with every booster and tree method.
   static Result<Matrix> FromValues(Dataset data, int threads);
 
+  // One a row.
+  Result<std::vector<float>> Labels() const;
+
   void* handle() const { return handle_.get(); }
 
  private:
@@ -34,14 +38,9 @@ class Matrix {
     void operator()(void* handle) const;
   };
   explicit Matrix(void* handle) : handle_(handle) {}
+  friend class Booster;  // which makes one of the rows it predicts
 
   std::unique_ptr<void, Free> handle_;
-};
-
-// What a model says about some rows: `outputs` numbers for each (1, or a probability per class).
-struct Prediction {
-  size_t outputs = 0;
-  std::vector<float> values;
 };
 
 // A model, while it is trained or after.
@@ -52,6 +51,8 @@ class Booster {
   static Result<Booster> Create(const std::vector<std::pair<std::string, std::string>>& parameters,
                                 const std::vector<const Matrix*>& matrices);
   // Reads any format of XGBoost (UBJSON, JSON or its old binary one); kCorrupt when it is neither.
+  // A model of trees that says which of its rounds is the best (best_iteration or, in old ones,
+  // best_ntree_limit) predicts with the rounds up to that one.
   static Result<Booster> Load(const std::string& bytes);
 
   // Adds one round of trees; rounds count from 0.
@@ -59,12 +60,20 @@ class Booster {
   // "[3]\ttrain-merror:0.15\tvalidation-merror:0.17" for the matrices in this order.
   Result<std::string> Evaluate(int round,
                                const std::vector<std::pair<std::string, const Matrix*>>& sets);
+  // The first rounds alone, as a model of its own; not of gblinear. Of dart the later rounds have
+  // changed the weight of these.
+  Result<Booster> FirstRounds(int rounds);
+  Result<int> Rounds();
+  // "" when the model has no such attribute.
+  std::string Attribute(const std::string& name) const;
   // Kept in the model file; Python shows it by Booster.attr(name).
   Status SetAttribute(const std::string& name, const std::string& value);
   // The model as UBJSON: what Booster().load_model of XGBoost 1.6 and later reads from a file of
   // any name.
   Result<std::string> Save();
 
+  // Predicts the rows of a matrix; cheap for one that the model is trained or evaluated on.
+  Result<Prediction> Predict(const Matrix& matrix);
   // Predicts the rows of a dense block. kInvalid when they have not as many columns as the model.
   Result<Prediction> Predict(const RowBlock& rows);
   Result<size_t> Columns();
@@ -74,8 +83,11 @@ class Booster {
     void operator()(void* handle) const;
   };
   explicit Booster(void* handle) : handle_(handle) {}
+  // Sets rounds_used_ by what the model says of itself.
+  Status UseBestRounds();
 
   std::unique_ptr<void, Free> handle_;
+  int rounds_used_ = 0;  // that Predict goes by; 0 is all
 };
 
 }  // namespace leat::algorithms

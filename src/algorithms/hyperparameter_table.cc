@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "algorithms/computed_metrics.h"
 #include "algorithms/number.h"
 #include "base/strings.h"
 
@@ -24,14 +25,33 @@ constexpr std::string_view kMetricNames =
 constexpr std::string_view kUpdaters =
     "coord_descent grow_colmaker grow_histmaker grow_quantile_histmaker prune refresh shotgun sync";
 
+constexpr std::string_view kOfTrees = "booster=dart gbtree";
+constexpr std::string_view kOfDart = "booster=dart";
+constexpr std::string_view kOfBins = "tree_method=approx hist";
+
 constexpr HyperparameterRow kTable[] = {
     {.name = "_tuning_objective_metric", .type = kText, .use = kOurs},
     {.name = "alpha", .type = kReal, .min = 0},
     {.name = "base_score", .type = kReal},
     {.name = "booster", .type = kChoice, .choices = "dart gblinear gbtree"},
-    {.name = "colsample_bylevel", .type = kReal, .min = 0, .max = 1, .above_min = true},
-    {.name = "colsample_bynode", .type = kReal, .min = 0, .max = 1, .above_min = true},
-    {.name = "colsample_bytree", .type = kReal, .min = 0, .max = 1, .above_min = true},
+    {.name = "colsample_bylevel",
+     .type = kReal,
+     .min = 0,
+     .max = 1,
+     .above_min = true,
+     .works_with = kOfTrees},
+    {.name = "colsample_bynode",
+     .type = kReal,
+     .min = 0,
+     .max = 1,
+     .above_min = true,
+     .works_with = kOfTrees},
+    {.name = "colsample_bytree",
+     .type = kReal,
+     .min = 0,
+     .max = 1,
+     .above_min = true,
+     .works_with = kOfTrees},
     {.name = "csv_weights", .type = kChoice, .use = kOurs, .choices = "0 1"},
     {.name = "deterministic_histogram", .type = kChoice, .use = kNoEffect, .choices = "false true"},
     {.name = "dsplit", .type = kChoice, .use = kNoEffect, .choices = "col row"},
@@ -40,33 +60,49 @@ constexpr HyperparameterRow kTable[] = {
     {.name = "eval_metric", .type = kMetrics, .use = kOurs},
     {.name = "feature_selector",
      .type = kChoice,
-     .choices = "cyclic greedy random shuffle thrifty"},
-    {.name = "gamma", .type = kReal, .min = 0},
-    {.name = "grow_policy", .type = kChoice, .choices = "depthwise lossguide"},
-    {.name = "huber_slope", .type = kReal, .min = 0, .above_min = true},
-    {.name = "interaction_constraints", .type = kText},
+     .choices = "cyclic greedy random shuffle thrifty",
+     .works_with = "booster=gblinear"},
+    {.name = "gamma", .type = kReal, .min = 0, .works_with = kOfTrees},
+    {.name = "grow_policy",
+     .type = kChoice,
+     .choices = "depthwise lossguide",
+     .works_with = kOfBins},
+    {.name = "huber_slope",
+     .type = kReal,
+     .min = 0,
+     .above_min = true,
+     .works_with = "objective=reg:pseudohubererror"},
+    {.name = "interaction_constraints", .type = kText, .use = kOurs},
     {.name = "lambda", .type = kReal, .min = 0},
-    {.name = "lambda_bias", .type = kReal, .use = kNoEffect, .min = 0},
-    {.name = "max_bin", .type = kInteger, .min = 2, .max = 1 << 20},
+    {.name = "lambda_bias", .type = kReal, .use = kNoEffect, .min = 0, .max = 1},
+    {.name = "max_bin", .type = kInteger, .min = 2, .max = 1 << 20, .works_with = kOfBins},
     {.name = "max_delta_step", .type = kReal, .min = 0},
-    {.name = "max_depth", .type = kInteger, .min = 0, .max = 1000},
-    {.name = "max_leaves", .type = kInteger, .min = 0, .max = 1e9},
-    {.name = "min_child_weight", .type = kReal, .min = 0},
-    {.name = "monotone_constraints", .type = kText},
-    {.name = "normalize_type", .type = kChoice, .choices = "forest tree"},
+    {.name = "max_depth", .type = kInteger, .min = 0, .max = 1000, .works_with = kOfTrees},
+    {.name = "max_leaves", .type = kInteger, .min = 0, .max = 1e9, .works_with = kOfBins},
+    {.name = "min_child_weight", .type = kReal, .min = 0, .works_with = kOfTrees},
+    {.name = "monotone_constraints", .type = kText, .use = kOurs},
+    {.name = "normalize_type", .type = kChoice, .choices = "forest tree", .works_with = kOfDart},
     {.name = "nthread", .type = kInteger, .use = kOurs, .min = 1, .max = 4096},
     {.name = "num_class", .type = kInteger, .use = kOurs, .min = 2, .max = 1e6},
-    {.name = "num_parallel_tree", .type = kInteger, .min = 1, .max = 1e6},
+    {.name = "num_parallel_tree", .type = kInteger, .min = 1, .max = 1e6, .works_with = kOfTrees},
     {.name = "num_round", .type = kInteger, .use = kOurs, .min = 1, .max = 1e9},
     {.name = "objective", .type = kChoice, .use = kOurs, .choices = kObjectives},
-    {.name = "one_drop", .type = kChoice, .choices = "0 1"},
+    {.name = "one_drop", .type = kChoice, .choices = "0 1", .works_with = kOfDart},
     {.name = "process_type", .type = kChoice, .use = kOurs, .choices = "default update"},
-    {.name = "rate_drop", .type = kReal, .min = 0, .max = 1},
-    {.name = "refresh_leaf", .type = kChoice, .choices = "0 1"},
-    {.name = "sample_type", .type = kChoice, .choices = "uniform weighted"},
+    {.name = "rate_drop", .type = kReal, .min = 0, .max = 1, .works_with = kOfDart},
+    {.name = "refresh_leaf",
+     .type = kChoice,
+     .choices = "0 1",
+     .works_with = "process_type=update"},
+    {.name = "sample_type", .type = kChoice, .choices = "uniform weighted", .works_with = kOfDart},
     {.name = "sampling_method", .type = kChoice, .choices = "uniform"},
     {.name = "save_model_on_termination", .type = kChoice, .use = kOurs, .choices = "false true"},
-    {.name = "scale_pos_weight", .type = kReal, .min = 0},
+    {.name = "scale_pos_weight",
+     .type = kReal,
+     .min = 0,
+     .above_min = true,
+     .works_with = "objective=binary:logistic binary:logitraw reg:linear reg:logistic "
+                   "reg:squarederror reg:squaredlogerror"},
     {.name = "seed", .type = kInteger, .min = -2147483648.0, .max = 2147483647.0},
     {.name = "silent", .type = kChoice, .use = kOurs, .choices = "0 1"},
     {.name = "single_precision_histogram",
@@ -80,16 +116,30 @@ constexpr HyperparameterRow kTable[] = {
      .max = 1,
      .above_min = true,
      .below_max = true},
-    {.name = "skip_drop", .type = kReal, .min = 0, .max = 1},
-    {.name = "subsample", .type = kReal, .min = 0, .max = 1, .above_min = true},
-    {.name = "top_k", .type = kInteger, .min = 0, .max = 1e9},
-    {.name = "tree_method", .type = kChoice, .use = kOurs, .choices = "approx auto exact hist"},
+    {.name = "skip_drop", .type = kReal, .min = 0, .max = 1, .works_with = kOfDart},
+    {.name = "subsample",
+     .type = kReal,
+     .min = 0,
+     .max = 1,
+     .above_min = true,
+     .works_with = kOfTrees},
+    {.name = "top_k",
+     .type = kInteger,
+     .min = 0,
+     .max = 1e9,
+     .works_with = "feature_selector=greedy thrifty"},
+    {.name = "tree_method",
+     .type = kChoice,
+     .use = kOurs,
+     .choices = "approx auto exact hist",
+     .works_with = kOfTrees},
     {.name = "tweedie_variance_power",
      .type = kReal,
      .min = 1,
      .max = 2,
      .above_min = true,
-     .below_max = true},
+     .below_max = true,
+     .works_with = "objective=reg:tweedie"},
     {.name = "updater", .type = kChoices, .choices = kUpdaters},
     {.name = "verbosity", .type = kInteger, .use = kOurs, .min = 0, .max = 3},
 };
@@ -142,8 +192,8 @@ std::string Wanted(const HyperparameterRow& row, std::string_view value) {
       return "";
     case kMetrics:
       for (const std::string_view part : Split(value, ','))
-        if (!IsMetric(Trim(part)))
-          return "any of these, separated by commas: " + Join(Split(kMetricNames, ' '), ", ");
+        if (!IsXgboostMetric(Trim(part)) && !IsComputedMetric(Trim(part)))
+          return "any of these, separated by commas: " + MetricNames();
       return "";
     case kText:
       return Trim(value).empty() ? "given a value" : "";
@@ -199,18 +249,33 @@ Status CheckValue(const HyperparameterRow& row, std::string_view value) {
                                    std::string(value) + "' must be " + wanted};
 }
 
-bool IsMetric(std::string_view name) {
+bool IsXgboostMetric(std::string_view name) {
   std::string_view base = name;
   if (const auto cut = Cut(name, "@")) {
     base = cut->first;
     std::string_view number = cut->second;
-    if (number.ends_with('-')) number.remove_suffix(1);  // ndcg@5-: empty lists count as 0
-    if (!ParseDouble(number) || !IsOneOf(base, "auc error map ndcg tweedie-nloglik")) return false;
-  } else if (base.ends_with('-')) {
+    if (IsOneOf(base, "map ndcg")) {
+      // How many places count; XGBoost would read 0.5 or none as 0. "ndcg@5-": empty lists count 0.
+      if (number.ends_with('-')) number.remove_suffix(1);
+      const auto places = ParseInt(number);
+      return places && *places >= 1;
+    }
+    const auto threshold = ParseDouble(number);
+    return threshold && *threshold - *threshold == 0 && IsOneOf(base, "error tweedie-nloglik");
+  }
+  if (base.ends_with('-')) {
     base.remove_suffix(1);
     if (!IsOneOf(base, "map ndcg")) return false;
   }
   return IsOneOf(base, kMetricNames);
+}
+
+std::string MetricNames() {
+  auto names = Split(kMetricNames, ' ');
+  const std::string computed = ComputedMetricNames();
+  for (const std::string_view name : Split(computed, ' ')) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return Join(names, ", ");
 }
 
 }  // namespace leat::algorithms

@@ -27,6 +27,9 @@ struct HyperparameterRow {
   bool above_min = false;         // min itself is outside the range
   bool below_max = false;         // max itself is outside the range
   std::string_view choices = {};  // separated by blanks; kChoices takes several, by commas
+  // Only with one of these values of that other hyperparameter XGBoost obeys this one:
+  // "booster=dart gbtree". Empty: always.
+  std::string_view works_with = {};
 };
 
 // All rows, sorted by name.
@@ -38,6 +41,8 @@ std::string_view NearestHyperparameter(std::string_view name);
 // kInvalid with the name, the value and what it may be.
 Status CheckValue(const HyperparameterRow& row, std::string_view value);
 // Whether XGBoost 1.7 computes a metric of this name ("rmse", "ndcg@5", "error@0.7").
-bool IsMetric(std::string_view name);
+bool IsXgboostMetric(std::string_view name);
+// The names of all metrics, the computed ones too, for a message.
+std::string MetricNames();
 
 }  // namespace leat::algorithms

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "algorithms/computed_metrics.h"
 #include "algorithms/hyperparameter_table.h"
 #include "base/strings.h"
 
@@ -55,10 +56,40 @@ Status CheckEach(const Given& given) {
   return {};
 }
 
+std::string ObjectiveOf(const Given& given) {
+  const std::string objective = Get(given, "objective", "reg:squarederror");
+  return objective == "reg:linear" ? "reg:squarederror" : objective;
+}
+
+Status CheckBaseScore(const Given& given) {
+  if (!given.contains("base_score")) return {};
+  const std::string objective = ObjectiveOf(given);
+  const double score = ParseDouble(Get(given, "base_score")).value_or(0);
+  // Of its logarithm XGBoost would make a model of infinities.
+  const bool logarithm = objective == "count:poisson" || objective == "reg:gamma" ||
+                         objective == "reg:tweedie" || objective == "survival:cox";
+  const bool probability = objective == "binary:logistic" || objective == "reg:logistic";
+  if ((!logarithm && !probability) || (score > 0 && (logarithm || score < 1))) return {};
+  return Refuse("Hyperparameter base_score: value '" + Get(given, "base_score") +
+                "' must be greater than 0" + (probability ? " and less than 1" : "") + " for " +
+                objective);
+}
+
+// XGBoost grows with the first and forgets the others.
+Status CheckUpdaters(const Given& given) {
+  int growing = 0;
+  const std::string updaters = Get(given, "updater");
+  for (const std::string_view updater : Split(updaters, ','))
+    if (Trim(updater).starts_with("grow_")) ++growing;
+  if (growing <= 1) return {};
+  return Refuse("Hyperparameter updater: value '" + updaters +
+                "' names several that grow trees; choose one of them");
+}
+
 // What no single value shows.
 Status CheckTogether(const Given& given) {
   if (!given.contains("num_round")) return Refuse("Missing required hyperparameter: num_round");
-  const std::string objective = Get(given, "objective");
+  const std::string objective = ObjectiveOf(given);
   const bool multi = objective.starts_with("multi:");
   if (multi && !given.contains("num_class"))
     return Refuse("Missing required hyperparameter: num_class (objective is " + objective + ")");
@@ -66,40 +97,106 @@ Status CheckTogether(const Given& given) {
     return Refuse(
         "Hyperparameter num_class: only the objectives multi:softmax and multi:softprob "
         "take it, and objective is " +
-        (objective.empty() ? "reg:squarederror" : objective));
+        objective);
   if (Get(given, "process_type") == "update")
     return Refuse(
         "Hyperparameter process_type: update needs a model to start from, and training "
         "here starts from nothing; use default");
-  const bool probability = objective == "binary:logistic" || objective == "reg:logistic";
-  if (probability && given.contains("base_score")) {
-    const double score = ParseDouble(Get(given, "base_score")).value_or(0);
-    if (score <= 0 || score >= 1)
-      return Refuse("Hyperparameter base_score: value '" + Get(given, "base_score") +
-                    "' must be greater than 0 and less than 1 for " + objective);
+  if (Get(given, "booster") == "gblinear")
+    for (const char* name : {"monotone_constraints", "interaction_constraints"})
+      if (given.contains(name))
+        return Refuse(std::string("Hyperparameter ") + name +
+                      ": booster gblinear cannot be held to it; use gbtree or dart");
+  if (auto checked = CheckUpdaters(given); !checked) return checked;
+  return CheckBaseScore(given);
+}
+
+void AddOnce(std::string_view name, std::vector<std::string>& to) {
+  if (std::find(to.begin(), to.end(), name) == to.end()) to.emplace_back(name);
+}
+
+// The metrics that were asked for, each checked against the objective.
+Status ReadMetrics(const Given& given, Hyperparameters& parsed) {
+  const auto add = [&](std::string_view hyperparameter, std::string_view name) -> Status {
+    parsed.watched_metric = name;
+    if (!IsComputedMetric(name)) {
+      AddOnce(name, parsed.eval_metrics);
+      return {};
+    }
+    AddOnce(name, parsed.computed_metrics);
+    auto checked = CheckComputedMetric(name, {parsed.objective, parsed.num_class});
+    if (!checked) return checked.error().Within("Hyperparameter " + std::string(hyperparameter));
+    return {};
+  };
+  if (const auto listed = given.find("eval_metric"); listed != given.end())
+    for (const std::string_view name : Split(listed->second, ','))
+      if (auto added = add("eval_metric", Trim(name)); !added) return added;
+  // The default comes before a tuned metric: it was printed without tuning, too.
+  if (parsed.eval_metrics.empty() && parsed.release == ContainerRelease::kBefore13) {
+    if (parsed.num_class > 0) parsed.eval_metrics = {"merror"};
+    if (parsed.objective == "binary:logistic") parsed.eval_metrics = {"error"};
   }
+  const auto tuned = given.find("_tuning_objective_metric");
+  if (tuned == given.end()) return {};
+  const auto cut = Cut(Trim(tuned->second), ":");
+  if (!cut || cut->first != "validation" ||
+      (!IsXgboostMetric(cut->second) && !IsComputedMetric(cut->second)))
+    return Refuse("Hyperparameter _tuning_objective_metric: value '" + tuned->second +
+                  "' must be validation: and one of these: " + MetricNames());
+  return add("_tuning_objective_metric", cut->second);
+}
+
+Status ReadConstraints(const Given& given, Constraints& constraints) {
+  if (const auto found = given.find("monotone_constraints"); found != given.end())
+    if (auto read = ReadMonotone(found->second, constraints); !read) return read;
+  if (const auto found = given.find("interaction_constraints"); found != given.end())
+    if (auto read = ReadInteraction(found->second, constraints); !read) return read;
   return {};
 }
 
-std::vector<std::string> Metrics(const Given& given, const std::string& objective) {
-  std::vector<std::string> metrics;
-  const auto add = [&](std::string_view name) {
-    name = Trim(name);
-    if (std::find(metrics.begin(), metrics.end(), name) == metrics.end())
-      metrics.emplace_back(name);
-  };
-  if (const auto listed = given.find("eval_metric"); listed != given.end())
-    for (const std::string_view name : Split(listed->second, ',')) add(name);
-  if (metrics.empty() && objective.starts_with("multi:")) add("merror");
-  if (metrics.empty() && objective == "binary:logistic") add("error");
-  const std::string tuned = Get(given, "_tuning_objective_metric");
-  if (const auto cut = Cut(tuned, ":"); cut && IsMetric(cut->second)) add(cut->second);
-  return metrics;
+// What a hyperparameter is when it is not given, as far as others depend on it.
+std::string ValueInForce(const Given& given, const std::string& name) {
+  if (name == "objective") return ObjectiveOf(given);
+  std::string value = Get(given, name, name == "booster" ? "gbtree" : "");
+  return name == "tree_method" && (value.empty() || value == "auto") ? "hist" : value;
+}
+
+// Why XGBoost pays no regard to a hyperparameter; "" when it does.
+std::string NoEffect(const Given& given, const std::string& name) {
+  const HyperparameterRow* row = FindHyperparameter(name);
+  if (row->use == Use::kNoEffect) return "has no effect in this XGBoost version";
+  const auto needs = Cut(row->works_with, "=");
+  if (!needs) return "";
+  const std::string other(needs->first);
+  const auto values = Split(needs->second, ' ');
+  if (std::find(values.begin(), values.end(), ValueInForce(given, other)) == values.end())
+    return "has no effect: it works only with " + other + " " + Join(values, " or ");
+  return NoEffect(given, other);
 }
 
 std::string Verbosity(const Given& given) {
   if (given.contains("verbosity")) return Get(given, "verbosity");
   return Get(given, "silent") == "1" ? "0" : "1";
+}
+
+// What XGBoost is told.
+std::vector<std::pair<std::string, std::string>> ForXgboost(const Given& given,
+                                                            const Hyperparameters& parsed) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [name, value] : given)
+    if (FindHyperparameter(name)->use == Use::kBooster)
+      out.emplace_back(name, std::string(Trim(value)));
+  out.emplace_back("objective", parsed.objective);
+  if (parsed.num_class > 0) out.emplace_back("num_class", std::to_string(parsed.num_class));
+  if (parsed.booster != "gblinear") out.emplace_back("tree_method", parsed.tree_method);
+  out.emplace_back("nthread", std::to_string(parsed.threads));
+  out.emplace_back("verbosity", Verbosity(given));
+  const Constraints& constraints = parsed.constraints;
+  if (!constraints.monotone.empty()) out.emplace_back("monotone_constraints", constraints.monotone);
+  if (!constraints.interaction.empty())
+    out.emplace_back("interaction_constraints", constraints.interaction);
+  for (const std::string& metric : parsed.eval_metrics) out.emplace_back("eval_metric", metric);
+  return out;
 }
 
 }  // namespace
@@ -110,13 +207,13 @@ bool Hyperparameters::GrowsFromBins() const {
          std::none_of(booster_parameters.begin(), booster_parameters.end(), is_updater);
 }
 
-Result<Hyperparameters> ParseHyperparameters(const Given& given, int cores) {
+Result<Hyperparameters> ParseHyperparameters(const Given& given, int cores,
+                                             ContainerRelease release) {
   if (auto checked = CheckEach(given); !checked) return checked.error();
   if (auto checked = CheckTogether(given); !checked) return checked.error();
-  Hyperparameters parsed;
+  Hyperparameters parsed{.release = release};
   parsed.num_round = GetInt(given, "num_round", 0);
-  parsed.objective = Get(given, "objective", parsed.objective);
-  if (parsed.objective == "reg:linear") parsed.objective = "reg:squarederror";
+  parsed.objective = ObjectiveOf(given);
   parsed.num_class = GetInt(given, "num_class", 0);
   parsed.booster = Get(given, "booster", parsed.booster);
   parsed.tree_method = Get(given, "tree_method", "auto");
@@ -124,24 +221,16 @@ Result<Hyperparameters> ParseHyperparameters(const Given& given, int cores) {
   parsed.max_bin = GetInt(given, "max_bin", parsed.max_bin);
   parsed.trees_per_round = parsed.booster == "gblinear" ? 0 : GetInt(given, "num_parallel_tree", 1);
   parsed.threads = GetInt(given, "nthread", cores);
-  parsed.eval_metrics = Metrics(given, parsed.objective);
+  if (auto read = ReadMetrics(given, parsed); !read) return read.error();
+  if (auto read = ReadConstraints(given, parsed.constraints); !read) return read.error();
   parsed.early_stopping_rounds = GetInt(given, "early_stopping_rounds", 0);
   parsed.csv_weights = Get(given, "csv_weights") == "1";
   parsed.save_model_on_termination = Get(given, "save_model_on_termination") == "true";
 
-  auto& out = parsed.booster_parameters;
-  for (const auto& [name, value] : given) {
-    const HyperparameterRow* row = FindHyperparameter(name);
-    if (row->use == Use::kBooster) out.emplace_back(name, std::string(Trim(value)));
-    if (row->use == Use::kNoEffect)
-      parsed.notes.push_back("Hyperparameter " + name + " has no effect in this XGBoost version.");
-  }
-  out.emplace_back("objective", parsed.objective);
-  if (parsed.num_class > 0) out.emplace_back("num_class", std::to_string(parsed.num_class));
-  if (parsed.booster != "gblinear") out.emplace_back("tree_method", parsed.tree_method);
-  out.emplace_back("nthread", std::to_string(parsed.threads));
-  out.emplace_back("verbosity", Verbosity(given));
-  for (const std::string& metric : parsed.eval_metrics) out.emplace_back("eval_metric", metric);
+  for (const auto& [name, value] : given)
+    if (const std::string why = NoEffect(given, name); !why.empty())
+      parsed.notes.push_back("Hyperparameter " + name + " " + why + ".");
+  parsed.booster_parameters = ForXgboost(given, parsed);
   return parsed;
 }
 
@@ -153,8 +242,16 @@ LabelRule LabelsFor(const Hyperparameters& parameters) {
             .max = parameters.num_class - 1.0,
             .whole = true,
             .reason = "num_class is " + std::to_string(parameters.num_class)};
-  if (objective.starts_with("binary:"))
-    return {.min = 0, .max = 1, .whole = objective == "binary:hinge", .reason = reason};
+  if (objective.starts_with("binary:")) {
+    const auto& computed = parameters.computed_metrics;
+    const auto compares = std::find_if(computed.begin(), computed.end(), ComparesClasses);
+    const bool compared = compares != computed.end();
+    return {
+        .min = 0,
+        .max = 1,
+        .whole = objective == "binary:hinge" || compared,
+        .reason = compared ? reason + ", and metric " + *compares + " compares classes" : reason};
+  }
   if (objective == "reg:logistic") return {.min = 0, .max = 1, .reason = reason};
   if (objective == "reg:gamma") return {.min = 0, .above_min = true, .reason = reason};
   if (objective == "reg:squaredlogerror") return {.min = -1, .above_min = true, .reason = reason};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "algorithms/hyperparameter_table.h"
+#include "base/strings.h"
 
 namespace leat::algorithms {
 namespace {
@@ -36,7 +37,7 @@ TEST(Hyperparameters, ReadsTheManifestOfTheMnistExample) {
   EXPECT_EQ(Passed(*parsed, "tree_method"), "hist");
   EXPECT_EQ(Passed(*parsed, "nthread"), "2");
   EXPECT_EQ(Passed(*parsed, "verbosity"), "1");
-  EXPECT_EQ(Passed(*parsed, "eval_metric"), "merror");
+  EXPECT_EQ(Passed(*parsed, "eval_metric"), "");
   EXPECT_EQ(Passed(*parsed, "silent"), "");
   EXPECT_TRUE(parsed->GrowsFromBins());
 }
@@ -48,24 +49,76 @@ TEST(Hyperparameters, TheTableIsSortedSoThatRowsAreFound) {
   for (const HyperparameterRow& row : table) EXPECT_EQ(FindHyperparameter(row.name), &row);
 }
 
+using Names = std::vector<std::string>;
+constexpr auto kOld = ContainerRelease::kBefore13;
+
 TEST(Hyperparameters, EvalMetricDefaultsToWhatTheContainerPrinted) {
-  EXPECT_EQ(
-      ParseHyperparameters({{"num_round", "1"}, {"objective", "binary:logistic"}}, 1)->eval_metrics,
-      (std::vector<std::string>{"error"}));
-  EXPECT_TRUE(ParseHyperparameters({{"num_round", "1"}}, 1)->eval_metrics.empty());
+  const Given logistic = {{"num_round", "1"}, {"objective", "binary:logistic"}};
+  EXPECT_EQ(ParseHyperparameters(logistic, 1, kOld)->eval_metrics, Names{"error"});
+  EXPECT_TRUE(ParseHyperparameters(logistic, 1)->eval_metrics.empty());  // XGBoost's is logloss
+  const Given multi = {{"num_round", "1"}, {"objective", "multi:softprob"}, {"num_class", "3"}};
+  EXPECT_EQ(ParseHyperparameters(multi, 1, kOld)->eval_metrics, Names{"merror"});
+  EXPECT_TRUE(ParseHyperparameters(multi, 1)->eval_metrics.empty());
+  EXPECT_TRUE(ParseHyperparameters({{"num_round", "1"}}, 1, kOld)->eval_metrics.empty());
+}
+
+TEST(Hyperparameters, EvalMetricMayNameSeveral) {
   EXPECT_EQ(
       ParseHyperparameters({{"num_round", "1"}, {"eval_metric", "rmse, mae,error@0.7,ndcg@5-"}}, 1)
           ->eval_metrics,
-      (std::vector<std::string>{"rmse", "mae", "error@0.7", "ndcg@5-"}));
+      (Names{"rmse", "mae", "error@0.7", "ndcg@5-"}));
+  const auto parsed = ParseHyperparameters(
+      {{"num_round", "1"}, {"objective", "binary:logistic"}, {"eval_metric", "f1,auc,accuracy,f1"}},
+      1);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->eval_metrics, Names{"auc"});
+  EXPECT_EQ(parsed->computed_metrics, (Names{"f1", "accuracy"}));
+  EXPECT_EQ(Passed(*parsed, "eval_metric"), "auc");
 }
 
-TEST(Hyperparameters, ATuningJobsMetricIsAdded) {
+TEST(Hyperparameters, ATuningJobsMetricIsAddedAndWatched) {
+  Given given = {{"num_round", "1"},
+                 {"objective", "binary:logistic"},
+                 {"_tuning_objective_metric", "validation:auc"}};
+  EXPECT_EQ(ParseHyperparameters(given, 1, kOld)->eval_metrics, (Names{"error", "auc"}));
+  EXPECT_EQ(ParseHyperparameters(given, 1)->eval_metrics, Names{"auc"});
+  given["eval_metric"] = "auc,logloss";
+  const auto listed = ParseHyperparameters(given, 1);
+  EXPECT_EQ(listed->eval_metrics, (Names{"auc", "logloss"}));
+  EXPECT_EQ(listed->watched_metric, "auc");
+  given["_tuning_objective_metric"] = "validation:f1";
+  EXPECT_EQ(ParseHyperparameters(given, 1)->computed_metrics, Names{"f1"});
+  EXPECT_EQ(ParseHyperparameters(given, 1)->watched_metric, "f1");
+}
+
+TEST(Hyperparameters, WhatHasNoEffectIsNoted) {
+  const auto notes = [](Given given) {
+    given["num_round"] = "1";
+    const auto parsed = ParseHyperparameters(given, 1);
+    EXPECT_TRUE(parsed) << parsed.error().message;
+    return Join(parsed->notes, " ");
+  };
+  EXPECT_EQ(notes({{"rate_drop", "0.5"}}),
+            "Hyperparameter rate_drop has no effect: it works only with booster dart.");
+  EXPECT_EQ(notes({{"rate_drop", "0.5"}, {"booster", "dart"}}), "");
+  EXPECT_EQ(notes({{"max_bin", "16"}, {"tree_method", "exact"}}),
+            "Hyperparameter max_bin has no effect: it works only with tree_method approx or hist.");
+  EXPECT_EQ(notes({{"max_bin", "16"}, {"tree_method", "auto"}}), "");
+  EXPECT_EQ(notes({{"max_bin", "16"}, {"booster", "gblinear"}}),
+            "Hyperparameter max_bin has no effect: it works only with booster dart or gbtree.");
+  EXPECT_EQ(notes({{"top_k", "2"}, {"feature_selector", "greedy"}, {"booster", "gblinear"}}), "");
+  EXPECT_EQ(notes({{"scale_pos_weight", "2"}, {"objective", "reg:linear"}}), "");
+  EXPECT_NE(notes({{"scale_pos_weight", "2"}, {"objective", "count:poisson"}}), "");
+}
+
+TEST(Hyperparameters, ConstraintsArePassedOnInXgboostsForm) {
   const auto parsed = ParseHyperparameters({{"num_round", "1"},
-                                            {"objective", "binary:logistic"},
-                                            {"_tuning_objective_metric", "validation:auc"}},
+                                            {"monotone_constraints", "[1, 0]"},
+                                            {"interaction_constraints", "[[0, 1]]"}},
                                            1);
   ASSERT_TRUE(parsed);
-  EXPECT_EQ(parsed->eval_metrics, (std::vector<std::string>{"error", "auc"}));
+  EXPECT_EQ(Passed(*parsed, "monotone_constraints"), "(1,0)");
+  EXPECT_EQ(Passed(*parsed, "interaction_constraints"), "[[0,1]]");
 }
 
 TEST(Hyperparameters, OldNamesAndValuesBecomeTodays) {
@@ -135,6 +188,38 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{{{"num_round", "1"}, {"process_type", "update"}}, "needs a model to start from"},
         Bad{{{"num_round", "1"}, {"eval_metric", "rmse,accurate"}}, "eval_metric: value"},
         Bad{{{"num_round", "1"}, {"eval_metric", "rmse@3"}}, "eval_metric: value"},
+        Bad{{{"num_round", "1"}, {"eval_metric", "auc@3"}}, "eval_metric: value"},
+        Bad{{{"num_round", "1"}, {"eval_metric", "ndcg@0.5"}}, "eval_metric: value"},
+        Bad{{{"num_round", "1"}, {"eval_metric", "f1"}},
+            "eval_metric: metric f1 is for the objectives binary:* and multi:*, and objective is "
+            "reg:squarederror"},
+        Bad{{{"num_round", "1"},
+             {"objective", "multi:softmax"},
+             {"num_class", "3"},
+             {"eval_metric", "precision"}},
+            "precision is for two classes"},
+        Bad{{{"num_round", "1"}, {"objective", "rank:ndcg"}, {"eval_metric", "mse"}},
+            "mse is for the objectives reg:*"},
+        Bad{{{"num_round", "1"}, {"_tuning_objective_metric", "validation:fast"}},
+            "_tuning_objective_metric: value 'validation:fast' must be validation: and one of"},
+        Bad{{{"num_round", "1"}, {"_tuning_objective_metric", "rmse"}},
+            "_tuning_objective_metric: value 'rmse'"},
+        Bad{{{"num_round", "1"}, {"_tuning_objective_metric", "train:rmse"}},
+            "_tuning_objective_metric: value 'train:rmse'"},
+        Bad{{{"num_round", "1"}, {"_tuning_objective_metric", "validation:f1"}},
+            "_tuning_objective_metric: metric f1 is for"},
+        Bad{{{"num_round", "1"}, {"monotone_constraints", "(1,5,0,0)"}},
+            "monotone_constraints: value '(1,5,0,0)'"},
+        Bad{{{"num_round", "1"}, {"interaction_constraints", "[[-1]]"}},
+            "interaction_constraints: value '[[-1]]'"},
+        Bad{{{"num_round", "1"}, {"booster", "gblinear"}, {"monotone_constraints", "(1)"}},
+            "monotone_constraints: booster gblinear"},
+        Bad{{{"num_round", "1"}, {"updater", "grow_colmaker, grow_histmaker"}},
+            "names several that grow trees"},
+        Bad{{{"num_round", "1"}, {"objective", "count:poisson"}, {"base_score", "0"}},
+            "base_score: value '0' must be greater than 0 for count:poisson"},
+        Bad{{{"num_round", "1"}, {"scale_pos_weight", "0"}},
+            "scale_pos_weight: value '0' must be a number greater than 0"},
         Bad{{{"num_round", "1"}, {"silent", "2"}}, "silent: value '2' must be one of: 0, 1"},
         Bad{{{"num_round", "1"}, {"_kfold", "5"}}, "cross-validation is not supported"},
         Bad{{{"num_round", "1"}, {"sagemaker_program", "x.py"}}, "script mode"},
@@ -151,6 +236,11 @@ TEST(Labels, FollowTheObjective) {
   EXPECT_FALSE(rule("multi:softmax", "3").Allows(3));
   EXPECT_FALSE(rule("multi:softprob", "3").Allows(0.5));
   EXPECT_TRUE(rule("binary:logistic").Allows(0.5));
+  EXPECT_FALSE(LabelsFor(*ParseHyperparameters({{"num_round", "1"},
+                                                {"objective", "binary:logistic"},
+                                                {"eval_metric", "logloss,f1"}},
+                                               1))
+                   .Allows(0.5));
   EXPECT_FALSE(rule("binary:logistic").Allows(2));
   EXPECT_FALSE(rule("reg:gamma").Allows(0));
   EXPECT_FALSE(rule("count:poisson").Allows(-1));

@@ -23,13 +23,14 @@ Result<json::Value> ReadConfig(const std::string& root, const std::string& name)
   return value;
 }
 
-Result<Hyperparameters> ReadHyperparameters(const std::string& root, int cores) {
+Result<Hyperparameters> ReadHyperparameters(const std::string& root, int cores,
+                                            ContainerRelease release) {
   const auto config = ReadConfig(root, "hyperparameters.json");
   if (!config) return config.error();
   std::map<std::string, std::string> given;
   for (const json::Member& member : config->Members())
     given[member.key] = member.value.IsString() ? member.value.Str() : json::Print(member.value);
-  return ParseHyperparameters(given, cores);
+  return ParseHyperparameters(given, cores, release);
 }
 
 Result<Channel> ReadChannel(const std::string& root, const std::string& name,
@@ -78,10 +79,11 @@ Result<TextFormat> ParseContentType(std::string_view content_type) {
   return csv ? TextFormat::kCsv : TextFormat::kLibsvm;
 }
 
-Result<TrainingInput> ReadTrainingInput(const std::string& root, int cores) {
+Result<TrainingInput> ReadTrainingInput(const std::string& root, int cores,
+                                        ContainerRelease release) {
   TrainingInput input{.root = root};
   if (auto checked = CheckHosts(root); !checked) return checked.error();
-  auto hyperparameters = ReadHyperparameters(root, cores);
+  auto hyperparameters = ReadHyperparameters(root, cores, release);
   if (!hyperparameters) return hyperparameters.error();
   input.hyperparameters = std::move(*hyperparameters);
   const auto config = ReadConfig(root, "inputdataconfig.json");

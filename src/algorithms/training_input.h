@@ -31,7 +31,8 @@ struct TrainingInput {
 // Reads hyperparameters.json, inputdataconfig.json and resourceconfig.json. kInvalid says what to
 // change: a wrong hyperparameter, a missing or unknown channel, an unsupported content type or
 // input mode, more than one host. `cores` is the default for nthread.
-Result<TrainingInput> ReadTrainingInput(const std::string& root, int cores);
+Result<TrainingInput> ReadTrainingInput(const std::string& root, int cores,
+                                        ContainerRelease release = ContainerRelease::kSince13);
 
 // text/csv (parameters: label_size=1, charset), text/libsvm, text/x-libsvm; absent is libsvm.
 // kInvalid names any other type, and those that are supported.

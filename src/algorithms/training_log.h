@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "algorithms/early_stopping.h"
+#include "algorithms/evaluation.h"
 #include "base/clock.h"
 
 namespace leat::algorithms {

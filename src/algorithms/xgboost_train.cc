@@ -8,6 +8,7 @@
 
 #include "algorithms/booster.h"
 #include "algorithms/early_stopping.h"
+#include "algorithms/evaluation.h"
 #include "algorithms/number.h"
 #include "algorithms/resources.h"
 #include "base/strings.h"
@@ -94,6 +95,7 @@ Result<TrainingData> Load(const TrainingInput& input, TrainingLog& log) {
   auto rows = Read(*train_files, parameters, log);
   if (!rows) return rows.error();
   const size_t columns = rows->columns;
+  if (auto fit = CheckColumns(parameters.constraints, columns); !fit) return fit.error();
   auto train = MakeTrainMatrix(std::move(*rows), parameters);
   ::malloc_trim(0);  // training is the peak, and the values that were read are not needed any more
   if (!train) return train.error();
@@ -114,47 +116,107 @@ Result<TrainingData> Load(const TrainingInput& input, TrainingLog& log) {
   return data;
 }
 
-// Which round is the best, as the attributes that Python's xgboost.train leaves in a model: without
-// early stopping that is the last round, and there is no score.
-Status SetBest(Booster& booster, const EarlyStopping& stopping, int last_round,
-               const Hyperparameters& parameters) {
-  const int best = stopping.active() ? stopping.best_round() : last_round;
-  const int trees = (best + 1) * parameters.trees_per_round;
-  if (auto set = booster.SetAttribute("best_iteration", std::to_string(best)); !set) return set;
-  if (auto set = booster.SetAttribute("best_ntree_limit", std::to_string(trees)); !set) return set;
-  if (!stopping.active()) return {};
-  return booster.SetAttribute("best_score", PrintNumber(stopping.best_score()));
-}
+// A model that is being trained, and which of its rounds are worth keeping.
+class Training {
+ public:
+  Training(Booster booster, const TrainingData& data, const Hyperparameters& parameters,
+           TrainingLog& log)
+      : booster_(std::move(booster)), data_(data), parameters_(parameters), log_(log) {
+    sets_.emplace_back("train", &data.train);
+    if (data.validation) sets_.emplace_back("validation", &*data.validation);
+  }
 
-// Boosts round after round. Returns how many rounds the model has.
-Result<int> Boost(Booster& booster, const TrainingData& data, const Hyperparameters& parameters,
-                  const Termination& termination, TrainingLog& log) {
-  std::vector<std::pair<std::string, const Matrix*>> sets = {{"train", &data.train}};
-  if (data.validation) sets.emplace_back("validation", &*data.validation);
-  EarlyStopping stopping(parameters.early_stopping_rounds);
-  int round = 0;
-  while (round < parameters.num_round && !termination.requested) {
-    if (auto updated = booster.Update(round, data.train); !updated) return updated.error();
-    auto line = booster.Evaluate(round, sets);
-    if (!line) return line.error();
-    auto values = ParseEvaluation(*line);
-    if (!values) return values.error();
-    log.Round(round, *values);
-    if (round == 0 && stopping.active())
-      log.Line("Will train until " + values->back().name + " hasn't improved in " +
-               std::to_string(parameters.early_stopping_rounds) + " rounds.");
-    ++round;
-    if (stopping.ShouldStop(round - 1, *values)) {
-      log.Line("Stopping in round " + std::to_string(round - 1) + ". Best iteration: [" +
-               std::to_string(stopping.best_round()) + "] with " + stopping.metric() + ":" +
-               PrintNumber(stopping.best_score()));
-      break;
+  // Boosts round after round, to the last one or a reason to end before it.
+  Status Run(const Termination& termination) {
+    bool going_on = true;
+    while (going_on && rounds_ < parameters_.num_round && !termination.requested) {
+      if (auto updated = booster_.Update(rounds_, data_.train); !updated) return updated;
+      auto values = EvaluateRound(booster_, rounds_, sets_, parameters_);
+      if (!values) return values.error();
+      log_.Round(rounds_, *values);
+      if (rounds_ == 0) Watch(*values);
+      ++rounds_;
+      auto more = GoesOn(*values);
+      if (!more) return more.error();
+      going_on = *more;
+    }
+    return {};
+  }
+
+  int rounds() const { return rounds_; }
+
+  // The model of the best rounds, or of all when none is better than the last, with the attributes
+  // that Python's xgboost.train leaves in a model. At least one round was done.
+  Result<Booster> Finish() {
+    const int best = stopping_ ? stopping_->best_round() : rounds_ - 1;
+    auto model = ModelOf(best);
+    if (!model) return model;
+    if (best + 1 < rounds_)
+      log_.Info("The model is that of round " + std::to_string(best) + ", the best by " + watched_ +
+                "; the rounds after it are left out.");
+    const int trees = (best + 1) * parameters_.trees_per_round;
+    if (auto set = model->SetAttribute("best_iteration", std::to_string(best)); !set)
+      return set.error();
+    if (auto set = model->SetAttribute("best_ntree_limit", std::to_string(trees)); !set)
+      return set.error();
+    if (!stopping_) return model;
+    if (auto set = model->SetAttribute("best_score", PrintNumber(stopping_->best_score())); !set)
+      return set.error();
+    return model;
+  }
+
+ private:
+  // Finds out what early stopping watches, from the values of the first round.
+  void Watch(const std::vector<MetricValue>& values) {
+    const auto watched = WatchedOf(values, sets_, parameters_);
+    const std::string rounds = std::to_string(parameters_.early_stopping_rounds);
+    if (watched) {
+      stopping_.emplace(EarlyStopping::Options{.rounds = parameters_.early_stopping_rounds,
+                                               .more_is_better = watched->more_is_better});
+      watched_index_ = watched->index;
+      watched_ = values[watched->index].name;
+      log_.Line("Will train until " + watched_ + " hasn't improved in " + rounds + " rounds.");
+    } else if (parameters_.early_stopping_rounds > 0) {
+      log_.Info("early_stopping_rounds is " + rounds +
+                ", but training does not stop early: that needs a channel validation and a metric "
+                "named by eval_metric.");
     }
   }
-  if (round == 0) return 0;
-  if (auto set = SetBest(booster, stopping, round - 1, parameters); !set) return set.error();
-  return round;
-}
+
+  Result<Booster> ModelOf(int best) {
+    if (best + 1 == rounds_) return std::move(booster_);
+    if (best_model_) return Booster::Load(*best_model_);
+    return booster_.FirstRounds(best + 1);
+  }
+
+  // Takes the values of the round just done; false when it was the last.
+  Result<bool> GoesOn(const std::vector<MetricValue>& values) {
+    if (!stopping_) return true;
+    const double value = values[watched_index_].value;
+    const bool stop = stopping_->ShouldStop(rounds_ - 1, value);
+    if (parameters_.RoundsChangeLater() && stopping_->best_round() == rounds_ - 1) {
+      auto saved = booster_.Save();
+      if (!saved) return saved.error();
+      best_model_ = std::move(*saved);
+    }
+    if (stop)
+      log_.Line("Stopping in round " + std::to_string(rounds_ - 1) + ". Best iteration: [" +
+                std::to_string(stopping_->best_round()) + "] with " + watched_ + ":" +
+                PrintNumber(stopping_->best_score()));
+    return !stop;
+  }
+
+  Booster booster_;
+  const TrainingData& data_;
+  const Hyperparameters& parameters_;
+  TrainingLog& log_;
+  NamedMatrices sets_;
+  int rounds_ = 0;  // done
+  std::optional<EarlyStopping> stopping_;
+  size_t watched_index_ = 0;
+  std::string watched_;                    // "validation-auc"
+  std::optional<std::string> best_model_;  // where later rounds change it: as of the best round
+};
 
 Status SaveModel(Booster& booster, const std::string& path) {
   auto bytes = booster.Save();
@@ -183,20 +245,24 @@ Status TrainXgboost(const TrainingInput& input, const Termination& termination, 
   if (data->validation) matrices.push_back(&*data->validation);
   auto booster = Booster::Create(parameters.booster_parameters, matrices);
   if (!booster) return booster.error();
-  auto rounds = Boost(*booster, *data, parameters, termination, log);
-  if (!rounds) return rounds.error();
-  if (*rounds == 0) {
+  Training training(std::move(*booster), *data, parameters, log);
+  if (auto run = training.Run(termination); !run) return run;
+  if (training.rounds() == 0) {
     log.Info("Stopped before the first round was done; there is no model to save.");
     return {};
   }
   if (termination.requested)
-    log.Info("Stopped on request; saving the model of " + std::to_string(*rounds) + " rounds.");
-  return SaveModel(*booster, input.ModelPath());
+    log.Info("Stopped on request after " + std::to_string(training.rounds()) +
+             " rounds; saving the model.");
+  auto model = training.Finish();
+  if (!model) return model.error();
+  return SaveModel(*model, input.ModelPath());
 }
 
-int RunTrainingJob(const std::string& root, Termination& termination, TrainingLog& log) {
+int RunTrainingJob(const std::string& root, ContainerRelease release, Termination& termination,
+                   TrainingLog& log) {
   log.Info("Running standalone xgboost training.");
-  auto input = ReadTrainingInput(root, CoresAvailable());
+  auto input = ReadTrainingInput(root, CoresAvailable(), release);
   Status trained;
   if (input) {
     termination.keeps_model = input->hyperparameters.save_model_on_termination;

@@ -25,7 +25,8 @@ struct Termination {
 Status TrainXgboost(const TrainingInput& input, const Termination& termination, TrainingLog& log);
 
 // The whole job: reads the input, trains, and on failure logs the reason and writes the failure
-// file. Returns the process's exit status: 0 or 1.
-int RunTrainingJob(const std::string& root, Termination& termination, TrainingLog& log);
+// file. `release` is what the job's image stands for. Returns the process's exit status: 0 or 1.
+int RunTrainingJob(const std::string& root, ContainerRelease release, Termination& termination,
+                   TrainingLog& log);
 
 }  // namespace leat::algorithms

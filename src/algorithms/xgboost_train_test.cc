@@ -56,7 +56,7 @@ class TrainingJob : public testing::Test {
     auto fd = io::Open(path, O_WRONLY | O_CREAT | O_TRUNC);
     EXPECT_TRUE(fd);
     TrainingLog log(clock_, fd->get());
-    const int status = RunTrainingJob(dir_.path(), termination_, log);
+    const int status = RunTrainingJob(dir_.path(), release_, termination_, log);
     log_ = Read("log");
     return status;
   }
@@ -77,6 +77,7 @@ class TrainingJob : public testing::Test {
   io::TempDir dir_;
   FakeClock clock_{*ParseTime("2020-01-29T01:19:40Z")};
   Termination termination_;
+  ContainerRelease release_ = ContainerRelease::kBefore13;
   std::string log_;
 };
 
@@ -285,12 +286,30 @@ TEST_F(TrainingJob, SeveralHostsAreTheFailure) {
 }
 
 TEST_F(TrainingJob, WhatXgboostRefusesIsTheFailureInOneLine) {
-  Write("input/config/hyperparameters.json",
-        R"({"num_round": "1", "interaction_constraints": "both"})");
+  Write("input/config/hyperparameters.json", R"({"num_round": "1", "updater": "coord_descent"})");
   const std::string failure = Failure();
   EXPECT_EQ(failure.find("Stack trace"), std::string::npos) << failure;
   EXPECT_EQ(failure.find('\n'), std::string::npos) << failure;
   EXPECT_TRUE(failure.starts_with("XGBoost ")) << failure;
+}
+
+TEST_F(TrainingJob, ConstraintsForOtherColumnsAreTheFailure) {
+  Write("input/config/hyperparameters.json",
+        R"json({"num_round": "1", "monotone_constraints": "(1,0,-1)"})json");
+  EXPECT_EQ(Failure(),
+            "Hyperparameter monotone_constraints: (1,0,-1) is for 3 feature columns, and channel "
+            "train has 4; give one of -1, 0 and 1 for each");
+}
+
+TEST_F(TrainingJob, WithoutAMetricByItsNameNewReleasesDoNotStopEarly) {
+  release_ = ContainerRelease::kSince13;
+  Write("input/config/hyperparameters.json",
+        R"({"num_round": "9", "objective": "multi:softmax", "num_class": "3",
+            "early_stopping_rounds": "2"})");
+  ASSERT_EQ(Run(), 0) << log_;
+  EXPECT_TRUE(Logged("[8]#011train-mlogloss:")) << log_;
+  EXPECT_TRUE(Logged("training does not stop early: that needs a channel validation and a metric"))
+      << log_;
 }
 
 TEST_F(TrainingJob, ALongReasonIsCutAtWhatSagemakerShows) {

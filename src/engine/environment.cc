@@ -87,6 +87,7 @@ Variables AlgorithmVariables(const Job& job, const std::string& host,
       {"SM_NETWORK_INTERFACE_NAME", kInterface},
       {"SM_NUM_CPUS", std::to_string(cpus)},
       {"SM_NUM_GPUS", std::to_string(resources.gpus)},
+      {"LEAT_TRAINING_IMAGE", job.image},
   };
   for (const std::string& channel : channels)
     variables.emplace_back("SM_CHANNEL_" + VariableName(channel), "/opt/ml/input/data/" + channel);

@@ -12,7 +12,8 @@ namespace leat::engine {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-// What SageMaker's own toolkits read (SM_*, TRAINING_JOB_NAME, ...) and the job's Environment.
+// What SageMaker's own toolkits read (SM_*, TRAINING_JOB_NAME, ...) and the job's Environment; and
+// the image's name in LEAT_TRAINING_IMAGE, since one program of Leat stands for many images.
 Variables AlgorithmVariables(const Job& job, const std::string& host,
                              const HostResources& resources);
 

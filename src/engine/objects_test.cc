@@ -65,6 +65,8 @@ TEST_F(Objects, TheAlgorithmFindsItsSurroundings) {
   EXPECT_EQ(Env(algorithm, "SM_CHANNEL_TRAIN")["value"].AsString(), "/opt/ml/input/data/train");
   EXPECT_EQ(Env(algorithm, "SM_HP_MAX_DEPTH")["value"].AsString(), "5");
   EXPECT_EQ(Env(algorithm, "SM_HP_OBJECTIVE")["value"].AsString(), "multi:softmax");
+  EXPECT_EQ(Env(algorithm, "LEAT_TRAINING_IMAGE")["value"].AsString(),
+            "example.com/xgboost:latest");
   EXPECT_EQ(Env(algorithm, "SM_NUM_CPUS")["value"].AsString(), "2");
   EXPECT_EQ(Env(algorithm, "AWS_ACCESS_KEY_ID")["valueFrom"]["secretKeyRef"]["name"].AsString(),
             awsserver::KeySecretName(AccessKeyId(run_)));

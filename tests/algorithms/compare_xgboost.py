@@ -22,7 +22,7 @@ if not xgboost.__version__.startswith("1.7."):
     print(f"skipped: xgboost {xgboost.__version__} here, and leat-ml is built with 1.7")
     sys.exit(77)
 
-MULTI = {"objective": "multi:softmax", "num_class": "5"}
+MULTI = {"objective": "multi:softmax", "num_class": "5", "eval_metric": "merror"}
 
 
 def make_data(kind, rows, columns, seed):
@@ -49,7 +49,7 @@ CASES = {
     "missing": ("missing", MULTI, "text/csv"),
     "extreme": ("wide", MULTI, "text/csv"),
     "few_bins": ("normal", {"max_bin": "16", **MULTI}, "text/csv"),
-    "probabilities": ("normal", {"objective": "multi:softprob", "num_class": "5"}, "text/csv"),
+    "probabilities": ("normal", {**MULTI, "objective": "multi:softprob"}, "text/csv"),
     "regression": ("normal", {"objective": "reg:squarederror"}, "text/csv"),
     "sampled": ("normal", {"subsample": "0.6", "colsample_bytree": "0.7", "seed": "3", **MULTI},
                 "text/csv"),
@@ -62,6 +62,11 @@ CASES = {
     "weights": ("normal", {"csv_weights": "1", **MULTI}, "text/csv"),
     "early_stopping": ("normal", {"early_stopping_rounds": "2", "eta": "1", "num_round": "40",
                                   **MULTI}, "text/csv"),
+    "early_stopping_of_forests": ("normal", {"early_stopping_rounds": "2", "eta": "1",
+                                             "num_round": "40", "num_parallel_tree": "3",
+                                             "subsample": "0.5", **MULTI}, "text/csv"),
+    "constraints": ("normal", {"monotone_constraints": "(" + "1,0,-1,0," * 5 + ")",
+                               "interaction_constraints": "[[0,1,2],[3,4]]", **MULTI}, "text/csv"),
     "libsvm": ("sparse", MULTI, "text/libsvm"),
     "libsvm_exact": ("sparse", {"tree_method": "exact", **MULTI}, "text/libsvm"),
 }
@@ -114,13 +119,13 @@ def train_python(data, given):
     stop = parameters.pop("early_stopping_rounds", None)
     for ours in ("csv_weights", "silent"):
         parameters.pop(ours, None)
-    if parameters["objective"].startswith("multi:"):
-        parameters["eval_metric"] = "merror"
     matrices = {name: xgboost.DMatrix(features.astype(np.float32), labels, weight=weights)
                 for name, (labels, features, weights) in data.items()}
+    stops = [xgboost.callback.EarlyStopping(int(stop), metric_name=parameters["eval_metric"],
+                                            data_name="validation", save_best=True)] if stop else []
     return xgboost.train(parameters, matrices["train"], rounds,
                          evals=[(m, n) for n, m in matrices.items()], verbose_eval=False,
-                         early_stopping_rounds=int(stop) if stop else None)
+                         callbacks=stops)
 
 
 def run_case(leat_ml, name):
