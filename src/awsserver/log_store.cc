@@ -1,6 +1,7 @@
 #include "awsserver/log_store.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "awsserver/log_query.h"
 #include "base/log.h"
@@ -163,7 +164,7 @@ Result<bool> RemoveSome(db::Connection& connection) {
 class SqliteLogStore : public LogStore {
  public:
   SqliteLogStore(std::unique_ptr<db::Database> db, Clock& clock)
-      : db_(std::move(db)), clock_(clock) {}
+      : db_(std::move(db)), clock_(clock), checker_([this] { CheckPages(); }) {}
 
   Status Append(const LogGroup& group, const std::string& stream,
                 const std::vector<NewLogEvent>& events) override {
@@ -290,6 +291,15 @@ class SqliteLogStore : public LogStore {
   }
 
  private:
+  void CheckPages() {
+    auto whole = db_->CheckPages();
+    if (whole) return;
+    LogError(
+        "log database is damaged: some logs cannot be read; stop Leat and restore logs.sqlite, "
+        "or move it away to begin with an empty one",
+        {{"error", whole.error()}});
+  }
+
   int64_t NowMs() {
     using std::chrono::milliseconds;
     return std::chrono::duration_cast<milliseconds>(clock_.Now().time_since_epoch()).count();
@@ -312,6 +322,7 @@ class SqliteLogStore : public LogStore {
 
   const std::unique_ptr<db::Database> db_;
   Clock& clock_;
+  const std::jthread checker_;  // beside the first requests
 };
 
 }  // namespace

@@ -27,4 +27,16 @@ Status Database::Read(const std::function<Status(Connection&)>& read) {
   return readers_->Read(read);
 }
 
+Status Database::CheckPages() {
+  return Read([](Connection& connection) -> Status {
+    Statement& check = connection.Prepare("PRAGMA quick_check(1)");
+    const Result<bool> row = check.Step();
+    if (!row) return row.error();
+    const std::string found(*row ? check.Text(0) : "nothing");
+    check.Reset();
+    if (found == "ok") return {};
+    return Error{Code::kCorrupt, "the check of its pages says: " + found};
+  });
+}
+
 }  // namespace leat::db
