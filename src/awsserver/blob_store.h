@@ -1,6 +1,9 @@
 // The bytes of objects, in files with opaque names: <dir>/objects/xx/<id>. A file is written aside
-// in <dir>/incoming, renamed into place and fsynced, and only then named by a row of the index; so
-// after a crash there may be files without a row (Sweep removes them), never a row without a file.
+// in <dir>/incoming, moved to its place as "<id>.new" and fsynced, then named by a row of the
+// index, and only then called <id>. So a crash may leave a half-written file in incoming/, which no
+// index ever names; a .new file, with or without a row; and a file whose row was removed, which the
+// index has noted as freed. BlobSweeper (blob_sweeper.h) goes through them at the next start.
+// Nothing here removes a file for lack of a row.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +31,7 @@ class BlobWriter {
   ~BlobWriter();
   // kExhausted when the disk is full, or would be but for what is left to the databases on it.
   Status Append(std::string_view bytes);
-  // Makes the bytes durable and gives the blob's id.
+  // Makes the bytes durable and gives the blob's id. Follow it with BlobStore::Settle or Remove.
   Result<std::string> Keep();
 
  private:
@@ -53,11 +56,12 @@ class BlobStore {
   static Result<std::unique_ptr<BlobStore>> Open(const std::string& dir);
 
   Result<BlobWriter> Create();
+  // A row names the blob: it is unfinished no more. A failure is logged and left to the next start.
+  void Settle(const std::string& id) const;
   // kNotFound.
   Result<io::UniqueFd> OpenBlob(const std::string& id) const;
 
-  // While a lease lives, blobs that existed when it was taken stay on disk: take it, look the
-  // object up, read its blobs.
+  // While it lives, its blobs stay readable although they are removed.
   class Lease {
    public:
     ~Lease();
@@ -66,32 +70,49 @@ class BlobStore {
 
    private:
     friend class BlobStore;
-    Lease(BlobStore& store, uint64_t number) : store_(store), number_(number) {}
+    Lease(BlobStore& store, std::vector<std::string> ids) : store_(store), ids_(std::move(ids)) {}
     BlobStore& store_;
-    const uint64_t number_;
+    const std::vector<std::string> ids_;
   };
-  std::unique_ptr<Lease> Read();
-  // Removes the files once no lease taken before this call lives. A file that cannot be removed is
-  // logged and left to the next Sweep.
-  void Remove(const std::vector<std::string>& ids);
+  // For an object that was just looked up, all its blobs. kNotFound when they were removed since:
+  // look the object up again.
+  Result<std::unique_ptr<Lease>> Hold(const std::vector<std::string>& ids);
 
-  // Removes the files of earlier processes that `in_use` does not know. Returns their number.
-  Result<int> Sweep(const std::function<Result<bool>(const std::string& id)>& in_use,
-                    const std::stop_token& stop);
+  // Removes the files, those under a lease when it ends. A file that cannot be removed is logged
+  // and left to the next start. No row may name them.
+  void Remove(const std::vector<std::string>& ids);
+  // Waits until files were removed of which nobody was told yet, `at_least` so many or, after the
+  // stop, any number; their removal is durable then.
+  Result<std::vector<std::string>> AwaitRemoved(size_t at_least, const std::stop_token& stop);
+
+  struct File {
+    std::string id;
+    bool settled = true;  // false: its name ends in .new
+    uint64_t size = 0;
+  };
+  // Calls `each` for every file that an earlier process left; stops at its first error.
+  Status Visit(const std::function<Status(const File&)>& each, const std::stop_token& stop) const;
+  // Whether the file is there, of whatever name.
+  bool Has(const std::string& id) const;
+
+  // What the ids of this process start with, and what an id starts with.
+  const std::string& run() const { return run_; }
+  static std::string RunOf(const std::string& id);
+  std::string PathOf(const File& file) const;
 
  private:
   explicit BlobStore(std::string dir);
-  std::string PathOf(const std::string& id) const;
-  void Unlink(const std::vector<std::string>& ids) const;
-  void EndRead(uint64_t number);
+  void Unlink(const std::vector<std::string>& ids);
+  void EndLease(const std::vector<std::string>& ids);
 
   const std::string dir_;
-  // Starts the ids of this process, so that Sweep never takes a file whose row is on its way.
-  const std::string epoch_;
+  const std::string run_;
   Mutex mu_;
-  uint64_t next_number_ GUARDED_BY(mu_) = 0;
-  std::set<uint64_t> readers_ GUARDED_BY(mu_);  // numbers of the leases that live
-  std::map<uint64_t, std::vector<std::string>> doomed_ GUARDED_BY(mu_);
+  CondVar removed_some_;
+  std::map<std::string, int> held_ GUARDED_BY(mu_);  // leases on a blob
+  std::set<std::string> doomed_ GUARDED_BY(mu_);     // removed, but under a lease
+  std::set<std::string> going_ GUARDED_BY(mu_);      // being unlinked
+  std::vector<std::string> removed_ GUARDED_BY(mu_);
 };
 
 }  // namespace leat::awsserver

@@ -34,36 +34,53 @@ TEST_F(Blobs, WhatIsKeptReadsBackAndWhatIsNotVanishes) {
   EXPECT_TRUE(io::ListDir(dir_.path() + "/incoming")->empty());
 }
 
-TEST_F(Blobs, ALeaseKeepsWhatWasThereWhenItWasTaken) {
+TEST_F(Blobs, AreReadableBeforeAndAfterTheyAreSettled) {
   auto store = *BlobStore::Open(dir_.path());
-  const std::string first = Keep(*store, "1"), second = Keep(*store, "2");
-  auto early = store->Read();
-  store->Remove({first});
-  auto late = store->Read();
-  store->Remove({second});
-  EXPECT_TRUE(Exists(*store, first));
-  early.reset();
-  EXPECT_FALSE(Exists(*store, first));
-  EXPECT_TRUE(Exists(*store, second));
-  late.reset();
-  EXPECT_FALSE(Exists(*store, second));
+  const std::string id = Keep(*store, "bytes");
+  EXPECT_FALSE(io::Exists(store->PathOf({.id = id})));
+  EXPECT_EQ(*io::ReadFd(store->OpenBlob(id)->get()), "bytes");
+  store->Settle(id);
+  EXPECT_TRUE(io::Exists(store->PathOf({.id = id})));
+  EXPECT_EQ(*io::ReadFd(store->OpenBlob(id)->get()), "bytes");
 }
 
-TEST_F(Blobs, ASweepTakesOrphansOfEarlierProcessesOnly) {
-  std::string named, orphan;
-  {
-    auto earlier = *BlobStore::Open(dir_.path());
-    named = Keep(*earlier, "1");
-    orphan = Keep(*earlier, "2");
-  }
+TEST_F(Blobs, ALeaseKeepsItsOwnBlobsAndNoOthers) {
   auto store = *BlobStore::Open(dir_.path());
-  const std::string on_its_way = Keep(*store, "3");
-  const auto removed = store->Sweep([&](const std::string& id) { return id == named; }, {});
-  ASSERT_TRUE(removed) << removed.error().message;
-  EXPECT_EQ(*removed, 1);
-  EXPECT_TRUE(Exists(*store, named));
-  EXPECT_FALSE(Exists(*store, orphan));
-  EXPECT_TRUE(Exists(*store, on_its_way));
+  const std::string first = Keep(*store, "1"), second = Keep(*store, "2"),
+                    other = Keep(*store, "3");
+  auto one = store->Hold({first, second});
+  ASSERT_TRUE(one);
+  auto two = store->Hold({first});
+  ASSERT_TRUE(two);
+  store->Remove({first, second, other});
+  EXPECT_TRUE(Exists(*store, first));
+  EXPECT_TRUE(Exists(*store, second));
+  EXPECT_FALSE(Exists(*store, other));
+  one->reset();
+  EXPECT_TRUE(Exists(*store, first));
+  EXPECT_FALSE(Exists(*store, second));
+  two->reset();
+  EXPECT_FALSE(Exists(*store, first));
+}
+
+TEST_F(Blobs, WhatWasRemovedIsNotHeld) {
+  auto store = *BlobStore::Open(dir_.path());
+  const std::string id = Keep(*store, "1"), held = Keep(*store, "2");
+  store->Remove({id});
+  EXPECT_EQ(store->Hold({id}).error().code, Code::kNotFound);
+  auto lease = store->Hold({held});
+  store->Remove({held});
+  EXPECT_EQ(store->Hold({held}).error().code, Code::kNotFound);
+}
+
+TEST_F(Blobs, RemovalsAreToldOnce) {
+  auto store = *BlobStore::Open(dir_.path());
+  const std::string id = Keep(*store, "1");
+  store->Remove({id});
+  EXPECT_EQ(*store->AwaitRemoved(1, {}), std::vector<std::string>{id});
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(store->AwaitRemoved(1, stop.get_token())->empty());
 }
 
 class FullDisk : public EndpointTest {

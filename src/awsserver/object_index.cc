@@ -55,6 +55,14 @@ CREATE TABLE parts (
 CREATE INDEX parts_by_blob ON parts (blob);
 )";
 
+// What is known to be garbage, and who may have left some; and which upload made an object, so that
+// a completion is repeated for that one only.
+constexpr char kRecords[] = R"(
+CREATE TABLE freed (blob TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE runs (run TEXT PRIMARY KEY) WITHOUT ROWID;
+ALTER TABLE objects ADD COLUMN upload TEXT NOT NULL DEFAULT '';
+)";
+
 Error NoSuch(std::string_view what, std::string_view name) {
   return {Code::kNotFound, fmt::format("no {} {}", what, name)};
 }
@@ -82,7 +90,7 @@ Status ReadPieces(db::Connection& connection, int64_t id, ObjectRecord& object) 
 ObjectIndex::ObjectIndex(std::unique_ptr<db::Database> database) : db_(std::move(database)) {}
 
 Result<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(const std::string& path) {
-  auto database = db::Database::Open({.path = path, .migrations = {kSchema}});
+  auto database = db::Database::Open({.path = path, .migrations = {kSchema, kRecords}});
   if (!database) return database.error();
   return std::unique_ptr<ObjectIndex>(new ObjectIndex(std::move(*database)));
 }
@@ -198,14 +206,6 @@ Result<FreedBlobs> ObjectIndex::Delete(const std::string& bucket,
   });
   if (!written) return written.error();
   return freed;
-}
-
-Result<bool> ObjectIndex::UsesBlob(const std::string& blob) {
-  FreedBlobs unused;
-  auto read =
-      db_->Read([&](db::Connection& connection) { return FreeIfUnused(connection, blob, unused); });
-  if (!read) return read.error();
-  return unused.empty();
 }
 
 }  // namespace leat::awsserver

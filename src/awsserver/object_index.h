@@ -42,6 +42,13 @@ struct ObjectRecord {
   std::optional<Checksum> checksum;
   int parts = 0;              // of a multipart upload, else 0
   std::vector<Piece> pieces;  // not filled in lists; of a multipart object, one per part
+  std::string upload = {};    // the multipart upload that made it, "" for none
+
+  std::vector<std::string> Blobs() const {
+    std::vector<std::string> blobs;
+    for (const Piece& piece : pieces) blobs.push_back(piece.blob);
+    return blobs;
+  }
 };
 
 struct BucketRecord {
@@ -97,7 +104,8 @@ struct UploadQuery {
   size_t limit = 1000;
 };
 
-// Blobs that no row names any more, for BlobStore::Remove.
+// Blobs that no row names any more, for BlobStore::Remove. The index remembers them until it is
+// told that their files are gone (ForgetFreed), so that a crash in between leaves nothing behind.
 using FreedBlobs = std::vector<std::string>;
 
 // Thread-safe; writes are durable on return. Keys are bytes and sort as bytes. Besides what is
@@ -133,8 +141,21 @@ class ObjectIndex {
   Result<FreedBlobs> CompleteUpload(const UploadRecord& upload, const ObjectRecord& object,
                                     const Precondition& precondition);
 
-  // True if a row names the blob.
-  Result<bool> UsesBlob(const std::string& blob);
+  enum class Naming { kByRow, kFreed, kNot };
+  // Whether a row names the blob, or it was named and is freed.
+  Result<Naming> NamesBlob(const std::string& blob);
+  Result<FreedBlobs> Freed();
+  Status ForgetFreed(const FreedBlobs& blobs);  // unknown ones are passed over
+
+  // Processes that create blobs say so here first, by what their blobs' ids start with (a run), and
+  // stay until what they left unfinished is dealt with. A run that is not here began with another
+  // index.
+  Status BeginRun(const std::string& run);
+  Result<std::vector<std::string>> Runs();
+  Status EndRuns(const std::vector<std::string>& runs);
+
+  // Reads the whole database: kCorrupt when a page is damaged.
+  Status CheckPages() { return db_->CheckPages(); }
 
  private:
   explicit ObjectIndex(std::unique_ptr<db::Database> database);

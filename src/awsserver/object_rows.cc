@@ -47,6 +47,7 @@ ObjectRecord ReadObject(const db::Statement& row) {
   object.headers = DecodeFields(row.Text(5));
   object.checksum = DecodeChecksum(row.Text(6));
   object.parts = static_cast<int>(row.Int(7));
+  object.upload = row.Text(8);
   return object;
 }
 
@@ -66,18 +67,12 @@ Result<int64_t> ObjectId(db::Connection& connection, const std::string& bucket,
   return *found ? find.Int(0) : 0;
 }
 
-Status FreeIfUnused(db::Connection& connection, const std::string& blob, FreedBlobs& freed) {
+Result<bool> IsUsed(db::Connection& connection, const std::string& blob) {
   db::Statement& find = connection.Prepare(
       "SELECT 1 FROM pieces WHERE blob = ?1 UNION ALL SELECT 1 FROM parts WHERE blob = ?1");
-  const auto used = find.Bind(1, blob).Step();
-  if (!used) return used.error();
-  if (!*used) freed.push_back(blob);
-  return {};
+  return find.Bind(1, blob).Step();
 }
 
-namespace {
-
-// The first column of all rows.
 Result<std::vector<std::string>> Texts(db::Statement& statement) {
   std::vector<std::string> texts;
   while (true) {
@@ -87,6 +82,16 @@ Result<std::vector<std::string>> Texts(db::Statement& statement) {
     texts.emplace_back(statement.Text(0));
   }
 }
+
+Status FreeIfUnused(db::Connection& connection, const std::string& blob, FreedBlobs& freed) {
+  const auto used = IsUsed(connection, blob);
+  if (!used) return used.error();
+  if (*used) return {};
+  freed.push_back(blob);
+  return connection.Prepare("INSERT OR IGNORE INTO freed VALUES (?1)").Bind(1, blob).Run();
+}
+
+namespace {
 
 Status FreeAll(db::Connection& connection, const std::vector<std::string>& blobs,
                FreedBlobs& freed) {
@@ -112,23 +117,30 @@ Status CheckPrecondition(db::Connection& connection, const ObjectRecord& object,
   }
   if (!precondition.shared_pieces) return {};
   for (const Piece& piece : object.pieces) {
-    FreedBlobs unused;
-    if (auto checked = FreeIfUnused(connection, piece.blob, unused); !checked) return checked;
-    if (!unused.empty()) return Error{Code::kConflict, "the source was replaced meanwhile"};
+    const auto used = IsUsed(connection, piece.blob);
+    if (!used) return used.error();
+    if (!*used) return Error{Code::kConflict, "the source was replaced meanwhile"};
   }
   return {};
+}
+
+// Removes the object's rows and gives the blobs they named.
+Result<std::vector<std::string>> DropRows(db::Connection& connection, int64_t id) {
+  db::Statement& find = connection.Prepare("SELECT blob FROM pieces WHERE object = ?1");
+  auto blobs = Texts(find.Bind(1, id));
+  if (!blobs) return blobs.error();
+  for (const char* sql :
+       {"DELETE FROM pieces WHERE object = ?1", "DELETE FROM objects WHERE id = ?1"}) {
+    if (auto removed = connection.Prepare(sql).Bind(1, id).Run(); !removed) return removed.error();
+  }
+  return blobs;
 }
 
 }  // namespace
 
 Status DropObject(db::Connection& connection, int64_t id, FreedBlobs& freed) {
-  db::Statement& find = connection.Prepare("SELECT blob FROM pieces WHERE object = ?1");
-  const auto blobs = Texts(find.Bind(1, id));
+  const auto blobs = DropRows(connection, id);
   if (!blobs) return blobs.error();
-  for (const char* sql :
-       {"DELETE FROM pieces WHERE object = ?1", "DELETE FROM objects WHERE id = ?1"}) {
-    if (auto removed = connection.Prepare(sql).Bind(1, id).Run(); !removed) return removed;
-  }
   return FreeAll(connection, *blobs, freed);
 }
 
@@ -142,15 +154,19 @@ Status StoreObject(db::Connection& connection, const std::string& bucket,
     return holds;
   }
   db::Statement& insert = connection.Prepare(
-      "INSERT INTO objects (bucket, key, size, etag, modified_ms, headers, checksum, parts) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+      "INSERT INTO objects (bucket, key, size, etag, modified_ms, headers, checksum, parts, "
+      "upload) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
   insert.Bind(1, bucket).BindBlob(2, object.key).Bind(3, static_cast<int64_t>(object.size));
   insert.Bind(4, object.etag).Bind(5, object.modified_ms).Bind(6, EncodeFields(object.headers));
   insert.Bind(7, EncodeChecksum(object.checksum)).Bind(8, static_cast<int64_t>(object.parts));
+  insert.Bind(9, object.upload);
   // The old rows go in between: a copy onto itself shares their blobs, and names are unique.
-  FreedBlobs old_blobs;
+  std::vector<std::string> old_blobs;
   if (*old_id != 0) {
-    if (auto dropped = DropObject(connection, *old_id, old_blobs); !dropped) return dropped;
+    auto dropped = DropRows(connection, *old_id);
+    if (!dropped) return dropped.error();
+    old_blobs = std::move(*dropped);
   }
   if (auto inserted = insert.Run(); !inserted) return inserted;
   const int64_t id = connection.LastInsertId();

@@ -18,7 +18,7 @@ std::optional<Checksum> DecodeChecksum(std::string_view text);
 
 // Columns of `objects` that ReadObject expects, in order.
 inline constexpr char kObjectColumns[] =
-    "id, key, size, etag, modified_ms, headers, checksum, parts";
+    "id, key, size, etag, modified_ms, headers, checksum, parts, upload";
 // The object of the current row, without pieces.
 ObjectRecord ReadObject(const db::Statement& row);
 
@@ -33,7 +33,11 @@ Status DropObject(db::Connection& connection, int64_t id, FreedBlobs& freed);
 Status StoreObject(db::Connection& connection, const std::string& bucket,
                    const ObjectRecord& object, const Precondition& precondition, FreedBlobs& freed);
 Status DropUpload(db::Connection& connection, const std::string& upload, FreedBlobs& freed);
-// Adds it unless a row still names it.
+// True if a row names the blob.
+Result<bool> IsUsed(db::Connection& connection, const std::string& blob);
+// The first column of all rows.
+Result<std::vector<std::string>> Texts(db::Statement& statement);
+// Adds it, here and to the freed ones, unless a row still names it.
 Status FreeIfUnused(db::Connection& connection, const std::string& blob, FreedBlobs& freed);
 
 // The first text that no text with this prefix reaches, in byte order; "" when there is none.

@@ -152,11 +152,12 @@ void SendResult(S3Call& call, const ObjectRecord& object) {
   SendXml(call.response, xml.Finish());
 }
 
-// A client that lost the answer asks again: the upload is gone, and its object is there.
+// A client that lost the answer asks again: the upload is gone, and the object that it made is
+// there.
 Answer<void> AnswerAgain(const S3Stores& stores, S3Call& call, const std::string& upload,
                          const std::string& etag) {
   const auto object = stores.index.Find(call.bucket, call.key);
-  if (!object || object->etag != etag) return NoSuchUpload(upload);
+  if (!object || object->upload != upload || object->etag != etag) return NoSuchUpload(upload);
   SendResult(call, *object);
   return {};
 }
@@ -194,7 +195,8 @@ Answer<void> CompleteMultipartUpload(const S3Stores& stores, S3Call& call) {
                       .headers = upload->headers,
                       .checksum = CombineChecksums(*upload, *parts),
                       .parts = static_cast<int>(parts->size()),
-                      .pieces = {}};
+                      .pieces = {},
+                      .upload = id};
   for (const PartRecord& part : *parts) {
     object.size += part.piece.size;
     object.pieces.push_back(part.piece);

@@ -155,11 +155,12 @@ Answer<void> CopyObject(const S3Stores& stores, S3Call& call) {
   if (!precondition) return precondition.error();
   precondition->shared_pieces = true;
   if (auto there = RequireBucket(stores, call.bucket); !there) return there;
-  const auto lease = stores.blobs.Read();
   // The source may be replaced while it is copied; then the new one is copied.
   for (int tries = 0;; ++tries) {
-    auto object = FindSource(stores, call, *source);
-    if (!object) return object.error();
+    auto held = FindAndHold(stores, [&] { return FindSource(stores, call, *source); });
+    if (!held) return held.error();
+    ObjectRecord* const object = &held->object;
+    object->upload.clear();
     object->key = call.key;
     object->modified_ms = stores.NowMs();
     if (*replaces) object->headers = *headers;
@@ -185,9 +186,9 @@ Answer<void> UploadPartCopy(const S3Stores& stores, S3Call& call) {
   if (!upload) return StorageError(upload.error(), "find upload");
   const auto source = ParseSource(call);
   if (!source) return source.error();
-  const auto lease = stores.blobs.Read();
-  const auto object = FindSource(stores, call, *source);
-  if (!object) return object.error();
+  const auto held = FindAndHold(stores, [&] { return FindSource(stores, call, *source); });
+  if (!held) return held.error();
+  const ObjectRecord* const object = &held->object;
   const auto range =
       RequestedRange(call.request.headers.Get("x-amz-copy-source-range"), object->size);
   if (!range) return range.error();
@@ -203,7 +204,7 @@ Answer<void> UploadPartCopy(const S3Stores& stores, S3Call& call) {
                         .checksum = body->checksum,
                         .modified_ms = stores.NowMs()};
   const auto freed = stores.index.PutPart(upload_id, part);
-  stores.blobs.Remove(freed ? *freed : FreedBlobs{body->piece.blob});
+  SettleBlob(stores, part.piece.blob, freed);
   if (!freed && freed.error().code == Code::kNotFound) return NoSuchUpload(upload_id);
   if (!freed) return StorageError(freed.error(), "copy part");
   SendXml(call.response, CopyResult("CopyPartResult", part.etag, part.modified_ms, part.checksum));

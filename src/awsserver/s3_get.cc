@@ -84,10 +84,28 @@ void SendPieces(const BlobStore& blobs, const ObjectRecord& object, ByteRange ra
 
 }  // namespace
 
+Answer<HeldObject> FindAndHold(const S3Stores& stores,
+                               const std::function<Answer<ObjectRecord>()>& find) {
+  std::vector<std::string> before;
+  while (true) {
+    auto object = find();
+    if (!object) return object.error();
+    const std::vector<std::string> blobs = object->Blobs();
+    auto lease = stores.blobs.Hold(blobs);
+    if (lease) return HeldObject{std::move(*object), std::move(*lease)};
+    // A row that still names what is not there: it has lost its bytes.
+    if (blobs == before) {
+      return StorageError({Code::kCorrupt, "the file " + blobs.front() + " is lost"},
+                          "read object " + object->key);
+    }
+    before = blobs;
+  }
+}
+
 Answer<void> GetObject(const S3Stores& stores, S3Call& call) {
-  const auto lease = stores.blobs.Read();
-  const auto object = FindToRead(stores, call);
-  if (!object) return object.error();
+  const auto held = FindAndHold(stores, [&] { return FindToRead(stores, call); });
+  if (!held) return held.error();
+  const ObjectRecord* const object = &held->object;
   if (auto holds = CheckReadConditions(call.request.headers, *object); !holds) {
     if (holds.error().http_status == 304) {
       DescribeObject(*object, call.request, /*whole=*/false, call.response.headers);

@@ -102,7 +102,7 @@ Answer<void> UploadPart(const S3Stores& stores, S3Call& call) {
                         .checksum = body->checksum,
                         .modified_ms = stores.NowMs()};
   const auto freed = stores.index.PutPart(upload->id, part);
-  stores.blobs.Remove(freed ? *freed : FreedBlobs{body->piece.blob});
+  SettleBlob(stores, part.piece.blob, freed);
   if (!freed && freed.error().code == Code::kNotFound) return NoSuchUpload(upload->id);
   if (!freed) return StorageError(freed.error(), "write part");
   call.response.headers.Set("ETag", Quoted(part.etag));

@@ -170,5 +170,18 @@ TEST_F(S3Multipart, UnfinishedUploadsSurviveARestart) {
   EXPECT_EQ(Get("/bucket/k").body, "x");
 }
 
+TEST_F(S3Multipart, OnlyTheCompletionThatHappenedIsAnsweredAgain) {
+  const std::string done = Start("same"), aborted = Start("same");
+  const std::string etag(Part("same", done, 1, "same").headers.Get("ETag"));
+  Part("same", aborted, 1, "same");
+  EXPECT_EQ(Complete("same", done, {{1, etag}}).status, 200);
+  EXPECT_EQ(S3({.method = "DELETE", .target = "/bucket/same?uploadId=" + aborted}).status, 204);
+  EXPECT_EQ(Complete("same", aborted, {{1, etag}}).Code(), "NoSuchUpload");
+  EXPECT_EQ(Complete("same", done, {{1, etag}}).status, 200);
+  // A copy is another object.
+  Put("/bucket/copy", "", {{"x-amz-copy-source", "bucket/same"}});
+  EXPECT_EQ(Complete("copy", done, {{1, etag}}).Code(), "NoSuchUpload");
+}
+
 }  // namespace
 }  // namespace leat::awsserver

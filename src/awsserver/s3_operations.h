@@ -2,6 +2,7 @@
 // refusal for s3_service.cc to write. All of them check what the caller may do.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -98,17 +99,30 @@ Answer<void> CheckKey(const std::string& key);
 // NoSuchBucket.
 Answer<void> RequireBucket(const S3Stores& stores, const std::string& bucket);
 
+// An object whose bytes stay while this lives, also when it is replaced or deleted.
+struct HeldObject {
+  ObjectRecord object;
+  std::unique_ptr<BlobStore::Lease> lease;
+};
+// Holds what `find` gives, and asks it again when that was removed meanwhile (s3_get.cc).
+Answer<HeldObject> FindAndHold(const S3Stores& stores,
+                               const std::function<Answer<ObjectRecord>()>& find);
+
 // A body that was received whole and is durable.
 struct ReceivedBody {
   Piece piece;
   std::string md5;  // 16 bytes
   std::optional<Checksum> checksum;
 };
+// Follow it with SettleBlob, or remove the blob.
 Answer<ReceivedBody> Receive(const S3Stores& stores, Payload& payload);
 // Names the body as an object; its blob is removed when that fails.
 Answer<void> StoreReceived(const S3Stores& stores, const std::string& bucket,
                            const std::string& key, const ReceivedBody& body, Fields headers,
                            const Precondition& precondition);
+// Ends what Receive began, once the index was asked to name the blob: gives it its final name and
+// removes what is freed by that, or removes the blob when the index refused it.
+void SettleBlob(const S3Stores& stores, const std::string& blob, const Result<FreedBlobs>& named);
 // What a failed or refused index write means to the client.
 AwsError WriteRefused(const Error& error, const std::string& bucket, const std::string& key);
 // A query parameter as a number within [min, max]; `fallback` when absent, InvalidArgument else.

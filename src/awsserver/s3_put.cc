@@ -90,6 +90,18 @@ Answer<ReceivedBody> Receive(const S3Stores& stores, Payload& payload) {
       .piece = {*blob, payload.size()}, .md5 = payload.md5(), .checksum = payload.checksum()};
 }
 
+void SettleBlob(const S3Stores& stores, const std::string& blob, const Result<FreedBlobs>& named) {
+  if (named) {
+    stores.blobs.Settle(blob);
+    return stores.blobs.Remove(*named);
+  }
+  const Code why = named.error().code;
+  // After any other failure the row may be there in spite of it; the next start looks.
+  if (why == Code::kConflict || why == Code::kNotFound || why == Code::kExhausted) {
+    stores.blobs.Remove({blob});
+  }
+}
+
 AwsError WriteRefused(const Error& error, const std::string& bucket, const std::string& key) {
   if (error.code == Code::kConflict) return PreconditionFailed(error.message);
   if (error.code == Code::kNotFound) {
@@ -110,7 +122,7 @@ Answer<void> StoreReceived(const S3Stores& stores, const std::string& bucket,
                             .parts = 0,
                             .pieces = {body.piece}};
   const auto freed = stores.index.Put(bucket, object, precondition);
-  stores.blobs.Remove(freed ? *freed : FreedBlobs{body.piece.blob});
+  SettleBlob(stores, body.piece.blob, freed);
   if (!freed) return WriteRefused(freed.error(), bucket, key);
   return {};
 }

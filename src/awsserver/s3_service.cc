@@ -134,8 +134,7 @@ S3Service::S3Service(std::unique_ptr<ObjectIndex> index, std::unique_ptr<BlobSto
     : index_(std::move(index)),
       blobs_(std::move(blobs)),
       authenticator_(authenticator),
-      stores_{*index_, *blobs_, clock},
-      sweeper_([this](const std::stop_token& stop) { Sweep(stop); }) {}
+      stores_{*index_, *blobs_, clock} {}
 
 Result<std::unique_ptr<S3Service>> S3Service::Open(const std::string& data_dir,
                                                    Authenticator& authenticator, Clock& clock) {
@@ -143,18 +142,12 @@ Result<std::unique_ptr<S3Service>> S3Service::Open(const std::string& data_dir,
   if (!index) return index.error();
   auto blobs = BlobStore::Open(data_dir);
   if (!blobs) return blobs.error();
-  return std::unique_ptr<S3Service>(
+  std::unique_ptr<S3Service> service(
       new S3Service(std::move(*index), std::move(*blobs), authenticator, clock));
-}
-
-void S3Service::Sweep(const std::stop_token& stop) {
-  const auto removed =
-      blobs_->Sweep([this](const std::string& id) { return index_->UsesBlob(id); }, stop);
-  if (!removed) {
-    LogWarning("s3 sweep failed", {{"error", removed.error()}});
-  } else if (*removed > 0) {
-    LogInfo("s3 files of unfinished uploads removed", {{"files", *removed}});
-  }
+  auto sweeper = BlobSweeper::Start(data_dir, *service->index_, *service->blobs_);
+  if (!sweeper) return sweeper.error();
+  service->sweeper_ = std::move(*sweeper);
+  return service;
 }
 
 Answer<void> S3Service::Dispatch(net::ServerRequest& request, net::ResponseWriter& response) {

@@ -3,10 +3,10 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "awsserver/authenticator.h"
 #include "awsserver/blob_store.h"
+#include "awsserver/blob_sweeper.h"
 #include "awsserver/object_index.h"
 #include "awsserver/s3_operations.h"
 #include "base/clock.h"
@@ -17,8 +17,8 @@ namespace leat::awsserver {
 // Thread-safe.
 class S3Service {
  public:
-  // Opens data_dir/s3.sqlite and the files beside it; a thread then removes the files that a crash
-  // left without a name.
+  // Opens data_dir/s3.sqlite and the files beside it; a BlobSweeper then deals with what a crash
+  // left.
   static Result<std::unique_ptr<S3Service>> Open(const std::string& data_dir,
                                                  Authenticator& authenticator, Clock& clock);
 
@@ -33,13 +33,12 @@ class S3Service {
   S3Service(std::unique_ptr<ObjectIndex> index, std::unique_ptr<BlobStore> blobs,
             Authenticator& authenticator, Clock& clock);
   Answer<void> Dispatch(net::ServerRequest& request, net::ResponseWriter& response);
-  void Sweep(const std::stop_token& stop);
 
   const std::unique_ptr<ObjectIndex> index_;
   const std::unique_ptr<BlobStore> blobs_;
   Authenticator& authenticator_;
   const S3Stores stores_;
-  std::jthread sweeper_;
+  std::unique_ptr<BlobSweeper> sweeper_;
 };
 
 }  // namespace leat::awsserver
