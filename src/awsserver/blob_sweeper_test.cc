@@ -84,7 +84,8 @@ TEST_F(Sweeper, RemovesWhatTheIndexFreed) {
     freed = Keep(earlier, "1");
     Name(earlier, "k", freed);
     earlier.blobs->Settle(freed);
-    ASSERT_EQ(*earlier.index->Delete("b", {"k"}), FreedBlobs{freed});  // and a crash came here
+    std::vector<Deletion> deletions{{.key = "k"}};
+    ASSERT_EQ(*earlier.index->Delete("b", deletions), FreedBlobs{freed});  // and a crash came here
   }
   Process process = Start();
   AwaitSwept(process);

@@ -192,14 +192,17 @@ Result<FreedBlobs> ObjectIndex::Put(const std::string& bucket, const ObjectRecor
 }
 
 Result<FreedBlobs> ObjectIndex::Delete(const std::string& bucket,
-                                       const std::vector<std::string>& keys) {
+                                       std::vector<Deletion>& deletions) {
   FreedBlobs freed;
   auto written = db_->Write([&](db::Connection& connection) -> Status {
     freed.clear();
-    for (const std::string& key : keys) {
-      const auto id = ObjectId(connection, bucket, key);
+    for (Deletion& deletion : deletions) {
+      const auto id = ObjectId(connection, bucket, deletion.key);
       if (!id) return id.error();
-      if (*id == 0) continue;
+      const auto holds = HasEtag(connection, *id, deletion.if_etag);
+      if (!holds) return holds.error();
+      deletion.refused = !*holds;
+      if (*id == 0 || deletion.refused) continue;
       if (auto dropped = DropObject(connection, *id, freed); !dropped) return dropped;
     }
     return {};

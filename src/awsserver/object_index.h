@@ -82,6 +82,12 @@ struct Precondition {
   bool shared_pieces = false;          // the pieces belong to another object, which must still live
 };
 
+struct Deletion {
+  std::string key;
+  std::optional<std::string> if_etag = {};  // delete only an object with this ETag; "*" is any
+  bool refused = false;                     // out: there is none, or another
+};
+
 struct ListQuery {
   std::string prefix;
   std::string delimiter;
@@ -125,7 +131,8 @@ class ObjectIndex {
   // kConflict: the precondition does not hold.
   Result<FreedBlobs> Put(const std::string& bucket, const ObjectRecord& object,
                          const Precondition& precondition);
-  Result<FreedBlobs> Delete(const std::string& bucket, const std::vector<std::string>& keys);
+  // Deletes all in one step, but those that are `refused`.
+  Result<FreedBlobs> Delete(const std::string& bucket, std::vector<Deletion>& deletions);
   Result<ListPage> List(const std::string& bucket, const ListQuery& query);
 
   Status CreateUpload(const UploadRecord& upload);  // kNotFound: no such bucket

@@ -67,6 +67,16 @@ Result<int64_t> ObjectId(db::Connection& connection, const std::string& bucket,
   return *found ? find.Int(0) : 0;
 }
 
+Result<bool> HasEtag(db::Connection& connection, int64_t id,
+                     const std::optional<std::string>& if_etag) {
+  if (!if_etag) return true;
+  if (id == 0 || *if_etag == "*") return id != 0;
+  db::Statement& find = connection.Prepare("SELECT etag FROM objects WHERE id = ?1");
+  const auto found = find.Bind(1, id).Step();
+  if (!found) return found.error();
+  return find.Text(0) == *if_etag;
+}
+
 Result<bool> IsUsed(db::Connection& connection, const std::string& blob) {
   db::Statement& find = connection.Prepare(
       "SELECT 1 FROM pieces WHERE blob = ?1 UNION ALL SELECT 1 FROM parts WHERE blob = ?1");
@@ -106,15 +116,12 @@ Status CheckPrecondition(db::Connection& connection, const ObjectRecord& object,
   if (precondition.absent && old_id != 0) {
     return Error{Code::kConflict, "the object exists"};
   }
-  if (precondition.if_etag) {
-    if (old_id == 0) return Error{Code::kNotFound, "no object " + object.key};
-    db::Statement& find = connection.Prepare("SELECT etag FROM objects WHERE id = ?1");
-    const auto found = find.Bind(1, old_id).Step();
-    if (!found) return found.error();
-    if (*precondition.if_etag != "*" && find.Text(0) != *precondition.if_etag) {
-      return Error{Code::kConflict, "the object has another ETag"};
-    }
+  if (precondition.if_etag && old_id == 0) {
+    return Error{Code::kNotFound, "no object " + object.key};
   }
+  const auto holds = HasEtag(connection, old_id, precondition.if_etag);
+  if (!holds) return holds.error();
+  if (!*holds) return Error{Code::kConflict, "the object has another ETag"};
   if (!precondition.shared_pieces) return {};
   for (const Piece& piece : object.pieces) {
     const auto used = IsUsed(connection, piece.blob);

@@ -27,6 +27,9 @@ Status RequireBucket(db::Connection& connection, const std::string& bucket);
 // The object's id; 0 when absent.
 Result<int64_t> ObjectId(db::Connection& connection, const std::string& bucket,
                          const std::string& key);
+// Whether the object `id` (0: none) is one that `if_etag` allows.
+Result<bool> HasEtag(db::Connection& connection, int64_t id,
+                     const std::optional<std::string>& if_etag);
 // Removes the object's rows and adds the blobs that nothing names any more to `freed`.
 Status DropObject(db::Connection& connection, int64_t id, FreedBlobs& freed);
 // Adds the object's rows, after dropping those of an object of that name.

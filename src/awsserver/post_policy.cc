@@ -29,8 +29,8 @@ const std::string* Find(const Fields& form, std::string_view name) {
 
 // Fields that carry the proof itself need no condition.
 bool NeedsCondition(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kExempt = {
-      "policy", "signature", "awsaccesskeyid", "x-amz-signature", "file", "bucket"};
+  constexpr std::array<std::string_view, 5> kExempt = {"policy", "signature", "awsaccesskeyid",
+                                                       "x-amz-signature", "file"};
   return std::find(kExempt.begin(), kExempt.end(), name) == kExempt.end() &&
          !name.starts_with("x-ignore-");
 }

@@ -10,6 +10,7 @@ namespace leat::awsserver {
 namespace {
 
 constexpr size_t kMaxConfiguration = 64 << 10;
+constexpr int64_t kMaxBuckets = 10'000;  // in one page of the list
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -29,6 +30,19 @@ bool IsBucketName(std::string_view name) {
                      [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '.'; });
 }
 
+// As all of Amazon's look, and will: "eu-west-1", "us-gov-east-1"; and its oldest name for Ireland.
+bool LooksLikeRegion(const std::string& name) {
+  const auto parts = Split(name, '-');
+  const auto is = [](std::string_view part, bool (*kind)(char)) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), kind);
+  };
+  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return name == "EU" || (parts.size() >= 3 && is(parts.back(), digit) &&
+                          std::all_of(parts.begin(), parts.end() - 1,
+                                      [&](std::string_view part) { return is(part, letter); }));
+}
+
 // The region that <CreateBucketConfiguration> asks for, else the one the request is signed for.
 Answer<std::string> WantedRegion(S3Call& call) {
   const std::string region = call.caller.region.empty() ? "us-east-1" : call.caller.region;
@@ -41,8 +55,16 @@ Answer<std::string> WantedRegion(S3Call& call) {
   if (body->empty()) return region;
   const auto root = aws::ParseXml(*body);
   if (!root || root->name != "CreateBucketConfiguration") return MalformedXml();
-  const std::string_view wanted = root->ChildText("LocationConstraint");
-  return wanted.empty() ? region : std::string(wanted);
+  for (const aws::XmlNode& child : root->children) {
+    if (child.name != "LocationConstraint") return NotImplemented("A bucket's " + child.name);
+  }
+  const std::string wanted(root->ChildText("LocationConstraint"));
+  if (wanted.empty() || wanted == region) return region;
+  if (LooksLikeRegion(wanted)) return wanted;
+  return AwsError{"InvalidLocationConstraint",
+                  "The specified location-constraint is not valid",
+                  400,
+                  {{"LocationConstraint", wanted}}};
 }
 
 bool MayNameBucket(const S3Call& call) {
@@ -53,17 +75,33 @@ bool MayNameBucket(const S3Call& call) {
 
 Answer<void> ListBuckets(const S3Stores& stores, S3Call& call) {
   if (!call.caller.principal.is_root) return AccessDenied();
-  const auto buckets = stores.index.Buckets();
+  const net::Query& query = call.request.query;
+  const auto limit = NumberParameter(query, "max-buckets", kMaxBuckets, 1, kMaxBuckets);
+  if (!limit) return limit.error();
+  const auto after = Base64Decode(query.Get("continuation-token"));
+  if (!after || (query.Has("continuation-token") && after->empty())) {
+    return InvalidArgument("The continuation token provided is incorrect", "continuation-token",
+                           query.Get("continuation-token"));
+  }
+  auto buckets = stores.index.Buckets();
   if (!buckets) return StorageError(buckets.error(), "list buckets");
-  const std::string prefix(call.request.query.Get("prefix"));
+  const std::string_view prefix = query.Get("prefix"), region = query.Get("bucket-region");
+  std::erase_if(*buckets, [&](const BucketRecord& bucket) {
+    return !bucket.name.starts_with(prefix) || bucket.name <= *after ||
+           (!region.empty() && bucket.region != region);
+  });
+  const bool truncated = buckets->size() > static_cast<size_t>(*limit);
+  if (truncated) buckets->resize(static_cast<size_t>(*limit));
   aws::XmlWriter xml("ListAllMyBucketsResult", kS3Namespace);
   xml.Open("Owner").Add("ID", kOwnerId).Add("DisplayName", "leat").Close().Open("Buckets");
   for (const BucketRecord& bucket : *buckets) {
-    if (!bucket.name.starts_with(prefix)) continue;
     xml.Open("Bucket").Add("Name", bucket.name);
     xml.Add("CreationDate", aws::FormatXmlTime(bucket.created_ms));
     xml.Add("BucketRegion", bucket.region).Close();
   }
+  xml.Close();
+  if (truncated) xml.Add("ContinuationToken", Base64Encode(buckets->back().name));
+  if (!prefix.empty()) xml.Add("Prefix", prefix);
   SendXml(call.response, xml.Finish());
   return {};
 }
@@ -76,8 +114,6 @@ Answer<void> CreateBucket(const S3Stores& stores, S3Call& call) {
                     400,
                     {{"BucketName", call.bucket}}};
   }
-  const std::string_view acl = call.request.headers.Get("x-amz-acl");
-  if (acl.starts_with("public")) return NotImplemented("A public x-amz-acl");
   const auto region = WantedRegion(call);
   if (!region) return region.error();
   const auto made = stores.index.CreateBucket({call.bucket, *region, stores.NowMs()});

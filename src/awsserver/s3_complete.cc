@@ -2,6 +2,8 @@
 // the list of the parts' files.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aws/checksum.h"
 #include "aws/xml.h"
 #include "awsserver/s3_conditions.h"
@@ -31,12 +33,25 @@ AwsError InvalidPart(const NamedPart& part, const std::string& upload) {
           {{"UploadId", upload}, {"PartNumber", std::to_string(part.number)}, {"ETag", part.etag}}};
 }
 
+// A checksum of a kind that is not known could not be held against the part.
+Answer<void> CheckElements(const aws::XmlNode& part) {
+  for (const aws::XmlNode& child : part.children) {
+    if (!child.name.starts_with("Checksum")) continue;
+    const bool known = std::any_of(
+        aws::kChecksumAlgorithms.begin(), aws::kChecksumAlgorithms.end(),
+        [&](hash::Algorithm algorithm) { return child.name == aws::ChecksumElement(algorithm); });
+    if (!known) return InvalidRequest("The element " + child.name + " cannot be verified.");
+  }
+  return {};
+}
+
 Answer<std::vector<NamedPart>> ParseDocument(const std::string& body) {
   auto root = aws::ParseXml(body);
   if (!root || root->name != "CompleteMultipartUpload") return MalformedXml();
   std::vector<NamedPart> parts;
   for (aws::XmlNode& node : root->children) {
     if (node.name != "Part") continue;
+    if (auto known = CheckElements(node); !known) return known.error();
     const auto number = ParseInt(node.ChildText("PartNumber"));
     if (!number || *number < 1 || *number > kMaxParts) return MalformedXml();
     std::string etag(Trim(node.ChildText("ETag")));
@@ -90,10 +105,12 @@ Answer<std::vector<PartRecord>> MatchParts(const std::vector<PartRecord>& stored
     if (at == stored.end() || at->number != part.number || at->etag != part.etag) {
       return InvalidPart(part, upload);
     }
-    if (at->checksum) {
-      const std::string_view said =
-          part.node.ChildText(aws::ChecksumElement(at->checksum->algorithm));
-      if (!said.empty() && said != at->checksum->value) return InvalidPart(part, upload);
+    for (const hash::Algorithm algorithm : aws::kChecksumAlgorithms) {
+      const std::string_view said = part.node.ChildText(aws::ChecksumElement(algorithm));
+      if (said.empty()) continue;
+      if (!at->checksum || at->checksum->algorithm != algorithm || said != at->checksum->value) {
+        return InvalidPart(part, upload);
+      }
     }
     matched.push_back(*at);
   }
@@ -128,7 +145,19 @@ Answer<void> CheckWhole(const net::Headers& headers, const ObjectRecord& object)
         "The provided 'x-amz-mp-object-size' header value does not match what "
         "was computed.");
   }
+  for (const hash::Algorithm algorithm : aws::kChecksumAlgorithms) {
+    if (!headers.Has(aws::ChecksumHeader(algorithm))) continue;
+    if (object.checksum && object.checksum->algorithm == algorithm) continue;
+    return InvalidRequest(fmt::format(
+        "The upload was not started with the checksum algorithm {}, which the completion gives.",
+        aws::ChecksumName(algorithm)));
+  }
+  const std::string_view type = headers.Get("x-amz-checksum-type");
   if (!object.checksum) return {};
+  if (!type.empty() && type != (object.checksum->full_object ? "FULL_OBJECT" : "COMPOSITE")) {
+    return InvalidRequest(fmt::format(
+        "The upload was not started with the checksum type {}, which the completion gives.", type));
+  }
   const std::string_view said = headers.Get(aws::ChecksumHeader(object.checksum->algorithm));
   const std::string composite = fmt::format("{}-{}", said, object.parts);
   if (!said.empty() && said != object.checksum->value && composite != object.checksum->value) {

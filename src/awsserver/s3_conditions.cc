@@ -8,9 +8,8 @@
 #include "base/strings.h"
 
 namespace leat::awsserver {
-namespace {
 
-std::string_view Unquoted(std::string_view etag) {
+std::string_view UnquotedEtag(std::string_view etag) {
   etag = Trim(etag);
   if (etag.starts_with("W/")) etag.remove_prefix(2);
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
@@ -19,9 +18,11 @@ std::string_view Unquoted(std::string_view etag) {
   return etag;
 }
 
+namespace {
+
 bool Lists(std::string_view etags, const std::string& etag) {
   for (const std::string_view one : Split(etags, ',')) {
-    if (Trim(one) == "*" || Unquoted(one) == etag) return true;
+    if (Trim(one) == "*" || UnquotedEtag(one) == etag) return true;
   }
   return false;
 }
@@ -108,7 +109,7 @@ Answer<Precondition> WriteCondition(const net::Headers& headers) {
     }
     precondition.absent = true;
   }
-  if (headers.Has("If-Match")) precondition.if_etag = Unquoted(headers.Get("If-Match"));
+  if (headers.Has("If-Match")) precondition.if_etag = UnquotedEtag(headers.Get("If-Match"));
   return precondition;
 }
 
@@ -119,7 +120,8 @@ Answer<std::optional<ByteRange>> RequestedRange(std::string_view range, uint64_t
   if (!pair) return whole;
   const auto first = Number(pair->first), last = Number(pair->second);
   if (pair->first.empty() && last) {
-    if (*last == 0 || object_size == 0) return InvalidRange(range, object_size);
+    if (*last == 0) return InvalidRange(range, object_size);
+    if (object_size == 0) return whole;
     const uint64_t size = std::min(*last, object_size);
     return std::optional<ByteRange>({object_size - size, size});
   }
@@ -127,6 +129,28 @@ Answer<std::optional<ByteRange>> RequestedRange(std::string_view range, uint64_t
   if (*first >= object_size) return InvalidRange(range, object_size);
   const uint64_t end = last ? std::min(*last + 1, object_size) : object_size;
   return std::optional<ByteRange>({*first, end - *first});
+}
+
+Answer<std::optional<ByteRange>> CopyRange(const net::Headers& headers, uint64_t source_size) {
+  constexpr char kName[] = "x-amz-copy-source-range";
+  if (!headers.Has(kName)) return std::optional<ByteRange>();
+  const std::string_view range = headers.Get(kName);
+  const auto pair =
+      range.starts_with("bytes=") ? Cut(range.substr(6), "-") : decltype(Cut(range, "-"))();
+  const auto first = pair ? Number(pair->first) : std::nullopt;
+  const auto last = pair ? Number(pair->second) : std::nullopt;
+  if (!first || !last || *last < *first) {
+    return InvalidArgument(
+        "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
+        "last are the zero-based offsets of the first and last bytes to copy",
+        kName, range);
+  }
+  if (*last >= source_size) {
+    return InvalidArgument(
+        "Range specified is not valid for source object of size: " + std::to_string(source_size),
+        kName, range);
+  }
+  return std::optional<ByteRange>({*first, *last + 1 - *first});
 }
 
 }  // namespace leat::awsserver

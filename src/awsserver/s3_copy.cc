@@ -131,7 +131,9 @@ Answer<bool> Replaces(const S3Call& call, const Source& source) {
     return InvalidArgument("Unknown metadata directive.", "x-amz-metadata-directive", directive);
   }
   const bool replaces = directive == "REPLACE";
-  if (!replaces && source.bucket == call.bucket && source.key == call.key) {
+  const std::string_view storage_class = call.request.headers.Get("x-amz-storage-class");
+  const bool moves = !storage_class.empty() && storage_class != "STANDARD";
+  if (!replaces && !moves && source.bucket == call.bucket && source.key == call.key) {
     return InvalidRequest(
         "This copy request is illegal because it is trying to copy an object to itself without "
         "changing the object's metadata, storage class, website redirect location or encryption "
@@ -189,8 +191,7 @@ Answer<void> UploadPartCopy(const S3Stores& stores, S3Call& call) {
   const auto held = FindAndHold(stores, [&] { return FindSource(stores, call, *source); });
   if (!held) return held.error();
   const ObjectRecord* const object = &held->object;
-  const auto range =
-      RequestedRange(call.request.headers.Get("x-amz-copy-source-range"), object->size);
+  const auto range = CopyRange(call.request.headers, object->size);
   if (!range) return range.error();
   PieceReader reader(stores.blobs, *object, range->value_or(ByteRange{0, object->size}));
   const auto payload =

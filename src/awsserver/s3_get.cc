@@ -32,6 +32,9 @@ Answer<ByteRange> RangeOfPart(const ObjectRecord& object, int64_t number) {
 Answer<std::optional<ByteRange>> Wanted(const net::ServerRequest& request,
                                         const ObjectRecord& object) {
   if (request.query.Has("partNumber")) {
+    if (request.headers.Has("Range")) {
+      return InvalidRequest("Cannot specify both Range header and partNumber query parameter");
+    }
     const auto number = NumberParameter(request.query, "partNumber", 1, 1, kMaxParts);
     if (!number) return number.error();
     const auto range = RangeOfPart(object, *number);

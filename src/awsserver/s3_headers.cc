@@ -19,22 +19,23 @@ constexpr size_t kMaxMetadata = 2048;
 // aws-chunked is how the body travels, not what it is.
 std::string WithoutAwsChunked(std::string_view encodings) {
   std::vector<std::string_view> kept;
+  bool chunked = false;
   for (const std::string_view encoding : Split(encodings, ',')) {
-    if (!Trim(encoding).empty() && Trim(encoding) != "aws-chunked") kept.push_back(Trim(encoding));
+    if (Trim(encoding) == "aws-chunked") {
+      chunked = true;
+    } else if (!Trim(encoding).empty()) {
+      kept.push_back(Trim(encoding));
+    }
   }
-  return Join(kept, ",");
+  return chunked ? Join(kept, ",") : std::string(encodings);
 }
 
-Answer<void> RefuseUnsupported(const std::string& name, std::string_view value) {
-  const bool unsupported =
-      name.starts_with("x-amz-server-side-encryption") || name == "x-amz-tagging" ||
-      name.starts_with("x-amz-object-lock-") || name.starts_with("x-amz-grant-") ||
-      name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes" ||
-      ((name == "x-amz-acl" || name == "acl") && value.starts_with("public"));
-  if (unsupported && !value.empty()) {
-    return NotImplemented(fmt::format("The header {} with the value {}", name, value));
-  }
-  return {};
+// Metadata beyond ASCII, as a header may carry it (RFC 2047).
+std::string HeaderText(const std::string& name, const std::string& value) {
+  const bool ascii = std::all_of(value.begin(), value.end(),
+                                 [](char c) { return static_cast<signed char>(c) >= 0; });
+  if (ascii || !name.starts_with(kMetaPrefix)) return value;
+  return "=?UTF-8?B?" + Base64Encode(value) + "?=";
 }
 
 }  // namespace
@@ -45,7 +46,6 @@ Answer<Fields> FieldsToKeep(const Fields& form) {
   size_t metadata_bytes = 0;
   for (const auto& [raw_name, raw_value] : form) {
     const std::string name = Lower(raw_name);
-    if (auto fine = RefuseUnsupported(name, raw_value); !fine) return fine.error();
     const bool metadata = name.starts_with(kMetaPrefix);
     const bool known = std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept);
     if (!metadata && !known) continue;
@@ -82,7 +82,7 @@ void DescribeObject(const ObjectRecord& object, const net::ServerRequest& reques
                aws::FormatHttpDate(WallTime(std::chrono::milliseconds(object.modified_ms))));
   response.Set("ETag", Quoted(object.etag));
   response.Set("Accept-Ranges", "bytes");
-  for (const auto& [name, value] : object.headers) response.Set(name, value);
+  for (const auto& [name, value] : object.headers) response.Set(name, HeaderText(name, value));
   const bool wanted = EqualsIgnoreCase(request.headers.Get("x-amz-checksum-mode"), "ENABLED");
   if (wanted && whole && object.checksum) AddChecksumHeaders(*object.checksum, response);
 }

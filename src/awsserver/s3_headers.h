@@ -9,14 +9,14 @@
 namespace leat::awsserver {
 
 // Content-Type (binary/octet-stream by default), Cache-Control and their kin, and x-amz-meta-*.
-// NotImplemented for headers that ask for what Leat does not do (encryption, tags, locks, public
-// ACLs), so that nobody believes they were obeyed; MetadataTooLarge beyond 2 KB.
+// MetadataTooLarge beyond 2 KB.
 Answer<Fields> HeadersToKeep(const net::Headers& headers);
 // The same from the fields of a POST form.
 Answer<Fields> FieldsToKeep(const Fields& form);
 
 // Last-Modified, ETag, the kept headers, and the checksum when the client asks for it
-// (x-amz-checksum-mode: ENABLED) and gets the whole object.
+// (x-amz-checksum-mode: ENABLED) and gets the whole object. Metadata beyond ASCII is encoded as
+// RFC 2047 says.
 void DescribeObject(const ObjectRecord& object, const net::ServerRequest& request, bool whole,
                     net::Headers& response);
 // response-content-type=... and its kin replace what is kept; InvalidRequest is not checked, as the

@@ -10,6 +10,7 @@
 #include "awsserver/post_policy.h"
 #include "awsserver/s3_errors.h"
 #include "awsserver/s3_headers.h"
+#include "awsserver/s3_known_headers.h"
 #include "awsserver/s3_operations.h"
 #include "base/strings.h"
 
@@ -68,6 +69,10 @@ Answer<Form> ReadFields(FormReader& reader) {
       return InvalidArgument("POST requires exactly one file upload per request.", "file", "0");
     }
     const std::string name = Lower((*part)->name);
+    if (!IsHeaderName(name)) {
+      return InvalidArgument(
+          "A form field's name must be a token: letters, digits and !#$%&'*+-.^_`|~", "name", name);
+    }
     if (name == "file") {
       form.file = std::move(**part);
       if (auto once = CheckOnce(form.fields); !once) return once.error();
@@ -80,6 +85,17 @@ Answer<Form> ReadFields(FormReader& reader) {
       return MalformedPost({Code::kTooLarge, ""});
     form.fields.emplace_back(name, std::move(*value));
   }
+}
+
+// What the form asks for must be what is done.
+Answer<void> CheckFields(const Form& form) {
+  net::Headers fields;
+  for (const auto& [name, value] : form.fields) {
+    if (name == "tagging" && !value.empty()) return NotImplemented("The form field tagging");
+    fields.Add(name == "acl" ? "x-amz-acl" : name, value);
+  }
+  if (auto known = CheckAmzFields(fields.all(), takes::kForm); !known) return known;
+  return CheckExpectedOwners(fields);
 }
 
 FormSignature SignatureOf(const Form& form) {
@@ -113,6 +129,9 @@ Answer<ReceivedBody> ReceiveFile(const S3Stores& stores, const Form& form, FormR
   for (const hash::Algorithm algorithm : aws::kChecksumAlgorithms) {
     const std::string value = form.Get(aws::ChecksumHeader(algorithm));
     if (value.empty()) continue;
+    if (!said.empty()) {
+      return InvalidRequest("Expecting a single x-amz-checksum- field. Multiple are not allowed.");
+    }
     payload->Compute(algorithm);
     said = value;
   }
@@ -176,7 +195,14 @@ Answer<void> PostObject(const S3Stores& stores, Authenticator& authenticator,
         "please check the order of the fields.",
         "key", "");
   }
-  const auto caller = authenticator.CheckForm(SignatureOf(*form));
+  const FormSignature signature = SignatureOf(*form);
+  if (!signature.v2_access_key_id.empty() && signature.v2_signature.empty()) {
+    return InvalidArgument(
+        "Bucket POST must contain a field named 'Signature'.  If it is specified, please check the "
+        "order of the fields.",
+        "Signature", "");
+  }
+  const auto caller = authenticator.CheckForm(signature);
   if (!caller) return caller.error();
   const auto policy = Base64Decode(form->Get("policy"));
   if (!policy) return AwsError{"InvalidPolicyDocument", "Invalid Policy: Invalid Base64.", 400};
@@ -192,6 +218,7 @@ Answer<void> PostObject(const S3Stores& stores, Authenticator& authenticator,
   if (!call.MayWrite()) return AccessDenied();
   if (auto valid = CheckKey(key); !valid) return valid;
   if (auto there = RequireBucket(stores, bucket); !there) return there;
+  if (auto obeyed = CheckFields(*form); !obeyed) return obeyed;
   auto headers = FieldsToKeep(form->fields);
   if (!headers) return headers.error();
   const auto body = ReceiveFile(stores, *form, reader, *limits);

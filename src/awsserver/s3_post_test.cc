@@ -127,6 +127,47 @@ TEST_F(S3Post, AFieldGivenTwiceIsRefused) {
   EXPECT_EQ(Get("/bucket/k").status, 404);
 }
 
+TEST_F(S3Post, APolicyIsForItsOwnBucketOnly) {
+  const std::string policy = Base64Encode(
+      R"({"expiration": "2020-09-13T13:00:00Z", "conditions": [["eq", "$key", "k"]]})");
+  const HttpAnswer posted =
+      Post(FormBody({{"key", "k"},
+                     {"AWSAccessKeyId", root_.access_key_id},
+                     {"policy", policy},
+                     {"signature", aws::SignatureV2(root_.secret_access_key, policy)}},
+                    "x"));
+  EXPECT_EQ(posted.status, 403);
+  EXPECT_EQ(posted.Xml("Message"), "Invalid according to Policy: Extra input fields: bucket");
+}
+
+TEST_F(S3Post, WhatAFormAsksForIsDoneOrRefused) {
+  const auto ask = [&](const std::string& field, const std::string& value) {
+    return Post(FormBody(Signed(R"({"key": "k"}, ["starts-with", "$)" + field + R"(", ""])",
+                                {{"key", "k"}, {field, value}}),
+                         "x"));
+  };
+  for (const auto& [field, value] : Fields{{"tagging", "<Tagging/>"},
+                                           {"acl", "public-read"},
+                                           {"x-amz-server-side-encryption", "AES256"},
+                                           {"x-amz-of-tomorrow", "1"}}) {
+    EXPECT_EQ(ask(field, value).status, 501) << field;
+  }
+  EXPECT_EQ(ask("x-amz-checksum-md5", "AAAA").Code(), "InvalidRequest");
+  EXPECT_EQ(ask("x-amz-expected-bucket-owner", "111122223333").status, 403);
+  EXPECT_EQ(ask("x-amz-meta-a\rset-cookie", "evil").Code(), "InvalidArgument");
+  EXPECT_EQ(ask("x-amz-meta-b: c", "d").Code(), "InvalidArgument");
+  EXPECT_EQ(Get("/bucket/k").status, 404);
+  EXPECT_EQ(ask("acl", "private").status, 204);
+}
+
+TEST_F(S3Post, AFormWithoutItsSignatureSaysSo) {
+  const HttpAnswer answer = Post(FormBody(
+      {{"key", "k"}, {"AWSAccessKeyId", root_.access_key_id}, {"policy", Base64Encode("{}")}},
+      "x"));
+  EXPECT_EQ(answer.Code(), "InvalidArgument");
+  EXPECT_EQ(answer.Xml("ArgumentName"), "Signature");
+}
+
 TEST_F(S3Post, MalformedFormsAreRefused) {
   EXPECT_EQ(Post("nonsense").Code(), "MalformedPOSTRequest");
   EXPECT_EQ(Post(FormBody({}, "x")).Code(), "InvalidArgument");

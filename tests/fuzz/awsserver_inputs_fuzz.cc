@@ -1,9 +1,10 @@
-// What clients of SageMaker and Logs send: a JSON request held against the shapes, or a filter
-// pattern (first line) and a message.
+// What clients send: a JSON request of SageMaker or Logs held against the shapes, or a filter
+// pattern (first line) and a message, which are taken for a range of an S3 object, too.
 #include <cstdint>
 
 #include "awsserver/logs_filter_pattern.h"
 #include "awsserver/logs_shapes.h"
+#include "awsserver/s3_conditions.h"
 #include "awsserver/sagemaker_shapes.h"
 
 using namespace leat;
@@ -34,6 +35,18 @@ void CheckPattern(std::string_view text) {
   LEAT_CHECK(matches || !pattern->MatchesAll(), "the pattern of all that refuses one");
 }
 
+void CheckRanges(std::string_view text) {
+  net::Headers headers;
+  headers.Add("x-amz-copy-source-range", text);
+  for (const uint64_t size : {uint64_t{0}, uint64_t{10}, uint64_t{1} << 40}) {
+    for (const auto& range : {CopyRange(headers, size), RequestedRange(text, size)}) {
+      if (!range || !*range) continue;
+      LEAT_CHECK((*range)->size > 0, "a range of nothing");
+      LEAT_CHECK((*range)->offset + (*range)->size <= size, "a range beyond the object");
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -42,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CheckRequest(*input);
   } else {
     CheckPattern(text);
+    CheckRanges(text);
   }
   return 0;
 }

@@ -16,18 +16,18 @@ class IndexLoss(unittest.TestCase):
         self.index = pathlib.Path(self.leat.dir) / "aws/s3.sqlite"
         self.list = self.index.parent / "unnamed-files"
         self.kept = {}
-        self.leat.s3().create_bucket(Bucket="b")
+        self.leat.s3().create_bucket(Bucket="bucket")
 
     def put(self, count):
         s3 = self.leat.s3()
         for _ in range(count):
             key, body = f"k{len(self.kept)}", os.urandom(5000)
-            s3.put_object(Bucket="b", Key=key, Body=body)
+            s3.put_object(Bucket="bucket", Key=key, Body=body)
             self.kept[key] = hashlib.sha256(body).digest()
 
     def put_parts(self):
         s3 = self.leat.s3()
-        where = {"Bucket": "b", "Key": "parts"}
+        where = {"Bucket": "bucket", "Key": "parts"}
         where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
         bodies = [os.urandom(5 << 20), b"the end"]
         parts = [{"PartNumber": i, "ETag": s3.upload_part(PartNumber=i, Body=body, **where)["ETag"]}
@@ -61,7 +61,7 @@ class IndexLoss(unittest.TestCase):
     def assert_all_there(self):
         s3 = self.leat.s3()
         for key, digest in self.kept.items():
-            body = s3.get_object(Bucket="b", Key=key)["Body"].read()
+            body = s3.get_object(Bucket="bucket", Key=key)["Body"].read()
             self.assertEqual(hashlib.sha256(body).digest(), digest, key)
 
     def test_every_object_survives_wrong_indices(self):

@@ -1,0 +1,162 @@
+#include "awsserver/s3_known_headers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aws/checksum.h"
+#include "awsserver/awsserver.h"
+#include "awsserver/s3_errors.h"
+#include "base/strings.h"
+
+namespace leat::awsserver {
+namespace {
+
+using namespace takes;
+
+constexpr unsigned kAny = ~0u;
+
+struct KnownHeader {
+  std::string_view name;  // behind x-amz-
+  unsigned operations;
+  std::string_view values = "";  // those that are obeyed, separated by blanks; "" for any
+};
+
+constexpr KnownHeader kKnown[] = {
+    // Who asks, and how the body travels.
+    {"date", kAny},
+    {"content-sha256", kAny},
+    {"security-token", kAny},
+    {"user-agent", kAny},
+    {"algorithm", kForm},
+    {"credential", kForm},
+    {"signature", kForm},
+    {"decoded-content-length", kAny},
+    {"trailer", kAny},  // CheckTrailer
+    {"sdk-checksum-algorithm", kAny},
+    // Obeyed wherever they are (CheckExpectedOwners), or true here of every bucket.
+    {"expected-bucket-owner", kAny},
+    {"source-expected-bucket-owner", kSource},
+    {"request-payer", kAny},
+    // Nothing here is locked, so there is no retention to bypass.
+    {"bypass-governance-retention", kDelete},
+    {"checksum-mode", kAny},
+    {"checksum-crc32", kBody | kComplete | kForm},
+    {"checksum-crc32c", kBody | kComplete | kForm},
+    {"checksum-crc64nvme", kBody | kComplete | kForm},
+    {"checksum-sha1", kBody | kComplete | kForm},
+    {"checksum-sha256", kBody | kComplete | kForm},
+    {"checksum-algorithm", kStart | kCopy},
+    {"checksum-type", kStart | kComplete},
+    {"mp-object-size", kComplete},
+    {"acl", kObject | kBucket | kForm, "private bucket-owner-full-control bucket-owner-read"},
+    {"storage-class", kObject | kForm},
+    {"metadata-directive", kCopy},
+    {"tagging-directive", kCopy, "COPY REPLACE"},  // no object has tags
+    {"copy-source", kSource},
+    {"copy-source-if-match", kSource},
+    {"copy-source-if-none-match", kSource},
+    {"copy-source-if-modified-since", kSource},
+    {"copy-source-if-unmodified-since", kSource},
+    {"copy-source-range", kRange},
+    {"bucket-object-lock-enabled", kBucket, "false"},
+    {"object-ownership", kBucket, "BucketOwnerEnforced"},
+};
+
+bool IsAmong(std::string_view value, std::string_view values) {
+  if (values.empty()) return true;
+  const auto all = Split(values, ' ');
+  return std::find(all.begin(), all.end(), value) != all.end();
+}
+
+bool IsObeyed(std::string_view name, std::string_view value, unsigned operation) {
+  if (name.starts_with("meta-")) return true;
+  for (const KnownHeader& known : kKnown) {
+    if (known.name != name) continue;
+    return (known.operations == kAny || (known.operations & operation) != 0) &&
+           IsAmong(value, known.values);
+  }
+  return false;
+}
+
+AwsError Refusal(const std::string& name, std::string_view value, unsigned operation) {
+  if (name.starts_with("x-amz-checksum-")) {
+    return InvalidRequest(fmt::format(
+        "The header {} cannot be verified in this request: it takes the checksums CRC32, CRC32C, "
+        "CRC64NVME, SHA1 and SHA256, where there is a body",
+        name));
+  }
+  const bool encryption = name.starts_with("x-amz-server-side-encryption");
+  if (encryption && (operation & kRead) != 0) {
+    return InvalidRequest("The encryption parameters are not applicable to this object: " + name);
+  }
+  // A key is not repeated.
+  if (name.find("customer-key") != std::string::npos) return NotImplemented("The header " + name);
+  return NotImplemented(fmt::format("The header {} with the value {}", name, value));
+}
+
+}  // namespace
+
+Answer<void> CheckAmzFields(const Fields& fields, unsigned operation) {
+  constexpr std::string_view kPrefix = "x-amz-";
+  for (const auto& [raw_name, value] : fields) {
+    const std::string name = Lower(raw_name);
+    if (!name.starts_with(kPrefix) || value.empty()) continue;
+    if (!IsObeyed(std::string_view(name).substr(kPrefix.size()), value, operation)) {
+      return Refusal(name, value, operation);
+    }
+  }
+  return {};
+}
+
+Answer<void> CheckConditions(const net::Headers& headers, unsigned operation) {
+  for (const auto& [name, obeyed] : std::initializer_list<std::pair<const char*, unsigned>>{
+           {"If-Match", kRead | kIfMatch},
+           {"If-None-Match", kRead | kIfNoneMatch},
+           {"If-Modified-Since", kRead},
+           {"If-Unmodified-Since", kRead}}) {
+    if (headers.Has(name) && (operation & obeyed) == 0) {
+      return NotImplemented(fmt::format("The header {} in this request", name));
+    }
+  }
+  return {};
+}
+
+Answer<void> CheckExpectedOwners(const net::Headers& headers) {
+  for (const char* name : {"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"}) {
+    if (!headers.Has(name)) continue;
+    const std::string_view owner = headers.Get(name);
+    if (owner.size() != 12 || owner.find_first_not_of("0123456789") != std::string_view::npos) {
+      return AwsError{"InvalidBucketOwnerAWSAccountID",
+                      "The value of the expected bucket owner parameter must be an AWS account ID",
+                      400,
+                      {{"ArgumentName", name}, {"ArgumentValue", std::string(owner)}}};
+    }
+    if (owner != kAccountId) return AccessDenied();
+  }
+  return {};
+}
+
+Answer<void> CheckTrailer(const net::Headers& headers, const Caller& caller) {
+  const std::string trailer = Lower(Trim(headers.Get("x-amz-trailer")));
+  if (trailer.empty()) return {};
+  const bool known = std::any_of(
+      aws::kChecksumAlgorithms.begin(), aws::kChecksumAlgorithms.end(),
+      [&](hash::Algorithm algorithm) { return trailer == aws::ChecksumHeader(algorithm); });
+  const auto form = aws::ChunkedForm::FromPayloadHash(caller.payload_hash);
+  if (known && form && form->trailer) return {};
+  return InvalidRequest(fmt::format(
+      "The value {} specified in the x-amz-trailer header is not supported: it names one checksum "
+      "of CRC32, CRC32C, CRC64NVME, SHA1 and SHA256, which follows a body in chunks",
+      trailer));
+}
+
+bool IsHeaderName(std::string_view name) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace leat::awsserver
