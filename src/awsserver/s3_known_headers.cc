@@ -59,6 +59,7 @@ constexpr KnownHeader kKnown[] = {
     {"copy-source-if-modified-since", kSource},
     {"copy-source-if-unmodified-since", kSource},
     {"copy-source-range", kRange},
+    {"optional-object-attributes", kList, "RestoreStatus"},  // no object is archived
     {"bucket-object-lock-enabled", kBucket, "false"},
     {"object-ownership", kBucket, "BucketOwnerEnforced"},
 };

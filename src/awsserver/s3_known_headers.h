@@ -27,6 +27,7 @@ inline constexpr unsigned kBucket = 1 << 9;  // CreateBucket
 inline constexpr unsigned kForm = 1 << 10;   // PostObject
 inline constexpr unsigned kIfMatch = 1 << 11;
 inline constexpr unsigned kIfNoneMatch = 1 << 12;
+inline constexpr unsigned kList = 1 << 13;  // lists of objects
 }  // namespace takes
 
 // Refuses a field (a header, or one of a form) that begins with x-amz- and that an operation with

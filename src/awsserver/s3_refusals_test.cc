@@ -41,6 +41,9 @@ TEST_F(S3Refusals, AReadMayHaveParametersThatMeanNothing) {
   }
   EXPECT_EQ(Get("/bucket?prefix=&marker=&delimiter=&max-keys=5").status, 200);
   EXPECT_EQ(Get("/bucket?list-type=2&continuation-token=&v=1").Code(), "InvalidArgument");
+  EXPECT_EQ(Get("/bucket?list-type=2", {{"x-amz-optional-object-attributes", "RestoreStatus"}})
+                .Xml("Key"),
+            "k");
   EXPECT_EQ(Ask("DELETE", "/bucket/k?x-id=DeleteObject").status, 204);
 }
 

@@ -95,9 +95,9 @@ struct Route {
 constexpr unsigned kConditions = takes::kIfMatch | takes::kIfNoneMatch;
 
 constexpr Route kBucketRoutes[] = {
-    {"GET", "", ListObjects, takes::kNothing},
-    {"GET", "list-type", ListObjectsV2, takes::kNothing},
-    {"GET", "versions", ListObjectVersions, takes::kNothing},
+    {"GET", "", ListObjects, takes::kList},
+    {"GET", "list-type", ListObjectsV2, takes::kList},
+    {"GET", "versions", ListObjectVersions, takes::kList},
     {"GET", "uploads", ListMultipartUploads, takes::kNothing},
     {"GET", "location", GetBucketLocation, takes::kNothing},
     {"GET", "versioning", GetBucketVersioning, takes::kNothing},
