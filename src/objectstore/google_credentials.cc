@@ -99,6 +99,8 @@ class GoogleSigner : public Signer {
     token_.clear();
   }
 
+  bool BoundToHost() const override { return false; }
+
  private:
   // Several threads may fetch at once when a token ends; the last one is kept.
   Result<std::string> Token(const std::stop_token& stop) {

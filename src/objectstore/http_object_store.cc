@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "objectstore/http_index.h"
 #include "objectstore/range_reader.h"
+#include "objectstore/redirect.h"
 #include "objectstore/tree_store.h"
 #include "objectstore/workers.h"
 
@@ -44,22 +45,6 @@ Code CodeOf(int status) {
     default:
       return status >= 500 ? Code::kUnavailable : Code::kInvalid;
   }
-}
-
-bool IsRedirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-std::optional<net::Url> RedirectTarget(const net::Url& from, std::string_view location) {
-  std::string text(location);
-  if (text.starts_with("//")) {
-    text = from.scheme + ":" + text;
-  } else if (text.starts_with("/")) {
-    text = from.scheme + "://" + from.HostHeader() + text;
-  }
-  auto url = net::Url::Parse(text);
-  if (!url || (from.scheme == "https" && url->scheme != "https")) return std::nullopt;
-  return *url;
 }
 
 // The length of the whole object; nullopt when the answer does not tell.

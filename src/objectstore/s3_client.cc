@@ -131,7 +131,7 @@ Status S3Client::Put(const S3Url& url, std::string_view bytes, const std::stop_t
                    Base64Encode(hash::Digest(hash::Algorithm::kCrc32c, bytes)));
   const auto reply = session_->Call(call, stop);
   if (!reply) return reply.error();
-  return {};
+  return CheckStored(call, *reply);
 }
 
 Status S3Client::Delete(const S3Url& url, const std::stop_token& stop) {

@@ -134,11 +134,55 @@ TEST(S3Client, AnObjectThatChangesUnderADownloadIsAConflictAndLeavesNoFile) {
   EXPECT_FALSE(io::Exists(path));
 }
 
+TEST(S3Client, AnErrorBehindASuccessIsTriedAgainAsA500) {
+  ScriptedStore store({Answer(200, "\n<?xml version=\"1.0\"?>" + ErrorXml("InternalError")),
+                       [](net::ServerRequest&, net::ResponseWriter& response) {
+                         response.headers.Set("ETag", "\"v1\"");
+                         response.Send(200, "");
+                       }});
+  const auto put = S3Client(store.Options()).Put({"b", "k"}, "x");
+  EXPECT_TRUE(put) << put.error().message;
+  EXPECT_EQ(store.requests(), 2);
+}
+
+TEST(S3Client, APutIsDoneOnlyWhenTheStoreGivesAnEtag) {
+  ScriptedStore store({Answer(200, "<!DOCTYPE html><html>Please log in</html>")});
+  const auto put = S3Client(store.Options()).Put({"b", "k"}, "x");
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::kCorrupt);
+  EXPECT_NE(put.error().message.find("no ETag"), std::string::npos);
+}
+
+TEST(S3Client, AMultipartUploadIsDoneOnlyWhenTheStoreSaysSo) {
+  for (const std::string& last :
+       {ErrorXml("InternalError"), std::string("<html/>"), std::string()}) {
+    ScriptedStore store({[&](net::ServerRequest& request, net::ResponseWriter& response) {
+      response.headers.Set("ETag", "\"v1\"");
+      if (request.method != "POST") return response.Send(200, "");
+      response.Send(200, request.query.Has("uploads")
+                             ? "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+                               "</InitiateMultipartUploadResult>"
+                             : last);
+    }});
+    S3Options options = store.Options();
+    options.retry_for = std::chrono::seconds(0);
+    uint64_t left = 17u << 20;
+    const auto source = [&](std::span<char> out) -> Result<size_t> {
+      const size_t n = std::min<uint64_t>(out.size(), left);
+      left -= n;
+      return n;
+    };
+    EXPECT_FALSE(S3Client(options).UploadStream({"b", "k"}, source, nullptr)) << last;
+  }
+}
+
 TEST(S3Client, AFailedMultipartUploadIsAborted) {
   std::atomic<bool> aborted = false;
   ScriptedStore store({[&](net::ServerRequest& request, net::ResponseWriter& response) {
     if (request.query.Has("uploads")) {
-      return response.Send(200, "<R><UploadId>u</UploadId></R>");
+      return response.Send(200,
+                           "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+                           "</InitiateMultipartUploadResult>");
     }
     if (request.method == "DELETE" && request.query.Get("uploadId") == "u") {
       aborted = true;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "aws/amz_time.h"
 #include "aws/xml.h"
 #include "base/clock.h"
@@ -20,6 +23,7 @@ std::string KeyOf(std::string_view text, bool encoded) {
 Result<ObjectInfo> ReadListed(const aws::XmlNode& node, bool encoded) {
   ObjectInfo info;
   info.key = KeyOf(node.ChildText("Key"), encoded);
+  if (info.key.empty()) return Error{Code::kCorrupt, "an object is listed without a key"};
   const auto size = ParseInt(node.ChildText("Size"));
   if (!size || *size < 0) {
     return Error{Code::kCorrupt, fmt::format("\"{}\" is listed without a size", info.key)};
@@ -31,39 +35,92 @@ Result<ObjectInfo> ReadListed(const aws::XmlNode& node, bool encoded) {
   return info;
 }
 
-std::string QueryOf(const S3List& list, const std::string& token) {
-  std::string query = "list-type=2&encoding-type=url&prefix=" + PercentEncode(list.prefix);
+// Where a listing goes on: by the token of version 2, or by the marker of version 1.
+struct Position {
+  std::string token;
+  std::string marker;
+  bool operator==(const Position&) const = default;
+};
+
+std::string QueryOf(const S3List& list, const Position& from) {
+  std::string query = from.marker.empty() ? "list-type=2&" : "";
+  query += "encoding-type=url&prefix=" + PercentEncode(list.prefix);
   if (!list.delimiter.empty()) query += "&delimiter=" + PercentEncode(list.delimiter);
-  if (!list.start_after.empty()) query += "&start-after=" + PercentEncode(list.start_after);
   if (list.max_keys > 0) query += fmt::format("&max-keys={}", list.max_keys);
-  if (!token.empty()) query += "&continuation-token=" + PercentEncode(token);
+  if (!from.marker.empty()) return query + "&marker=" + PercentEncode(from.marker);
+  if (!list.start_after.empty()) query += "&start-after=" + PercentEncode(list.start_after);
+  if (!from.token.empty()) query += "&continuation-token=" + PercentEncode(from.token);
   return query;
 }
 
-Result<S3Page> ReadPage(const aws::XmlNode& root, const std::string& start_after) {
-  const bool encoded = root.ChildText("EncodingType") == "url";
+struct ReadPage {
   S3Page page;
+  std::optional<Position> next;  // nullopt: it was the last page
+};
+
+// An answer that does not say in so many words that it is the last page must name the next one.
+Result<std::optional<Position>> NextOf(const aws::XmlNode& root, const S3Page& page, bool encoded) {
+  const std::string_view truncated = root.ChildText("IsTruncated");
+  if (EqualsIgnoreCase(truncated, "false")) return std::optional<Position>();
+  if (!EqualsIgnoreCase(truncated, "true")) {
+    return Error{Code::kCorrupt,
+                 fmt::format("the answer does not tell whether there is more (IsTruncated is "
+                             "\"{}\")",
+                             truncated)};
+  }
+  Position next;
+  next.token = root.ChildText("NextContinuationToken");
+  if (!next.token.empty()) return std::optional(next);
+  // The store knows only version 1, which names the next page where there is a delimiter, and else
+  // goes on behind the last key.
+  next.marker = KeyOf(root.ChildText("NextMarker"), encoded);
+  if (next.marker.empty()) {
+    if (!page.objects.empty()) next.marker = page.objects.back().key;
+    if (!page.prefixes.empty()) next.marker = std::max(next.marker, page.prefixes.back());
+  }
+  if (!next.marker.empty()) return std::optional(next);
+  return Error{Code::kCorrupt,
+               "the answer says that there is more, and not where: it has neither "
+               "NextContinuationToken nor NextMarker nor a key"};
+}
+
+Result<ReadPage> ReadAnswer(const aws::XmlNode& root) {
+  const bool encoded = root.ChildText("EncodingType") == "url";
+  ReadPage read;
   for (const aws::XmlNode& node : root.children) {
     if (node.name == "CommonPrefixes") {
-      page.prefixes.push_back(KeyOf(node.ChildText("Prefix"), encoded));
+      read.page.prefixes.push_back(KeyOf(node.ChildText("Prefix"), encoded));
     }
     if (node.name != "Contents") continue;
     auto info = ReadListed(node, encoded);
     if (!info) return info.error();
-    // For stores that do not know start-after.
-    if (info->key > start_after) page.objects.push_back(std::move(*info));
+    read.page.objects.push_back(std::move(*info));
   }
-  return page;
+  auto next = NextOf(root, read.page, encoded);
+  if (!next) return next.error();
+  read.next = std::move(*next);
+  return read;
 }
 
+// Markers, resuming and the end of a listing that goes in circles all rest on the order.
 Status CheckOrder(const S3Page& page, std::string& last) {
   for (const ObjectInfo& info : page.objects) {
     if (info.key <= last) {
-      return Error{Code::kCorrupt, fmt::format("\"{}\" is listed after \"{}\"", info.key, last)};
+      return Error{Code::kCorrupt,
+                   fmt::format("this store does not list in the order of the keys (\"{}\" comes "
+                               "after \"{}\"), which Leat needs",
+                               info.key, last)};
     }
     last = info.key;
   }
   return {};
+}
+
+// What was given before: a store that goes on by a common prefix may give it again, and one that
+// does not know start-after begins at the beginning.
+void DropGiven(S3Page& page, const std::string& start_after, const Position& from) {
+  std::erase_if(page.objects, [&](const ObjectInfo& info) { return info.key <= start_after; });
+  std::erase_if(page.prefixes, [&](const std::string& name) { return name == from.marker; });
 }
 
 }  // namespace
@@ -71,24 +128,25 @@ Status CheckOrder(const S3Page& page, std::string& last) {
 Status ListPages(S3Session& session, const S3List& list,
                  const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop) {
   const std::string what = "list " + list.scheme + "://" + list.bucket + "/" + list.prefix;
-  std::string token, last;
+  Position from;
+  std::string last;
   while (true) {
     const auto reply = session.Call({.method = "GET",
                                      .bucket = list.bucket,
-                                     .query = QueryOf(list, token),
+                                     .query = QueryOf(list, from),
+                                     .answer = "ListBucketResult",
                                      .scheme = list.scheme},
                                     stop);
     if (!reply) return reply.error();
-    const auto root = aws::ParseXml(reply->body);
-    if (!root) return Error{Code::kCorrupt, what + ": " + root.error().message};
-    auto page = ReadPage(*root, list.start_after);
-    if (!page) return page.error().Within(what);
-    if (auto ordered = CheckOrder(*page, last); !ordered) return ordered.error().Within(what);
-    const auto more = each(std::move(*page));
+    auto read = ReadAnswer(reply->root);
+    if (!read) return read.error().Within(what);
+    if (auto ordered = CheckOrder(read->page, last); !ordered) return ordered.error().Within(what);
+    DropGiven(read->page, list.start_after, from);
+    const auto more = each(std::move(read->page));
     if (!more) return more.error();
-    const std::string before = std::exchange(token, root->ChildText("NextContinuationToken"));
-    if (!*more || root->ChildText("IsTruncated") != "true" || token.empty()) return {};
-    if (token == before) return Error{Code::kCorrupt, what + ": the same page comes again"};
+    if (!*more || !read->next) return {};
+    if (*read->next == from) return Error{Code::kCorrupt, what + ": the same page comes again"};
+    from = std::move(*read->next);
   }
 }
 

@@ -29,8 +29,10 @@ struct S3List {
   std::string scheme = "s3";  // of the source, for messages
 };
 
-// Page after page (ListObjectsV2) until there are no more or `each` says false or fails. kCorrupt
-// when the store does not list in key order: a listing that goes in circles would never end.
+// Page after page (ListObjectsV2, or by markers where the store knows only version 1) until the
+// store says that there are no more, or `each` says false or fails. Success thus means the whole
+// listing. kCorrupt when an answer does not tell what the next page is, or the store does not list
+// in key order: a listing that goes in circles would never end.
 Status ListPages(S3Session& session, const S3List& list,
                  const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop);
 

@@ -120,7 +120,12 @@ TEST_F(S3StoreTest, RefusalsKeepTheirMeaning) {
   }
 }
 
-TEST_F(S3StoreTest, ExpiredCredentialsAreFetchedAgainOnce) {
+// Readers go on with new keys as soon as the store does not take the old ones any more.
+class RefusedCredentials : public S3StoreTest,
+                           public ::testing::WithParamInterface<std::pair<int, const char*>> {};
+
+TEST_P(RefusedCredentials, AreReadAnewOnce) {
+  const auto [status, code] = GetParam();
   io::TempDir dir;
   const std::string file = dir.path() + "/credentials";
   const auto write_key = [&](const std::string& key) {
@@ -136,7 +141,7 @@ TEST_F(S3StoreTest, ExpiredCredentialsAreFetchedAgainOnce) {
   server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter& response) {
     if (request.headers.Get("Authorization").find("=NEW/") != std::string_view::npos) return false;
     ++refused;
-    response.Send(400, Refusal("ExpiredToken"));
+    response.Send(status, *code ? Refusal(code) : "");
     return true;
   });
   write_key("NEW");
@@ -145,6 +150,14 @@ TEST_F(S3StoreTest, ExpiredCredentialsAreFetchedAgainOnce) {
   EXPECT_TRUE((*store)->Head("k", {}));
   EXPECT_EQ(refused, 1);
 }
+
+INSTANTIATE_TEST_SUITE_P(ByCode, RefusedCredentials,
+                         ::testing::Values(std::pair{400, "ExpiredToken"},
+                                           std::pair{403, "InvalidAccessKeyId"},
+                                           std::pair{403, "SignatureDoesNotMatch"},
+                                           std::pair{400, "InvalidToken"},
+                                           std::pair{403, "SecurityTokenExpired"},
+                                           std::pair{401, ""}, std::pair{403, ""}));
 
 TEST_F(S3StoreTest, FollowsTheBucketToItsRegion) {
   std::atomic<int> misdirected = 0;
@@ -162,18 +175,182 @@ TEST_F(S3StoreTest, FollowsTheBucketToItsRegion) {
   EXPECT_EQ(misdirected, 1);
 }
 
-TEST_F(S3StoreTest, AListingOutOfOrderIsCorrupt) {
+std::string Contents(const std::string& key) {
+  return "<Contents><Key>" + key + "</Key><Size>1</Size></Contents>";
+}
+
+std::string ListXml(const std::string& inside, const std::string& truncated = "false") {
+  return "<ListBucketResult>" + inside + "<IsTruncated>" + truncated +
+         "</IsTruncated></ListBucketResult>";
+}
+
+TEST_F(S3StoreTest, AListingOutOfOrderIsCorruptAndSaysSo) {
   const auto store = Open();
   ASSERT_TRUE(store);
   server_.SetIntercept([](net::ServerRequest&, net::ResponseWriter& response) {
-    response.Send(200,
-                  "<R><Contents><Key>data/b</Key><Size>1</Size></Contents><Contents>"
-                  "<Key>data/a</Key><Size>1</Size></Contents></R>");
+    response.Send(200, ListXml(Contents("data/b") + Contents("data/a")));
     return true;
   });
   const auto listed = (*store)->List("", "", [](const ObjectInfo&) { return true; }, {});
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().code, Code::kCorrupt);
+  EXPECT_NE(listed.error().message.find("does not list in the order"), std::string::npos);
+}
+
+TEST_F(S3StoreTest, WhatIsNoWholeListingIsAnError) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  for (const std::string& body :
+       {std::string(), std::string("<html><body>Please log in</body></html>"),
+        std::string("<!DOCTYPE html><html><br></html>"), Refusal("InternalError"),
+        std::string("<ListBucketResult/>"),
+        "<ListBucketResult>" + Contents("data/a") + "</ListBucketResult>",
+        ListXml(Contents("data/a"), "perhaps"), ListXml("", "true"),
+        ListXml("<Contents><Size>1</Size></Contents>"),
+        ListXml(Contents("data/a")).substr(0, 60)}) {
+    server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+      response.Send(200, body);
+      return true;
+    });
+    EXPECT_FALSE((*store)->List("", "", [](const ObjectInfo&) { return true; }, {})) << body;
+    EXPECT_FALSE((*store)->ListLevel("", 100, {})) << body;
+    EXPECT_FALSE(Open()) << body;
+  }
+}
+
+TEST_F(S3StoreTest, AListingIsAskedForAgainWhenSomethingElseAnswers) {
+  options_.retry_for = 60s;
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  for (const std::string& body :
+       {std::string("<html/>"), Refusal("SlowDown"), std::string("<a>")}) {
+    std::atomic<bool> first = true;
+    server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+      if (!first.exchange(false)) return false;
+      response.Send(200, body);
+      return true;
+    });
+    int seen = 0;
+    EXPECT_TRUE((*store)->List("", "", [&](const ObjectInfo&) { return ++seen > 0; }, {})) << body;
+    EXPECT_EQ(seen, 1) << body;
+  }
+}
+
+// Answers as stores do that know only version 1 of listing, three names a page.
+class Version1 {
+ public:
+  Version1(FakeServer& server, std::vector<std::string> keys, bool next_marker)
+      : keys_(std::move(keys)), next_marker_(next_marker) {
+    server.SetIntercept([this](net::ServerRequest& request, net::ResponseWriter& response) {
+      response.Send(200, Page(request.query));
+      return true;
+    });
+  }
+
+ private:
+  std::string Page(const net::Query& query) const {
+    const std::string prefix(query.Get("prefix")), marker(query.Get("marker"));
+    std::string inside, last;
+    int names = 0;
+    for (const std::string& key : keys_) {
+      const size_t end = query.Has("delimiter") ? key.find('/', prefix.size()) : key.npos;
+      const std::string name = end == key.npos ? key : key.substr(0, end + 1);
+      if (!key.starts_with(prefix) || key <= marker || name == last) continue;
+      if (names++ == 3) {
+        if (next_marker_) inside += "<NextMarker>" + PercentEncode(last) + "</NextMarker>";
+        return ListXml(inside, "true");
+      }
+      last = name;
+      const std::string encoded = PercentEncode(name);
+      inside += name == key ? Contents(encoded)
+                            : "<CommonPrefixes><Prefix>" + encoded + "</Prefix></CommonPrefixes>";
+    }
+    return ListXml(inside);
+  }
+  // What every page says of how its keys are written.
+  static std::string ListXml(const std::string& inside, const std::string& truncated = "false") {
+    return leat::objectstore::ListXml("<EncodingType>url</EncodingType>" + inside, truncated);
+  }
+
+  const std::vector<std::string> keys_;
+  const bool next_marker_;
+};
+
+TEST_F(S3StoreTest, AStoreThatKnowsOnlyVersion1IsListedWhole) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  const std::vector<std::string> keys{"a b", "a/1", "a/2", "a/3", "a/4", "b",
+                                      "c+&", "d/1", "e",   "f/1", "g"};
+  std::vector<std::string> full;
+  for (const std::string& key : keys) full.push_back("data/" + key);
+  for (const bool next_marker : {true, false}) {
+    Version1 answers(server_, full, next_marker);
+    std::vector<std::string> seen;
+    const auto add = [&](const ObjectInfo& info) {
+      seen.push_back(info.key);
+      return true;
+    };
+    const auto listed = (*store)->List("", "", add, {});
+    ASSERT_TRUE(listed) << listed.error().message;
+    EXPECT_EQ(seen, keys);
+    seen.clear();
+    ASSERT_TRUE((*store)->List("", "a/3", add, {}));
+    EXPECT_EQ(seen, std::vector<std::string>(keys.begin() + 4, keys.end()));
+    const auto level = (*store)->ListLevel("", 100, {});
+    ASSERT_TRUE(level) << level.error().message;
+    EXPECT_EQ(level->prefixes, (std::vector<std::string>{"a/", "d/", "f/"}));
+    EXPECT_EQ(level->objects.size(), 5u);
+  }
+}
+
+TEST_F(S3StoreTest, AnotherEndpointIsNamed) {
+  server_.SetIntercept([](net::ServerRequest&, net::ResponseWriter& response) {
+    response.headers.Set("x-amz-bucket-region", "us-east-1");
+    response.Send(301, Refusal("PermanentRedirect", "<Endpoint>bucket.s3.example</Endpoint>"));
+    return true;
+  });
+  const auto store = Open();
+  ASSERT_FALSE(store);
+  EXPECT_NE(store.error().message.find("endpoint \"bucket.s3.example\", region \"us-east-1\""),
+            std::string::npos)
+      << store.error().message;
+}
+
+TEST_F(S3StoreTest, ATemporaryRedirectIsFollowedAndSignedForItsHost) {
+  FakeServer other{FakeServer::Kind::kS3};
+  other.Put("k", "bytes");
+  std::vector<std::string> signatures;
+  other.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter&) {
+    signatures.emplace_back(request.headers.Get("Authorization"));
+    return false;
+  });
+  std::string first;
+  server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter& response) {
+    first = request.headers.Get("Authorization");
+    response.headers.Set("Location", other.endpoint() + std::string(request.path));
+    response.Send(307, Refusal("TemporaryRedirect"));
+    return true;
+  });
+  const auto store = Open();
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_EQ(signatures.size(), 1u);
+  EXPECT_TRUE(signatures[0].starts_with("AWS4-HMAC-SHA256 Credential=AKIA/"));
+  EXPECT_NE(signatures[0], first);
+  EXPECT_TRUE((*store)->Head("k", {}));
+}
+
+TEST_F(S3StoreTest, RedirectsInCirclesAndToNowhereAreErrors) {
+  for (const std::string& location :
+       {std::string("/bucket"), std::string("gopher://x/"), std::string()}) {
+    server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+      if (!location.empty()) response.headers.Set("Location", location);
+      response.Send(307, Refusal("TemporaryRedirect"));
+      return true;
+    });
+    const auto store = Open();
+    ASSERT_FALSE(store);
+    EXPECT_NE(store.error().message.find("TemporaryRedirect"), std::string::npos);
+  }
 }
 
 TEST(S3RequestUrl, PutsTheBucketInThePathOrTheHost) {
@@ -232,6 +409,17 @@ TEST_F(S3StoreTest, GoogleServiceAccountsExchangeASignedTokenForAnAccessToken) {
   options_.environment = Variables{{"GOOGLE_APPLICATION_CREDENTIALS", file}};
   EXPECT_EQ(Authorizations("gs://bucket/data"), (std::vector<std::string>{"Bearer T"}));
   EXPECT_EQ(exchanges, 1);
+  // A token is good at any host: it goes to none that the user did not name.
+  FakeServer other{FakeServer::Kind::kS3};
+  std::atomic<int> strangers = 0;
+  other.SetIntercept([&](net::ServerRequest&, net::ResponseWriter&) { return ++strangers < 0; });
+  server_.SetIntercept([&](net::ServerRequest& request, net::ResponseWriter& response) {
+    response.headers.Set("Location", other.endpoint() + std::string(request.path));
+    response.Send(307, Refusal("TemporaryRedirect"));
+    return true;
+  });
+  EXPECT_FALSE(OpenObjectStore("gs://bucket/data", options_));
+  EXPECT_EQ(strangers, 0);
 }
 
 TEST_F(S3StoreTest, AFileOfOtherGoogleCredentialsIsRefusedByName) {

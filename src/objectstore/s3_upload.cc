@@ -69,11 +69,11 @@ class Multipart {
 
   Status Start(const std::stop_token& stop) {
     S3Call call{.method = "POST", .bucket = url_.bucket, .key = url_.key, .query = "uploads="};
+    call.answer = "InitiateMultipartUploadResult";
     call.headers.Set("x-amz-checksum-algorithm", aws::ChecksumName(kChecksum));
     const auto reply = session_.Call(call, stop);
     if (!reply) return reply.error();
-    const auto root = aws::ParseXml(reply->body);
-    if (root) id_ = root->ChildText("UploadId");
+    id_ = reply->root.ChildText("UploadId");
     if (id_.empty())
       return Error{Code::kInternal, call.ToString() + ": the answer has no UploadId"};
     return {};
@@ -89,6 +89,7 @@ class Multipart {
     call.headers.Set(aws::ChecksumHeader(kChecksum), checksum);
     const auto reply = session_.Call(call, stop);
     if (!reply) return reply.error();
+    if (auto stored = CheckStored(call, *reply); !stored) return stored;
     MutexLock lock(mu_);
     parts_[number] = {std::string(reply->headers.Get("ETag")), checksum};
     return {};
@@ -108,16 +109,11 @@ class Multipart {
                                       .key = url_.key,
                                       .query = "uploadId=" + PercentEncode(id_),
                                       .headers = {},
-                                      .body = xml.Finish()},
+                                      .body = xml.Finish(),
+                                      .make_source = {},
+                                      .answer = "CompleteMultipartUploadResult"},
                                      stop);
     if (!reply) return reply.error();
-    // S3 may find out that it cannot after it has said 200.
-    const auto root = aws::ParseXml(reply->body);
-    if (root && root->name == "Error") {
-      return Error{Code::kUnavailable,
-                   fmt::format("complete {}: {}: {}", url_.ToString(), root->ChildText("Code"),
-                               root->ChildText("Message"))};
-    }
     return {};
   }
 
@@ -190,6 +186,7 @@ Status S3Client::Upload(const S3Url& url, int fd, uint64_t size,
     call.headers.Set(aws::ChecksumHeader(kChecksum), *checksum);
     const auto reply = session_->Call(call, stop);
     if (!reply) return reply.error();
+    if (auto stored = CheckStored(call, *reply); !stored) return stored;
     if (progress) progress(size);
     return {};
   }

@@ -19,8 +19,11 @@ class Signer {
   // credentials, kUnavailable when whoever gives them cannot be reached.
   virtual Status Sign(net::ClientRequest& request, const std::string& region,
                       const std::stop_token& stop) = 0;
-  // The store called the credentials expired: the next Sign gets new ones, if it can.
+  // The store refused the credentials: the next Sign gets new ones, if it can.
   virtual void Renew() {}
+  // Whether what Sign adds is of no use at another host than the request's. Else a request goes to
+  // no host that the user did not name.
+  virtual bool BoundToHost() const { return true; }
 };
 
 // Sends requests as they are.
