@@ -1,6 +1,7 @@
 #include "blocks/cache.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/strings.h"
 #include "blocks/cache_directory.h"
 #include "blocks/cache_format.h"
+#include "io/descriptor_limit.h"
 #include "io/file.h"
 
 namespace leat::blocks {
@@ -18,6 +20,25 @@ namespace {
 
 // Files that stay open though nobody holds them: opening them again costs a check of every chunk.
 constexpr size_t kMostIdle = 4096;
+
+// Of the descriptors that the process may have, a quarter is for segments, and these at least are
+// for all else: connections to stores, files of sources, clients of the control socket, devices.
+constexpr size_t kReserve = 256;
+
+size_t MostSegments() { return std::max<size_t>(io::DescriptorLimit() / 4, 1); }
+
+// Objects with two descriptors each.
+size_t MostOpen() {
+  const size_t limit = io::DescriptorLimit();
+  return (limit - limit / 4 - std::min(limit / 4, kReserve)) / 2;
+}
+
+// Few large segments rather than none for what comes, where the process may have few descriptors.
+uint64_t SegmentSizeFor(uint64_t limit, size_t directories) {
+  const uint64_t least = limit / MostSegments() * directories;
+  return std::clamp<uint64_t>(limit / 16, 4 * kPackedBelow,
+                              std::clamp(least, kSegmentSize, kLargestSegment));
+}
 
 Error NoRoom() { return {Code::kExhausted, "the cache is full of what is still in use"}; }
 
@@ -33,7 +54,7 @@ Cache::Handle::~Handle() {
   if (file_) cache_->Release(file_);
 }
 
-Cache::Cache(Clock& clock) : clock_(clock) {}
+Cache::Cache(Clock& clock) : clock_(clock), most_open_(MostOpen()) {}
 
 Cache::~Cache() = default;
 
@@ -51,7 +72,9 @@ Result<std::unique_ptr<Cache>> Cache::Open(std::vector<CacheDirectory> directori
       options.limit = status.f_blocks * status.f_frsize / 10;
     }
     cache->directories_.push_back(std::make_unique<Directory>(std::move(options)));
-    if (auto loaded = cache->Load(cache->directories_.size() - 1); !loaded) return loaded.error();
+  }
+  for (size_t index = 0; index < cache->directories_.size(); ++index) {
+    if (auto loaded = cache->Load(index); !loaded) return loaded.error();
   }
   return cache;
 }
@@ -65,9 +88,8 @@ Status Cache::Load(size_t index) {
   if (!noted) return noted.error();
   directory.lock = std::move(*lock);
   if (auto begun = BeginFormat(path); !begun) return begun;
-  const uint64_t segment_size =
-      std::clamp<uint64_t>(directory.options.limit / 16, 4 * kPackedBelow, kSegmentSize);
-  auto segments = Segments::Open(path, segment_size);
+  auto segments =
+      Segments::Open(path, SegmentSizeFor(directory.options.limit, directories_.size()));
   if (!segments) return segments.error();
   directory.segments = std::move(*segments);
 
@@ -131,8 +153,14 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
   Entry& entry = found->second;
   Directory& directory = *directories_[entry.directory];
   if (!entry.file) {
-    auto file =
-        ObjectFile::Open(directory.options.path, id, directory.use, entry.summary.allocated);
+    if (!MayOpen()) return {};
+    const auto open = [&] {
+      return ObjectFile::Open(directory.options.path, id, directory.use, entry.summary.allocated);
+    };
+    auto file = open();
+    if (!file && file.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
+      file = open();
+    }
     if (!file) {
       // Out of descriptors, say: it is as good as it was, only not now.
       const bool rotten =
@@ -147,6 +175,7 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
       return {};
     }
     entry.file = std::move(*file);
+    ++open_;
   } else if (entry.holds == 0) {
     idle_.erase(entry.idle);
   }
@@ -156,19 +185,35 @@ Cache::Handle Cache::HoldLocked(const ObjectId& id) {
 }
 
 void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
-  std::vector<std::shared_ptr<ObjectFile>> closing;  // outside the lock
   MutexLock lock(mu_);
   Entry& entry = entries_.at(file->id());
   directories_[entry.directory]->policy.Unhold(file->id());
   if (--entry.holds > 0) return;
   entry.idle = idle_.insert(idle_.end(), file->id());
-  while (idle_.size() > kMostIdle) {
+  (void)CloseIdle(kMostIdle);
+}
+
+bool Cache::CloseIdle(size_t most) {
+  const size_t before = idle_.size();
+  while (idle_.size() > most) {
     Entry& closed = entries_.at(idle_.front());
     closed.file->Settle();
     closed.summary = closed.file->Summary();
-    closing.push_back(std::move(closed.file));
+    closed.file.reset();
+    --open_;
     idle_.pop_front();
   }
+  return idle_.size() < before;
+}
+
+bool Cache::MayOpen() {
+  if (open_ >= most_open_ && !idle_.empty()) (void)CloseIdle(idle_.size() - 1);
+  return open_ < most_open_;
+}
+
+bool Cache::GiveBackDescriptors() {
+  MutexLock lock(mu_);
+  return CloseIdle(idle_.size() / 2);
 }
 
 Cache::Handle Cache::Find(const ObjectId& id) {
@@ -192,6 +237,13 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
   MutexLock lock(mu_);
   if (Handle handle = HoldLocked(id)) return handle;
   if (entries_.contains(id)) return Error{Code::kInternal, "its cached file cannot be opened now"};
+  if (!MayOpen()) {
+    ++refused_;
+    return Error{Code::kExhausted,
+                 fmt::format("{} cached files are in use, as many as the limit of descriptors "
+                             "allows; raise it (ulimit -n) before the first mount",
+                             open_)};
+  }
   Error why = NoRoom();
   const auto pinned_where = PinnedWhere(id);
   // First where there is room as it is, then where something overdue makes room.
@@ -204,7 +256,13 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
           size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
       if (!leaving || (!evict && !leaving->empty())) continue;
       Leave(directory, *leaving);
-      auto file = ObjectFile::Create(directory.options.path, id, size, directory.use);
+      const auto create = [&] {
+        return ObjectFile::Create(directory.options.path, id, size, directory.use);
+      };
+      auto file = create();
+      if (!file && file.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
+        file = create();
+      }
       if (!file) {
         why = Error{Code::kInternal, file.error().message};
         continue;
@@ -212,6 +270,7 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
       entries_[id] = {.size = size, .directory = index, .pinned = pinned, .file = *file};
       idle_.push_back(id);
       entries_[id].idle = std::prev(idle_.end());
+      ++open_;
       directory.policy.Add(id, size);
       ++directory.objects;
       if (pinned) directory.policy.Hold(id);
@@ -268,6 +327,7 @@ void Cache::Discard(const ObjectId& id) {
   --directory.objects;
   if (entry.file) {
     idle_.erase(entry.idle);
+    --open_;
     entry.file->Discard();
   } else {
     ObjectFile::Remove(directory.options.path, id);
@@ -302,7 +362,10 @@ Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned)
   if (!leaving) return NoRoom();
   Leave(directory, *leaving);
   const std::vector<uint32_t> before = segments.Numbers();
-  const auto number = segments.Begin();
+  auto number = segments.Begin();
+  if (!number && number.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
+    number = segments.Begin();
+  }
   if (!before.empty()) Settle(directory, before.back());  // it takes nothing more
   if (!number) return Error{Code::kInternal, number.error().message};
   directory.segment_ids[SegmentId(*number)] = *number;

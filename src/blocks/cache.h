@@ -124,6 +124,10 @@ class Cache {
   // the cache takes up to half a segment more. Stops between two. After Open it is the caller's to
   // give back what an earlier process did not: it may take minutes.
   void Compact(const std::stop_token& stop = {});
+  // Closes half of the files that are open though nobody holds them, for whoever has run out of
+  // descriptors; false when there are none. The cache itself leaves a part of RLIMIT_NOFILE (as it
+  // was at Open) to others: objects beyond are read through.
+  bool GiveBackDescriptors();
 
   // Running totals: they cost the same however much is cached.
   CacheStats Stats() const;
@@ -157,6 +161,11 @@ class Cache {
   Status SavePins(size_t directory) REQUIRES(mu_);
   Handle HoldLocked(const ObjectId& id) REQUIRES(mu_);
   void Release(const std::shared_ptr<ObjectFile>& file);
+  // Closes those that nobody has held for longest, until `most` are left; false when it closed
+  // none.
+  bool CloseIdle(size_t most) REQUIRES(mu_);
+  // Whether one more file may be open; closes an idle one for it.
+  bool MayOpen() REQUIRES(mu_);
   // Drops an object that nobody holds from the books and the disk.
   void Discard(const ObjectId& id) REQUIRES(mu_);
   // False when it was not there.
@@ -183,6 +192,8 @@ class Cache {
   std::vector<std::unique_ptr<Directory>> directories_;  // fixed after Open
   std::unordered_map<ObjectId, Entry> entries_ GUARDED_BY(mu_);
   std::list<ObjectId> idle_ GUARDED_BY(mu_);  // open files that nobody holds, longest first
+  const size_t most_open_;
+  size_t open_ GUARDED_BY(mu_) = 0;  // files, idle ones included
   uint64_t evictions_ GUARDED_BY(mu_) = 0;
   uint64_t corrupt_ GUARDED_BY(mu_) = 0;
   uint64_t refused_ GUARDED_BY(mu_) = 0;

@@ -262,6 +262,71 @@ TEST_F(CacheTest, ObjectThatCannotBeOpenedNowIsKept) {
   EXPECT_TRUE(cache->Find(Id(1)));
 }
 
+// While it lives, the process may have so many descriptors.
+class DescriptorsAtMost {
+ public:
+  explicit DescriptorsAtMost(rlim_t most) {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit few = before_;
+    few.rlim_cur = most;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  }
+  ~DescriptorsAtMost() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+ private:
+  rlimit before_;
+};
+
+size_t OpenDescriptors() { return io::ListDir("/proc/self/fd")->size(); }
+
+TEST_F(CacheTest, IdleFilesLeaveDescriptorsToOthers) {
+  constexpr int kObjects = 200;
+  const DescriptorsAtMost few(256);
+  auto cache = Open(uint64_t{kObjects} * 2 * kMiB);
+  for (int round = 0; round < 2; ++round) {
+    for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(Put(*cache, n)) << n;
+    EXPECT_LE(OpenDescriptors(), 192u);
+  }
+  EXPECT_EQ(cache->Stats().refused, 0u);
+  const size_t before = OpenDescriptors();
+  while (cache->GiveBackDescriptors()) {
+  }
+  EXPECT_LE(OpenDescriptors(), before - 100);
+  for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(cache->Find(Id(n))) << n;
+}
+
+TEST_F(CacheTest, MoreFilesInUseThanDescriptorsAllowAreReadThrough) {
+  const DescriptorsAtMost few(256);
+  auto cache = Open(400 * kMiB);
+  std::vector<Cache::Handle> held;
+  for (int n = 0; n < 150; ++n) {
+    auto handle = cache->FindOrCreate(Id(n), kMiB);
+    if (handle) {
+      held.push_back(std::move(*handle));
+    } else {
+      EXPECT_EQ(handle.error().code, Code::kExhausted);
+      EXPECT_NE(handle.error().message.find("ulimit -n"), std::string::npos);
+    }
+  }
+  EXPECT_EQ(held.size(), 64u);
+  EXPECT_LE(OpenDescriptors(), 192u);
+  EXPECT_FALSE(cache->Find(Id(149)));
+  held.pop_back();
+  EXPECT_TRUE(cache->FindOrCreate(Id(149), kMiB));
+}
+
+TEST_F(CacheTest, SegmentsAreLargerWhereDescriptorsAreFew) {
+  const DescriptorsAtMost few(64);
+  auto cache = Open(uint64_t{64} << 30);
+  const std::string bytes(kPackedBelow - 1, 'x');
+  const size_t before = OpenDescriptors();
+  for (int n = 0; n < 300; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes));
+  EXPECT_LE(OpenDescriptors(), before + 1) << "75 MiB, in one segment";
+  cache.reset();
+  cache = Open(uint64_t{64} << 30);
+  EXPECT_TRUE(*cache->ReadSmall(Id(299)));
+}
+
 TEST_F(CacheTest, CompletenessIsKnownWithoutOpeningFiles) {
   constexpr int kObjects = 40;
   {

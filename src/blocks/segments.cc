@@ -124,7 +124,8 @@ Status Segments::Load(uint32_t number) {
   if (!fd) return fd.error();
   struct stat status;
   if (::fstat(fd->get(), &status) != 0) return io::ErrnoError(errno, "stat " + PathOf(number));
-  const uint64_t length = std::min<uint64_t>(static_cast<uint64_t>(status.st_size), kSegmentSize);
+  const uint64_t length =
+      std::min<uint64_t>(static_cast<uint64_t>(status.st_size), kLargestSegment);
   auto segment = std::make_shared<Segment>();
   segment->fd = std::move(*fd);
   MutexLock lock(mu_);

@@ -26,7 +26,8 @@
 
 namespace leat::blocks {
 
-inline constexpr uint64_t kSegmentSize = 64 << 20;  // at most
+inline constexpr uint64_t kSegmentSize = 64 << 20;  // at most, where descriptors are not scarce
+inline constexpr uint64_t kLargestSegment = uint64_t{2} << 30;  // offsets in it have 32 bits
 
 // Thread-safe. Reading waits for no writer's disk.
 class Segments {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kMaxClients = 64;
 constexpr std::chrono::seconds kRequestTimeout{10};
+constexpr std::chrono::milliseconds kUntilDescriptors{100};
 
 bool MayAsk(int socket) {
   ucred peer{};
@@ -81,11 +83,14 @@ std::optional<MonoTime> ControlServer::IdleSince() const {
 
 void ControlServer::Run(const std::stop_token& stop) {
   const io::StopFd stopped(stop);
+  KeepSpare();
   // A client may be gone again before it is accepted.
   (void)fcntl(listener_, F_SETFL, O_NONBLOCK);
+  bool may_accept = true;
   while (!stop.stop_requested()) {
-    std::vector<pollfd> fds = {
-        {stopped.get(), POLLIN, 0}, {listener_, POLLIN, 0}, {ended_.get(), POLLIN, 0}};
+    std::vector<pollfd> fds = {{stopped.get(), POLLIN, 0},
+                               {may_accept ? listener_ : -1, POLLIN, 0},
+                               {ended_.get(), POLLIN, 0}};
     std::vector<Connection*> watched;  // only this thread takes connections away
     {
       MutexLock lock(mu_);
@@ -95,30 +100,45 @@ void ControlServer::Run(const std::stop_token& stop) {
         watched.push_back(&connection);
       }
     }
-    if (!io::Poll(fds, std::nullopt)) return;
+    const auto until = may_accept
+                           ? std::nullopt
+                           : std::optional<MonoTime>(steady_clock::now() + kUntilDescriptors);
+    if (!io::Poll(fds, until)) return;
     for (size_t i = 0; i < watched.size(); ++i) {
       if (fds[i + 3].revents == 0) continue;
       watched[i]->watched = false;
       watched[i]->thread.request_stop();
     }
     if (fds[2].revents != 0) Reap();
-    if (fds[1].revents != 0) Accept();
+    may_accept = fds[1].revents == 0 || Accept();
   }
 }
 
-void ControlServer::Accept() {
+void ControlServer::KeepSpare() {
+  for (io::UniqueFd& fd : spare_) {
+    if (!fd.ok()) fd.Reset(fcntl(ended_.get(), F_DUPFD_CLOEXEC, 0));
+  }
+}
+
+bool ControlServer::Accept() {
   io::UniqueFd socket(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
-  if (!socket.ok()) return;
+  const bool none_left = !socket.ok() && (errno == EMFILE || errno == ENFILE);
+  // Serving it takes more than the one that it came in by.
+  if (none_left || (socket.ok() && !io::UniqueFd(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)).ok())) {
+    for (io::UniqueFd& fd : spare_) fd.Reset();
+  }
+  if (none_left) socket.Reset(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket.ok()) return errno != EMFILE && errno != ENFILE;
   if (!MayAsk(socket.get())) {
     LogWarning("a client of another user was turned away");
-    return;
+    return true;
   }
   MutexLock lock(mu_);
   if (connections_.size() >= kMaxClients) {
     (void)Send(socket.get(), ErrorMessage({Code::kExhausted,
                                            "the data node serves 64 clients already; "
                                            "try again in a moment"}));
-    return;
+    return true;
   }
   Connection& connection = connections_.emplace_back();
   connection.socket = std::move(socket);
@@ -127,6 +147,7 @@ void ControlServer::Accept() {
     connection.ended = true;
     (void)eventfd_write(ended_.get(), 1);
   });
+  return true;
 }
 
 void ControlServer::Serve(Connection& connection, const std::stop_token& stop) const {
@@ -149,14 +170,19 @@ void ControlServer::Reap() {
   eventfd_t count = 0;
   (void)eventfd_read(ended_.get(), &count);
   std::list<Connection> ending;
-  MutexLock lock(mu_);
-  for (auto each = connections_.begin(); each != connections_.end();) {
-    const auto next = std::next(each);
-    if (each->ended) ending.splice(ending.end(), connections_, each);
-    each = next;
+  bool idle = false;
+  {
+    MutexLock lock(mu_);
+    for (auto each = connections_.begin(); each != connections_.end();) {
+      const auto next = std::next(each);
+      if (each->ended) ending.splice(ending.end(), connections_, each);
+      each = next;
+    }
+    idle = connections_.empty();
+    if (idle) idle_since_ = steady_clock::now();
   }
-  if (connections_.empty()) idle_since_ = steady_clock::now();
-  // The threads of `ending` are at their last line, so joining them here takes no time.
+  ending.clear();  // their threads are at their last line, so joining them here takes no time
+  if (idle) KeepSpare();  // a client that has them still needs them
 }
 
 }  // namespace leat::datanode

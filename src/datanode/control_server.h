@@ -5,6 +5,7 @@
 //           {"error": {"code": "NotFound", "message": "..."}}
 #pragma once
 
+#include <array>
 #include <functional>
 #include <list>
 #include <optional>
@@ -29,7 +30,8 @@ using ControlHandler = std::function<Result<json::Value>(const json::Value& requ
 // Thread-safe.
 class ControlServer {
  public:
-  // Serves clients of our own user and root; at most 64 at once, more are told to come again.
+  // Serves clients of our own user and root; at most 64 at once, more are told to come again. One
+  // at least is served also where the process has run out of descriptors.
   ControlServer(int listener, ControlHandler handler);
   ~ControlServer();  // ends what is under way
 
@@ -40,9 +42,11 @@ class ControlServer {
   struct Connection;
 
   void Run(const std::stop_token& stop);
-  void Accept();
+  // False when there is no descriptor for a client.
+  bool Accept();
   void Serve(Connection& connection, const std::stop_token& stop) const;
   void Reap();
+  void KeepSpare();
 
   const int listener_;
   const ControlHandler handler_;
@@ -50,6 +54,9 @@ class ControlServer {
   mutable Mutex mu_;
   std::list<Connection> connections_ GUARDED_BY(mu_);
   MonoTime idle_since_ GUARDED_BY(mu_);
+  // Descriptors for one client when there are no others: given up to accept it and to serve it.
+  // Of the server's thread.
+  std::array<io::UniqueFd, 8> spare_;
   std::jthread thread_;  // last: the rest must be there
 };
 

@@ -1,11 +1,15 @@
 #include "datanode/control_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -147,6 +151,31 @@ TEST_F(ControlServerTest, TheServersEndStopsWhatIsUnderWay) {
   ASSERT_TRUE(blocked.Await(1));
   server_.reset();
   EXPECT_TRUE(blocked.Await(0));
+}
+
+TEST_F(ControlServerTest, AnswersWhenThereAreNoDescriptorsLeft) {
+  Serve([](const json::Value&, const Tell&, const std::stop_token&) {
+    return Result<json::Value>(json::Object({{"answer", 1}}));
+  });
+  ASSERT_TRUE(Ask(json::Object()));  // it runs
+  const io::UniqueFd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 128;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<io::UniqueFd> taken;
+  for (int fd = 0; (fd = ::dup(client.get())) >= 0;) taken.emplace_back(fd);
+  ASSERT_EQ(errno, EMFILE);
+  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  EXPECT_EQ(::connect(client.get(), where, sizeof address), 0);
+  EXPECT_TRUE(io::SendMessage(client.get(), "{}"));
+  char reply[64] = "";
+  EXPECT_GT(::recv(client.get(), reply, sizeof reply - 1, 0), 0);
+  EXPECT_NE(std::string(reply).find("{\"ok\":{\"answer\":1}}"), std::string::npos) << reply;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(ControlServerTest, MoreThan64ClientsAreToldToComeAgain) {

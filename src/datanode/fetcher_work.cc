@@ -111,7 +111,14 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
     }
     return {};
   };
-  auto got = version.store->Get(version.key, version.etag, offset, size, take, stop);
+  const auto get = [&] {
+    return version.store->Get(version.key, version.etag, offset, size, take, stop);
+  };
+  auto got = get();
+  // Out of descriptors, say: those of the cache are there to be given back.
+  while (!got && got.error().code == Code::kExhausted && is_silent && cache.GiveBackDescriptors()) {
+    got = get();
+  }
   if (got && index != job.end()) {
     got = Error{Code::kCorrupt, version.key + ": the store gave less than was asked for"};
   }

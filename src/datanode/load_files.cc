@@ -1,6 +1,4 @@
 // `leat data load`: many objects side by side.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -13,6 +11,7 @@
 #include "datanode/load_order.h"
 #include "datanode/object_operations.h"
 #include "datanode/record_files.h"
+#include "io/descriptor_limit.h"
 
 namespace leat::datanode {
 namespace {
@@ -28,11 +27,7 @@ constexpr uint64_t kOrderedBytes = 64 << 20;
 
 // Large objects that are held, once they have their room, until the load ends: the first ones, with
 // two descriptors each, so that they take a quarter of what the process may have.
-size_t MostHeld() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 64;
-  return std::clamp<size_t>(limit.rlim_cur / 8, 64, 4096);
-}
+size_t MostHeld() { return std::clamp<size_t>(io::DescriptorLimit() / 8, 1, 4096); }
 
 enum class Order { kAny, kAsGiven };
 
