@@ -14,6 +14,7 @@
 #include "cli/patience.h"
 #include "datanode/control_client.h"
 #include "datanode/json_bytes.h"
+#include "datanode/view_of_files.h"
 #include "io/file.h"
 #include "io/process.h"
 #include "io/unix_socket.h"
@@ -183,8 +184,10 @@ std::string OwnProgram() {
 Result<json::Value> Ask(const std::string& socket, const json::Value& request,
                         const OnProgress& progress, const std::stop_token& stop) {
   Patience patience = Patience::ForSocket(socket);
+  json::Value with_view = request;
+  with_view.Set("view", datanode::ViewOfFiles());
   return datanode::AskDataNode(
-      socket, request,
+      socket, with_view,
       [&](const json::Value& message) {
         patience.Heard();
         if (progress) progress(message);

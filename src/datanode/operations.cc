@@ -1,5 +1,6 @@
 #include "datanode/operations.h"
 
+#include <fmt/format.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -159,10 +160,30 @@ Result<json::Value> Operations::Do(const json::Value& request, const Tell& tell,
     if (request["op"].AsString() == "leave") return Leave(request);
     ++under_way_;
   }
-  auto done = Carry(request, tell, stop);
+  const Status same = CheckView(request);
+  auto done = same ? Carry(request, tell, stop) : Result<json::Value>(same.error());
   MutexLock lock(mu_);
   --under_way_;
   return done;
+}
+
+// Paths of a client in another container may lead to other files here, or to other mounts.
+Status Operations::CheckView(const json::Value& request) const {
+  if (!HasOtherView(request)) return {};
+  if (request["op"].AsString() == "umount")
+    return Error{Code::kNotFound, "the data node that serves it does not see this mountpoint"};
+  if (!request.Has("spec") && !request.Has("mountpoint")) return {};
+  return Error{Code::kConflict,
+               fmt::format("the data node of {} (process {}) sees other files than this command: "
+                           "it runs in another mount namespace or root directory, as another "
+                           "container or the host has it; choose another --cache-dir here, or run "
+                           "the command there",
+                           options_.directories[0].path, getpid())};
+}
+
+bool Operations::HasOtherView(const json::Value& request) const {
+  const std::string_view view = request["view"].AsString();  // an older client tells none
+  return !view.empty() && !view_.empty() && view != view_;
 }
 
 bool Operations::leaving() const {
@@ -171,7 +192,7 @@ bool Operations::leaving() const {
 }
 
 json::Value Operations::Leave(const json::Value& request) {
-  const bool differ = !CheckOptions(request["options"], options_);
+  const bool differ = HasOtherView(request) || !CheckOptions(request["options"], options_);
   leaving_ = differ && under_way_ == 0 && node_.empty();
   return json::Object({{"again", leaving_ || !differ}});
 }

@@ -17,7 +17,8 @@
 //   metrics  the same for Prometheus          progress {text}, one after the other
 // `options` are those that the user gave: {directories: ["PATH,size=N"...], memory: bytes}. They
 // must be what this data node runs with. A target is {mountpoint, path} or {spec, path}; names that
-// are not UTF-8 are {"base64": ...}.
+// are not UTF-8 are {"base64": ...}. `view` is the client's ViewOfFiles(): what names a path is
+// refused from another view.
 #pragma once
 
 #include <stop_token>
@@ -27,6 +28,7 @@
 #include "base/result.h"
 #include "datanode/control_server.h"
 #include "datanode/data_node.h"
+#include "datanode/view_of_files.h"
 #include "json/value.h"
 
 namespace leat::datanode {
@@ -47,6 +49,9 @@ class Operations {
                             const std::stop_token& stop);
   json::Value Leave(const json::Value& request) REQUIRES(mu_);
   Status CheckOptionsOf(const json::Value& request) const;
+  // Refuses what names paths that mean something else here than where they come from.
+  Status CheckView(const json::Value& request) const;
+  bool HasOtherView(const json::Value& request) const;
   Result<json::Value> Mount(const json::Value& request, const Tell& tell,
                             const std::stop_token& stop);
   Result<json::Value> Unmount(const json::Value& request);
@@ -58,6 +63,7 @@ class Operations {
 
   DataNode& node_;
   const DataNodeOptions options_;
+  const std::string view_ = ViewOfFiles();
   mutable Mutex mu_;
   int under_way_ GUARDED_BY(mu_) = 0;  // requests
   bool leaving_ GUARDED_BY(mu_) = false;
