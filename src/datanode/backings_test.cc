@@ -1,4 +1,4 @@
-// Direct opens of complete nodes; passthrough ones need a mount: tests/mount/test_cached.py.
+// Opens in the page cache; passthrough ones need a mount: tests/mount/test_cached.py.
 #include "datanode/backings.h"
 
 #include <gtest/gtest.h>
@@ -62,14 +62,14 @@ class BackingsTest : public testing::Test {
   std::optional<Keeper> keeper_;
   std::unique_ptr<blocks::Cache> cache_;
   std::unique_ptr<Fetcher> fetcher_;
-  std::shared_ptr<ActiveObject> evicted_;  // and incomplete now, though the node is a complete one
+  std::shared_ptr<ActiveObject> evicted_;  // and so incomplete
   std::optional<Backings> backings_;
 };
 
-TEST_F(BackingsTest, ADirectOpenIsKeptUntilTheLastClose) {
-  EXPECT_EQ(Open(), Backings::kDirect);
+TEST_F(BackingsTest, ACachedOpenIsKeptUntilTheLastClose) {
+  EXPECT_EQ(Open(), Backings::kCached);
   EXPECT_EQ(Told(), "+0");
-  EXPECT_EQ(Open(), Backings::kDirect);
+  EXPECT_EQ(Open(), Backings::kCached);
   EXPECT_FALSE(Close());
   EXPECT_EQ(Told(), "");
   EXPECT_FALSE(Close());
@@ -77,8 +77,8 @@ TEST_F(BackingsTest, ADirectOpenIsKeptUntilTheLastClose) {
 }
 
 TEST_F(BackingsTest, WhatAPredecessorOpenedStaysUntilTheKernelForgetsTheNode) {
-  backings_->Inherit(kNode, Backings::kDirect, nullptr);
-  EXPECT_EQ(Open(), Backings::kDirect);
+  backings_->Inherit(kNode, Backings::kCached, nullptr);
+  EXPECT_EQ(Open(), Backings::kCached);
   EXPECT_TRUE(Close()) << "it is worth while to make the kernel forget it";
   EXPECT_TRUE(Close(Backings::Opener::kPredecessor));
   EXPECT_EQ(Told(), "");
@@ -88,7 +88,7 @@ TEST_F(BackingsTest, WhatAPredecessorOpenedStaysUntilTheKernelForgetsTheNode) {
 }
 
 TEST_F(BackingsTest, ForgettingWhatWasToldHereDoesNotCloseWhatAPredecessorOpened) {
-  backings_->Inherit(kNode, Backings::kDirect, nullptr);
+  backings_->Inherit(kNode, Backings::kCached, nullptr);
   backings_->CountLookup(kNode);
   backings_->CountLookup(kNode);
   backings_->Forget(kNode, 1);
@@ -101,8 +101,8 @@ TEST_F(BackingsTest, ForgettingWhatWasToldHereDoesNotCloseWhatAPredecessorOpened
 
 // Of two threads, the one that handles FORGET may be faster than the one with the RELEASE before.
 TEST_F(BackingsTest, AForgetThatOvertakesTheLastCloseCounts) {
-  backings_->Inherit(kNode, Backings::kDirect, nullptr);
-  EXPECT_EQ(Open(), Backings::kDirect);
+  backings_->Inherit(kNode, Backings::kCached, nullptr);
+  EXPECT_EQ(Open(), Backings::kCached);
   backings_->Forget(kNode, 1);
   EXPECT_EQ(Told(), "");
   EXPECT_FALSE(Close());
@@ -110,7 +110,7 @@ TEST_F(BackingsTest, AForgetThatOvertakesTheLastCloseCounts) {
 }
 
 TEST_F(BackingsTest, TheEndOfTheMountIsToldForAll) {
-  backings_->Inherit(kNode, Backings::kDirect, nullptr);
+  backings_->Inherit(kNode, Backings::kCached, nullptr);
   backings_->ForgetAll();
   EXPECT_EQ(Told(), "-");
 }

@@ -101,22 +101,14 @@ Result<std::unique_ptr<DataNode>> DataNode::Start(DataNodeOptions options, Keepe
   state.cache = std::move(*cache);
   state.fetcher = std::make_unique<Fetcher>(
       *state.cache, FetcherOptions{.memory = state.options.memory},
-      Fetcher::Events{.on_complete =
-                          [&state](const ObjectVersion& version) {
-                            // Small ones complete by the thousand, and no mount cares.
-                            if (version.size < blocks::kPackedBelow) return;
-                            for (const auto& mounted : state.mounts.All())
-                              mounted->OnComplete(version);
-                          },
-                      .on_changed =
-                          [&state](const ObjectVersion& version, const Error& error) {
-                            for (const auto& mounted : state.mounts.All()) {
-                              // What is missing may come back: a pinned mount just goes on.
-                              const bool missing = error.code == Code::kNotFound;
-                              if (missing && mounted->spec().version_pin) continue;
-                              mounted->OnChanged(version);
-                            }
-                          }});
+      Fetcher::Events{.on_changed = [&state](const ObjectVersion& version, const Error& error) {
+        for (const auto& mounted : state.mounts.All()) {
+          // What is missing may come back: a pinned mount just goes on.
+          const bool missing = error.code == Code::kNotFound;
+          if (missing && mounted->spec().version_pin) continue;
+          mounted->OnChanged(version);
+        }
+      }});
   state.RemoveLeftovers(state.TakeOver());
   state.reaper = std::jthread([&state](const std::stop_token& stop) { state.Reap(stop); });
   state.scrubber = std::jthread([&state](const std::stop_token& stop) { state.Scrub(stop); });

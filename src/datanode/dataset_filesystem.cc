@@ -14,6 +14,7 @@
 #include "datanode/active_object.h"
 #include "datanode/object_version.h"
 #include "datanode/xattrs.h"
+#include "objectstore/file_object_store.h"
 
 namespace leat::datanode {
 namespace {
@@ -56,6 +57,7 @@ int ErrnoOf(const Error& error) {
 DatasetFilesystem::DatasetFilesystem(FilesystemOptions options, Surroundings around)
     : options_(std::move(options)),
       around_(std::move(around)),
+      of_files_(around_.store->Name().starts_with("file://")),
       backings_(around_.keeper, options_.name),
       stats_file_({.mtime = options_.mounted_at,
                    .mode = S_IFREG | (options_.file_mode & 0444),
@@ -78,7 +80,7 @@ void DatasetFilesystem::Begin(fuse::Session& session,
   for (const auto& [node, id] : backings) {
     // One that is read through this worker needs nothing held for it; one that no manifest knows
     // any more cannot be opened again, and what is kept for it must be forgotten like the others.
-    const auto entry = id == Backings::kDirect ? std::nullopt : around_.tree.Find(IdOfNode(node));
+    const auto entry = id == Backings::kCached ? std::nullopt : around_.tree.Find(IdOfNode(node));
     backings_.Inherit(node, id, entry ? around_.fetcher.Activate(VersionOf(*entry)) : nullptr);
   }
 }
@@ -93,6 +95,14 @@ fuse::Attributes DatasetFilesystem::AttributesOf(const TreeEntry& entry) const {
                               .mtime = entry.mtime == 0 ? options_.mounted_at : entry.mtime,
                               .uid = options_.uid,
                               .gid = options_.gid};
+  // The manifest has whole seconds from 1970 on.
+  if (const auto ns = entry.kind == Kind::kFile && of_files_
+                          ? objectstore::ModifiedNanoseconds(entry.etag)
+                          : std::nullopt) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(*ns));
+    attributes.mtime = seconds.count();
+    attributes.mtime_ns = static_cast<uint32_t>((std::chrono::nanoseconds(*ns) - seconds).count());
+  }
   switch (entry.kind) {
     case Kind::kDirectory:
       attributes.mode = S_IFDIR | options_.dir_mode;
@@ -109,10 +119,7 @@ fuse::Attributes DatasetFilesystem::AttributesOf(const TreeEntry& entry) const {
 }
 
 fuse::Entry DatasetFilesystem::EntryOf(const TreeEntry& entry) const {
-  // Only where passthrough may follow does it matter whether the object is complete.
-  const bool may_pass =
-      passthrough_ && entry.kind == Kind::kFile && entry.size >= blocks::kPackedBelow;
-  return {.node = NodeOf(entry.id, !may_pass || around_.cache.IsComplete(VersionOf(entry).id)),
+  return {.node = NodeOf(entry.id),
           .attributes = AttributesOf(entry),
           .name_ttl = options_.ttl,
           .attributes_ttl = options_.ttl};
@@ -178,28 +185,25 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
   if (!passthrough_ || object->small()) {
     return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
   }
-  if (!IsComplete(node)) {
-    // A worker may have died, or a crash left the cache's books wrong, before the kernel was told.
-    if (object->file && object->file->complete()) stale_names_.Add(entry->key);
-    return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
-  }
   if (Verifier::Needed(*object)) {
     OpenOnceChecked(caller.pid, node, handle, file, std::move(reply));
   } else {
-    OpenComplete(caller.pid, node, handle, *file, reply);
+    OpenLarge(caller.pid, node, handle, *file, reply);
   }
 }
 
-void DatasetFilesystem::OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle,
-                                     OpenFile& file, fuse::Reply& reply) {
+void DatasetFilesystem::OpenLarge(uint32_t thread, fuse::NodeId node, uint64_t handle,
+                                  OpenFile& file, fuse::Reply& reply) {
   file.in_backings = true;
+  bool passed = false;
   backings_.Open(node, file.object, [&](int32_t backing) {
-    if (backing == Backings::kDirect)
-      return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+    passed = backing != Backings::kCached;
+    if (!passed) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
     ++passthrough_opens_;
     readers_.CountPassthrough(thread);
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});
   });
+  if (!passed) return;
   around_.fetcher.ForgetKept(file.object->version.id);  // the kernel reads it
   AnticipateAfter(file.entry, Reading::kFromCache);
 }
@@ -212,7 +216,7 @@ void DatasetFilesystem::OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint
   const uint64_t wait = verifier_.Verify(
       file->object, [this, thread, node, handle, file, unique, shared](const Status& checked) {
         pending_.End(unique);
-        if (checked) return OpenComplete(thread, node, handle, *file, *shared);
+        if (checked) return OpenLarge(thread, node, handle, *file, *shared);
         files_.Take(handle);
         shared->Error(ErrnoOf(checked.error()));
       });
@@ -220,7 +224,7 @@ void DatasetFilesystem::OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint
     pending_.OnInterrupt(unique, [this, wait] { verifier_.Cancel(wait); });
   } else {
     pending_.End(unique);
-    OpenComplete(thread, node, handle, *file, *shared);
+    OpenLarge(thread, node, handle, *file, *shared);
   }
 }
 
@@ -358,10 +362,7 @@ void DatasetFilesystem::ReadDirectory(fuse::NodeId node, uint64_t offset,
   if (offset <= 1 && !reply.Add("..", directory, 2)) return reply.Done();
   const uint64_t from = offset <= 2 ? 0 : offset - 2;  // ids of the tree's children begin at 1
   const auto add = [&](std::string_view name, const TreeEntry& found, uint64_t next) {
-    // Whether a file is complete is asked only where the kernel takes the node from here.
-    const fuse::Entry entry =
-        reply.plus() ? EntryOf(found)
-                     : fuse::Entry{.node = NodeOf(found.id), .attributes = AttributesOf(found)};
+    const fuse::Entry entry = EntryOf(found);
     if (!reply.Add(name, entry, next + 2)) return false;
     if (reply.plus()) backings_.CountLookup(entry.node);
     return true;
@@ -400,13 +401,6 @@ void DatasetFilesystem::GetXattr(fuse::NodeId node, std::string_view name, uint3
 void DatasetFilesystem::ListXattr(fuse::NodeId, uint32_t size, fuse::Reply reply) {
   if (size == 0) return reply.Size(0);
   reply.Data({});
-}
-
-void DatasetFilesystem::OnComplete(const ObjectVersion& version) {
-  if (!passthrough_) return;
-  const auto key = KeyIn(*around_.store, version);
-  const auto entry = key ? around_.tree.FindPath(*key) : std::nullopt;
-  if (entry && entry->etag == version.etag) stale_names_.Add(*key);
 }
 
 void DatasetFilesystem::InvalidatePath(const std::string& path) {

@@ -71,8 +71,6 @@ class DatasetFilesystem : public fuse::Filesystem,
   void Begin(fuse::Session& session, const std::unordered_map<fuse::NodeId, int32_t>& backings);
 
   ObjectVersion VersionOf(const TreeEntry& entry) const;
-  // A large object is complete now: the kernel shall look its name up again, soon.
-  void OnComplete(const ObjectVersion& version);
   // The object at the store is another one now: a pinned mount's opens of it get ESTALE.
   void OnChanged(const ObjectVersion& version);
   void Invalidate(const std::vector<Change>& changes);
@@ -114,9 +112,9 @@ class DatasetFilesystem : public fuse::Filesystem,
   void TellFailed(fuse::NodeId node, const Error& error);
   // Not any more what lies at the store, and the mount may show nothing else.
   bool GoneForGood(const TreeEntry& entry) const;
-  // Answers the open of a complete node.
-  void OpenComplete(uint32_t thread, fuse::NodeId node, uint64_t handle, OpenFile& file,
-                    fuse::Reply& reply);
+  // Answers the open of a large file where there is passthrough.
+  void OpenLarge(uint32_t thread, fuse::NodeId node, uint64_t handle, OpenFile& file,
+                 fuse::Reply& reply);
   // Once its object was checked.
   void OpenOnceChecked(uint32_t thread, fuse::NodeId node, uint64_t handle,
                        const std::shared_ptr<OpenFile>& file, fuse::Reply reply);
@@ -130,6 +128,7 @@ class DatasetFilesystem : public fuse::Filesystem,
 
   const FilesystemOptions options_;
   const Surroundings around_;
+  const bool of_files_;               // the source is a directory
   fuse::Session* session_ = nullptr;  // set by Begin
   bool passthrough_ = false;
 

@@ -61,7 +61,6 @@ class LiveMount {
   MountStats Stats() const;
 
   // From fetch threads.
-  void OnComplete(const ObjectVersion& version) { filesystem_->OnComplete(version); }
   void OnChanged(const ObjectVersion& version);
   // Looks whether objects that were gone are there again, if it is time; in the background.
   void LookForGone();
@@ -73,6 +72,8 @@ class LiveMount {
   Status KeepRecord();
   void LookedAt();
   void ListAgain(const std::stop_token& stop);
+  // Whether a new listing is to be shown at all.
+  bool BelievesIn(const Manifest& manifest);
   bool KeepManifest(const std::string& file);
   // Asks the store for a file as it is shown. The change, when it is another one there or gone.
   Result<std::optional<Change>> Recheck(const TreeEntry& entry, const std::stop_token& stop);
@@ -89,7 +90,8 @@ class LiveMount {
   std::unique_ptr<fuse::Session> session_;
   std::atomic<int64_t> listed_at_ = 0;  // seconds since the epoch
   std::atomic<bool> listing_again_ = false;
-  GoneObjects gone_;  // of the task thread
+  GoneObjects gone_;                     // of the task thread
+  std::optional<MonoTime> empty_since_;  // likewise: since when listings have shown no file
   std::atomic<bool> looking_for_gone_ = false;
   TaskThread tasks_;      // listing again, objects found changed
   std::jthread watcher_;  // waits for the end of the mount

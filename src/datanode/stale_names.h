@@ -1,9 +1,8 @@
-// Names that the kernel shall look up again, since their files have become complete and thereby
-// another node.
+// Names that the kernel shall look up again, so that it forgets nodes which nobody uses any more.
 //
 // Telling the kernel of a name drops the kept listing of its directory too, and waits for whoever
-// looks something up in there. So a thread of its own does that, in batches: a directory whose
-// files are being loaded is listed anew ten times a second at most, not once for each file.
+// looks something up in there. So a thread of its own does that, in batches: a directory with many
+// such files is listed anew ten times a second at most, not once for each file.
 #pragma once
 
 #include <chrono>
@@ -22,7 +21,7 @@ namespace leat::datanode {
 // Thread-safe. Begins with the first name.
 class StaleNames {
  public:
-  // More than these that wait are left out: the next open of such a file names it again.
+  // More than these that wait are left out: the next close of such a file names it again.
   static constexpr size_t kMost = 65'536;
 
   // `tell` gets each path, from the thread. The first one at once; those that come within `pause`

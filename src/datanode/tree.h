@@ -20,14 +20,10 @@
 
 namespace leat::datanode {
 
-// Node ids. A file has two: one for files that were opened when the object was complete in the
-// cache, and one for those opened before; the kernel must not see direct and passthrough opens of a
-// partial and a complete file on one inode in the wrong order. Both show the same st_ino.
-inline constexpr fuse::NodeId NodeOf(uint64_t id, bool complete = true) {
-  return id * 2 + (complete ? 1 : 0);  // the root, id 0, is 1
-}
+// Node ids are odd: the root, id 0, must be 1. Versions of Leat before had even ones for files that
+// were incomplete, which the kernel may still know after an upgrade; they stand for the same.
+inline constexpr fuse::NodeId NodeOf(uint64_t id) { return id * 2 + 1; }
 inline constexpr uint64_t IdOfNode(fuse::NodeId node) { return node / 2; }
-inline constexpr bool IsComplete(fuse::NodeId node) { return node & 1; }
 inline constexpr uint64_t InodeOf(uint64_t id) { return id + 1; }
 
 struct TreeEntry {

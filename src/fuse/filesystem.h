@@ -23,6 +23,7 @@ struct Attributes {
   uint64_t ino = 0;  // st_ino; need not be the node id
   uint64_t size = 0;
   int64_t mtime = 0;  // seconds since the epoch; atime and ctime are the same
+  uint32_t mtime_ns = 0;
   uint32_t mode = 0;  // type and permissions
   uint32_t links = 1;
   uint32_t uid = 0;

@@ -226,4 +226,13 @@ Result<std::unique_ptr<ObjectStore>> OpenFileObjectStore(const std::string& path
   return std::make_unique<FileObjectStore>(std::move(name), std::move(*root));
 }
 
+std::optional<int64_t> ModifiedNanoseconds(std::string_view etag) {
+  const auto size = Cut(etag, "-");
+  if (!size) return std::nullopt;
+  const size_t end = size->second.rfind('-');
+  if (end == std::string_view::npos || end == 0) return std::nullopt;
+  const auto ns = ParseInt(size->second.substr(0, end));
+  return ns ? std::optional(*ns) : std::nullopt;
+}
+
 }  // namespace leat::objectstore

@@ -133,5 +133,12 @@ TEST_F(FileStoreTest, AnUnreadableRangeIsInvalid) {
   EXPECT_EQ(got.error().code, Code::kInvalid);
 }
 
+TEST(ModifiedNanoseconds, AreThoseOfTheTag) {
+  EXPECT_EQ(ModifiedNanoseconds("12-1700000000123456789-77"), 1700000000123456789);
+  EXPECT_EQ(ModifiedNanoseconds("0--1500000000-7"), -1500000000);
+  for (const char* other : {"", "abc", "1-2", "1--", "d41d8cd98f00b204e9800998ecf8427e-3"})
+    EXPECT_FALSE(ModifiedNanoseconds(other)) << other;
+}
+
 }  // namespace
 }  // namespace leat::objectstore

@@ -248,8 +248,8 @@ class CacheTest(unittest.TestCase):
                 new = source.put("sub/x", 3 * MIB, seed="new")
                 whole.leat("data", "evict", whole.path / "sub/x")
                 wait_until(lambda: self.again(part.path / "x") == new, what="the new version")
-                changed_at = int((source.path / "sub/x").stat().st_mtime)
-                wait_until(lambda: (whole.path / "sub/x").stat().st_mtime == changed_at,
+                changed_at = (source.path / "sub/x").stat().st_mtime_ns
+                wait_until(lambda: (whole.path / "sub/x").stat().st_mtime_ns == changed_at,
                            what="the new version in the other mount")
 
     @staticmethod

@@ -65,6 +65,17 @@ class Reading:
             for entry in entries:
                 self.assertEqual(entry.inode(), os.lstat(entry.path).st_ino, entry.name)
 
+    def test_times_are_those_of_the_source_to_the_nanosecond(self):
+        with Source() as source:
+            times = {"now": 1_700_000_000_123_456_789, "zero": 0, "before": -1_500_000_001}
+            for name, time in times.items():
+                source.put(name, 10)
+                os.utime(source.path / name, ns=(time, time))
+            with Mount(source.url) as mount:
+                for name in times:
+                    wanted = os.stat(source.path / name).st_mtime_ns
+                    self.assertEqual(os.stat(mount.path / name).st_mtime_ns, wanted, name)
+
     def test_bytes_twice(self):
         for _ in range(2):
             for name, data in self.data.items():
