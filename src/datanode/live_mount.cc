@@ -187,6 +187,10 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
                {{"mount", spec().mountpoint}, {"error", manifest.error()}});
     return;
   }
+  if (!BelievesIn(**manifest)) {
+    (void)io::Remove(PathOf(file));
+    return;
+  }
   const std::vector<Change> changes = tree_->ChangesTo(**manifest);
   // Kept before it is shown: a successor must know every id that the kernel was told.
   if (!changes.empty() && KeepManifest(file)) {
@@ -196,6 +200,25 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
     (void)io::Remove(PathOf(file));
   }
   RecheckAmended(stop);
+}
+
+// A web server's page without links may as well say that the server is being looked after.
+bool LiveMount::BelievesIn(const Manifest& manifest) {
+  const bool emptied =
+      spec().source.starts_with("http") && manifest.files() == 0 && tree_->manifest()->files() > 0;
+  const MonoTime now = around_.clock.Monotonic();
+  if (!emptied) {
+    empty_since_.reset();
+    return true;
+  }
+  const bool first = !empty_since_;
+  if (first) empty_since_ = now;
+  if (!first && now - *empty_since_ >= spec().store.retry_for) return true;
+  LogWarning(
+      "the source shows no files any more; what was listed before goes on being shown until "
+      "it has shown none for as long as --retry-for",
+      {{"mount", spec().mountpoint}, {"files", tree_->manifest()->files()}});
+  return false;
 }
 
 bool LiveMount::KeepManifest(const std::string& file) {
