@@ -8,8 +8,17 @@ namespace {
 constexpr uint32_t kSlack = 8;  // by which the readers of one run may overtake each other
 constexpr uint32_t kSure = 3;   // reads that make a run
 constexpr uint32_t kFirstFiles = 2;
+constexpr uint32_t kRecent = 64;  // files, by which a run is known to be sparse
 
 }  // namespace
+
+void FileOrder::Run::Count(uint32_t place) {
+  ++seen;
+  next = std::max(next, place + 1);
+  if (next - first <= kRecent) return;
+  first += kRecent / 2;
+  seen = std::max(seen / 2, 1u);
+}
 
 Places FileOrder::OnRead(uint32_t place, uint32_t most) {
   ++reads_;
@@ -20,13 +29,14 @@ Places FileOrder::OnRead(uint32_t place, uint32_t most) {
   if (run == runs_.end()) {
     run = std::min_element(runs_.begin(), runs_.end(),
                            [](const Run& a, const Run& b) { return a.used < b.used; });
-    *run = {.next = place, .ready = place};
+    *run = {.next = place, .first = place, .ready = place};
   }
   run->used = reads_;
-  if (place < run->next) return {};  // one that was overtaken, or read again
-  run->next = place + 1;
+  const bool overtaken = place < run->next;  // or read again
+  run->Count(place);
+  if (overtaken) return {};
   ++run->reads;
-  if (run->reads < kSure) return {};
+  if (run->reads < kSure || run->IsSparse()) return {};
   const uint32_t doubled = kFirstFiles << std::min(run->reads - kSure, 16u);
   const uint32_t window = std::min(doubled, most);
   // Half a window at a time, so that what is wanted is asked for together.

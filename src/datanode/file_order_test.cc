@@ -78,6 +78,16 @@ TEST(FileOrder, ReadersMayTakeTheFilesOfOneRunByTurns) {
   EXPECT_GE(told.places.back(), 199u);
 }
 
+TEST(FileOrder, AFewFilesOfManyAskForNothing) {
+  FileOrder order;
+  Told told;
+  for (uint32_t place = 0; place < 300; place += 5) told.Take(order.OnRead(place, kMost));
+  EXPECT_TRUE(told.places.empty());
+  // From then on each of them.
+  for (uint32_t place = 300; place < 400; ++place) told.Take(order.OnRead(place, kMost));
+  EXPECT_GE(told.places.size(), 60u);
+}
+
 TEST(FileOrder, AShuffledOrderAsksForNothing) {
   FileOrder order;
   Told told;

@@ -118,6 +118,7 @@ class HttpObjectStore : public TreeStore {
       if (!response) return response;
       const std::string version = VersionOf(**response);
       if (version == etag) return response;
+      if (version == "W/\"" + etag + "\"" && IsUnencoded((*response)->headers)) return response;
       return Error{Code::kConflict, fmt::format("{}: the file is \"{}\" by now, no longer \"{}\"",
                                                 what, version, etag)};
     };

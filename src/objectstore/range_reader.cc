@@ -123,4 +123,9 @@ Status ReadRange(const RangeRead& read, const OpenRange& open, Patience& patienc
   return {};
 }
 
+bool IsUnencoded(const net::Headers& headers) {
+  const std::string_view encoding = headers.Get("Content-Encoding");
+  return encoding.empty() || EqualsIgnoreCase(encoding, "identity");
+}
+
 }  // namespace leat::objectstore

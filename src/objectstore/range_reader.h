@@ -34,4 +34,8 @@ struct RangeRead {
 Status ReadRange(const RangeRead& read, const OpenRange& open, Patience& patience,
                  const std::function<Status(std::string_view)>& sink, const std::stop_token& stop);
 
+// Whether nobody has compressed the bytes: then an ETag that is merely called weak stands for the
+// same as the strong one.
+bool IsUnencoded(const net::Headers& headers);
+
 }  // namespace leat::objectstore

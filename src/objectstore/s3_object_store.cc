@@ -104,11 +104,13 @@ class S3ObjectStore : public ObjectStore {
  private:
   using Answer = Result<std::unique_ptr<net::ClientResponse>>;
 
-  // Some stores do not know If-Match.
+  // Some stores do not know If-Match. What compresses answers on the way calls their tags weak,
+  // also where it then left the bytes as they were.
   static Answer OfVersion(Answer answer, const std::string& etag, const std::string& what) {
     if (!answer) return answer;
-    const std::string got = UnquotedEtag((*answer)->headers.Get("ETag"));
-    if (got == etag) return answer;
+    const net::Headers& headers = (*answer)->headers;
+    const std::string got = UnquotedEtag(headers.Get("ETag"));
+    if (got == etag || (got == "W/" + etag && IsUnencoded(headers))) return answer;
     return Error{Code::kConflict,
                  fmt::format("{}: the object is \"{}\" by now, no longer \"{}\"", what, got, etag)};
   }

@@ -303,6 +303,37 @@ TEST_F(S3StoreTest, AStoreThatKnowsOnlyVersion1IsListedWhole) {
   }
 }
 
+TEST_F(S3StoreTest, AWeakTagOfUncompressedBytesIsTheSameVersion) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  for (const std::string encoding : {"", "identity", "gzip"}) {
+    server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+      response.headers.Set("ETag", "W/\"v1\"");
+      response.headers.Set("Content-Range", "bytes 0-4/5");
+      if (!encoding.empty()) response.headers.Set("Content-Encoding", encoding);
+      response.Send(206, "bytes");
+      return true;
+    });
+    const auto got =
+        (*store)->Get("k", "v1", 0, 5, [](std::string_view) -> Status { return {}; }, {});
+    EXPECT_EQ(static_cast<bool>(got), encoding != "gzip") << encoding;
+  }
+}
+
+TEST_F(S3StoreTest, AnArchivedObjectSaysSo) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  server_.SetIntercept([](net::ServerRequest&, net::ResponseWriter& response) {
+    response.Send(403, Refusal("InvalidObjectState"));
+    return true;
+  });
+  const auto got =
+      (*store)->Get("k", "v1", 0, 5, [](std::string_view) -> Status { return {}; }, {});
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Code::kForbidden);
+  EXPECT_NE(got.error().message.find("restore it in the store"), std::string::npos);
+}
+
 TEST_F(S3StoreTest, AnotherEndpointIsNamed) {
   server_.SetIntercept([](net::ServerRequest&, net::ResponseWriter& response) {
     response.headers.Set("x-amz-bucket-region", "us-east-1");

@@ -67,7 +67,7 @@ struct Refusal {
   Error ToError(const S3Call& call) const {
     const std::string text = code.empty() ? fmt::format("{} {}", status, net::ReasonPhrase(status))
                                           : fmt::format("{}: {}", code, message);
-    return {CodeOf(status, code), fmt::format("{}: {}{}", call.ToString(), text, Elsewhere())};
+    return {CodeOf(status, code), fmt::format("{}: {}{}", call.ToString(), text, Hint())};
   }
   bool IsElsewhere() const { return IsRedirect(status) || status == 400; }
   // Without a body 400 and 403 may be any refusal, and so may be this one.
@@ -77,7 +77,11 @@ struct Refusal {
   }
 
  private:
-  std::string Elsewhere() const {
+  // What to do about it, where the store's words do not tell.
+  std::string Hint() const {
+    if (code == "InvalidObjectState") {
+      return "; the object is archived (GLACIER and the like): restore it in the store first";
+    }
     if (!IsRedirect(status)) return "";
     std::string where;
     const auto add = [&](std::string_view name, const std::string& value) {
