@@ -16,6 +16,13 @@ AwsError BadDigest(std::string_view what) {
           fmt::format("The {} you specified did not match the calculated checksum.", what), 400};
 }
 
+AwsError MalformedTrailer() {
+  return {"MalformedTrailerError",
+          "The request contained trailing data that was not well-formed or did not conform to our "
+          "published schema.",
+          400};
+}
+
 bool IsSha256Hex(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
@@ -156,6 +163,17 @@ Answer<size_t> Payload::Read(std::span<char> out) {
   return *got;
 }
 
+// A checksum that x-amz-trailer did not announce was not computed, so it cannot be verified.
+Answer<void> Payload::CheckTrailers() const {
+  if (!chunked_) return {};
+  for (const auto& [name, value] : chunked_->trailers().all()) {
+    const bool announced =
+        checksum_in_trailer_ && name == aws::ChecksumHeader(*checksum_algorithm_);
+    if (name.starts_with("x-amz-checksum-") && !announced) return MalformedTrailer();
+  }
+  return {};
+}
+
 Answer<void> Payload::Verify() {
   if (expected_size_ && *expected_size_ != size_) {
     return AwsError{"IncompleteBody",
@@ -175,16 +193,12 @@ Answer<void> Payload::Verify() {
           {{"ClientComputedContentSHA256", expected_sha256_}, {"S3ComputedContentSHA256", actual}}};
     }
   }
+  if (auto announced = CheckTrailers(); !announced) return announced;
   if (!checksum_hasher_) return {};
   checksum_ = Checksum{*checksum_algorithm_, true, Base64Encode(checksum_hasher_->Finish())};
   if (checksum_in_trailer_) {
     expected_checksum_ = chunked_->trailers().Get(aws::ChecksumHeader(*checksum_algorithm_));
-    if (expected_checksum_.empty()) {
-      return AwsError{"MalformedTrailerError",
-                      "The request contained trailing data that was not well-formed or did not "
-                      "conform to our published schema.",
-                      400};
-    }
+    if (expected_checksum_.empty()) return MalformedTrailer();
   }
   if (!expected_checksum_.empty() && expected_checksum_ != checksum_->value) {
     return BadDigest(aws::ChecksumName(*checksum_algorithm_));

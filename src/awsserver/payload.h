@@ -38,7 +38,8 @@ class Payload {
   void Compute(hash::Algorithm algorithm);
 
   // The next bytes; 0 at the end, when all is well. BadDigest, XAmzContentSHA256Mismatch,
-  // SignatureDoesNotMatch (a signed chunk), IncompleteBody, RequestTimeout, EntityTooLarge.
+  // SignatureDoesNotMatch (a signed chunk), IncompleteBody, RequestTimeout, EntityTooLarge,
+  // MalformedTrailerError (a checksum that was not announced, or an announced one that is missing).
   Answer<size_t> Read(std::span<char> out);
   // The whole body, for requests that carry XML.
   Answer<std::string> ReadAll();
@@ -53,6 +54,7 @@ class Payload {
   Answer<void> ReadExpectations(const net::Headers& headers);
   Answer<void> ReadChecksumHeaders(const net::Headers& headers,
                                    std::optional<hash::Algorithm> wanted);
+  Answer<void> CheckTrailers() const;
   Answer<void> Verify();
 
   aws::ByteSource source_;

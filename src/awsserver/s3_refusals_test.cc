@@ -125,6 +125,12 @@ TEST_F(S3Refusals, NoChecksumIsPassedOver) {
             .payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"});
     EXPECT_EQ(answer.Code(), "InvalidRequest") << trailer;
   }
+  const HttpAnswer unannounced = S3({.method = "PUT",
+                                     .target = "/bucket/k",
+                                     .body = "1\r\nx\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n",
+                                     .headers = {{"x-amz-decoded-content-length", "1"}},
+                                     .payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"});
+  EXPECT_EQ(unannounced.Code(), "MalformedTrailerError");
   EXPECT_EQ(Body(), "original");
 }
 
