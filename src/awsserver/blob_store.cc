@@ -168,24 +168,30 @@ void BlobStore::Remove(const std::vector<std::string>& ids) {
   Unlink(free);
 }
 
+Status BlobStore::UnlinkOne(const std::string& id) const {
+  // It has one name, and Settle may change that after the first look.
+  for (const bool settled : {true, false, true}) {
+    const std::string path = PathOf({.id = id, .settled = settled});
+    if (::unlink(path.c_str()) == 0) return {};
+    if (errno != ENOENT) return io::ErrnoError(errno, "unlink " + path);
+  }
+  return {};
+}
+
 void BlobStore::Unlink(const std::vector<std::string>& ids) {
   if (ids.empty()) return;
   std::vector<std::string> removed;
   for (const std::string& id : ids) {
-    // Under either name; Settle may rename it between the two.
-    bool done = true;
-    for (const bool settled : {true, false, true}) {
-      auto unlinked = io::Remove(PathOf({.id = id, .settled = settled}));
-      if (unlinked) continue;
+    if (auto unlinked = UnlinkOne(id); !unlinked) {
       LogWarning("object file not removed", {{"error", unlinked.error()}});
-      done = false;
+    } else {
+      removed.push_back(id);
     }
-    if (done) removed.push_back(id);
   }
   MutexLock lock(mu_);
   for (const std::string& id : ids) going_.erase(id);
   removed_.insert(removed_.end(), removed.begin(), removed.end());
-  removed_some_.NotifyAll();
+  if (removed_.size() >= awaited_) removed_some_.NotifyAll();
 }
 
 Result<std::vector<std::string>> BlobStore::AwaitRemoved(size_t at_least,
@@ -193,6 +199,7 @@ Result<std::vector<std::string>> BlobStore::AwaitRemoved(size_t at_least,
   std::vector<std::string> removed;
   {
     MutexLock lock(mu_);
+    awaited_ = at_least;
     removed_some_.Wait(mu_, stop,
                        [&]() NO_THREAD_SAFETY_ANALYSIS { return removed_.size() >= at_least; });
     removed.swap(removed_);

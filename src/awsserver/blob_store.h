@@ -82,7 +82,7 @@ class BlobStore {
   // and left to the next start. No row may name them.
   void Remove(const std::vector<std::string>& ids);
   // Waits until files were removed of which nobody was told yet, `at_least` so many or, after the
-  // stop, any number; their removal is durable then.
+  // stop, any number; their removal is durable then. For one thread.
   Result<std::vector<std::string>> AwaitRemoved(size_t at_least, const std::stop_token& stop);
 
   struct File {
@@ -103,6 +103,7 @@ class BlobStore {
  private:
   explicit BlobStore(std::string dir);
   void Unlink(const std::vector<std::string>& ids);
+  Status UnlinkOne(const std::string& id) const;
   void EndLease(const std::vector<std::string>& ids);
 
   const std::string dir_;
@@ -113,6 +114,7 @@ class BlobStore {
   std::set<std::string> doomed_ GUARDED_BY(mu_);     // removed, but under a lease
   std::set<std::string> going_ GUARDED_BY(mu_);      // being unlinked
   std::vector<std::string> removed_ GUARDED_BY(mu_);
+  size_t awaited_ GUARDED_BY(mu_) = 0;  // how many of them AwaitRemoved waits for
 };
 
 }  // namespace leat::awsserver
