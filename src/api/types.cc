@@ -26,21 +26,20 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 // Within a group the names by which people call a resource must differ, and the kinds.
-std::optional<NameConflict> SharedName(const Type& wanted, const Type& other) {
+void AddSharedNames(const Type& wanted, const Type& other, std::vector<NameConflict>& conflicts) {
   std::vector<std::string> resources = other.short_names;
   resources.push_back(other.plural);
   resources.push_back(other.singular);
   const std::vector<std::string> kinds = {other.kind, other.list_kind};
-  const auto conflict = [&](const char* role, const std::string& name) {
-    return NameConflict{role, name, other.StorageName()};
+  const auto check = [&](const char* role, const std::string& name,
+                         const std::vector<std::string>& taken) {
+    if (Contains(taken, name)) conflicts.push_back({role, name, other.StorageName()});
   };
-  if (Contains(resources, wanted.plural)) return conflict("Plural", wanted.plural);
-  if (Contains(resources, wanted.singular)) return conflict("Singular", wanted.singular);
-  if (Contains(kinds, wanted.kind)) return conflict("Kind", wanted.kind);
-  if (Contains(kinds, wanted.list_kind)) return conflict("ListKind", wanted.list_kind);
-  for (const std::string& name : wanted.short_names)
-    if (Contains(resources, name)) return conflict("ShortNames", name);
-  return std::nullopt;
+  check("Plural", wanted.plural, resources);
+  check("Singular", wanted.singular, resources);
+  check("Kind", wanted.kind, kinds);
+  check("ListKind", wanted.list_kind, kinds);
+  for (const std::string& name : wanted.short_names) check("ShortNames", name, resources);
 }
 
 }  // namespace
@@ -108,8 +107,8 @@ Status TypeTable::AddCustom(const json::Value& crd) {
   if (!made) return made.error();
   const auto row = std::make_shared<const Type>(std::move(*made));
   MutexLock lock(mu_);
-  if (const auto conflict = FindConflictOf(*row))
-    return Error{Code::kConflict, row->StorageName() + ": " + conflict->ToString()};
+  if (const auto conflicts = ConflictsOf(*row); !conflicts.empty())
+    return Error{Code::kConflict, row->StorageName() + ": " + conflicts.front().ToString()};
   std::erase_if(rows_, [&](const TypePtr& other) {
     return other->group == row->group && other->plural == row->plural;
   });
@@ -117,19 +116,20 @@ Status TypeTable::AddCustom(const json::Value& crd) {
   return {};
 }
 
-std::optional<NameConflict> TypeTable::FindConflict(const json::Value& crd) const {
+std::vector<NameConflict> TypeTable::FindConflicts(const json::Value& crd) const {
   const Type wanted = NamesOf(crd["spec"], crd["spec"]["names"]);
   MutexLock lock(mu_);
-  return FindConflictOf(wanted);
+  return ConflictsOf(wanted);
 }
 
-std::optional<NameConflict> TypeTable::FindConflictOf(const Type& wanted) const {
+std::vector<NameConflict> TypeTable::ConflictsOf(const Type& wanted) const {
+  std::vector<NameConflict> conflicts;
   for (const TypePtr& other : rows_) {
     if (other->group != wanted.group) continue;
     if (other->custom && other->plural == wanted.plural) continue;
-    if (auto conflict = SharedName(wanted, *other)) return conflict;
+    AddSharedNames(wanted, *other, conflicts);
   }
-  return std::nullopt;
+  return conflicts;
 }
 
 void TypeTable::RemoveCustom(std::string_view group, std::string_view plural) {

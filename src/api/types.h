@@ -5,7 +5,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,13 +91,13 @@ class TypeTable {
   // Adds or replaces the row of an (admitted, v1-shaped) CustomResourceDefinition, under its
   // accepted names where its status has them. kConflict when these collide with another row.
   Status AddCustom(const json::Value& crd);
-  // The first of the names that a definition's spec asks for and does not get. A row of the same
-  // custom type is no obstacle: it is the definition's own.
-  std::optional<NameConflict> FindConflict(const json::Value& crd) const;
+  // The names that a definition's spec asks for and does not get. A row of the same custom type is
+  // no obstacle: it is the definition's own.
+  std::vector<NameConflict> FindConflicts(const json::Value& crd) const;
   void RemoveCustom(std::string_view group, std::string_view plural);
 
  private:
-  std::optional<NameConflict> FindConflictOf(const Type& wanted) const REQUIRES(mu_);
+  std::vector<NameConflict> ConflictsOf(const Type& wanted) const REQUIRES(mu_);
 
   mutable Mutex mu_;
   std::vector<TypePtr> rows_ GUARDED_BY(mu_);

@@ -119,12 +119,12 @@ TEST(TypeTable, CollidingNamesAreRefusedAndBothNamed) {
   EXPECT_EQ(same_kind.error().message,
             "others.example.com: \"thing\" is already in use by things.example.com");
   json::Value short_name = Definition("others", "Other");
-  const auto conflict = table.FindConflict(short_name);
-  ASSERT_TRUE(conflict);
-  EXPECT_EQ(conflict->role, "ShortNames");
-  EXPECT_EQ(conflict->ToString(), "\"th\" is already in use by things.example.com");
+  const auto conflicts = table.FindConflicts(short_name);
+  ASSERT_EQ(conflicts.size(), 1u);
+  EXPECT_EQ(conflicts[0].role, "ShortNames");
+  EXPECT_EQ(conflicts[0].ToString(), "\"th\" is already in use by things.example.com");
   EXPECT_FALSE(table.AddCustom(short_name).has_value());
-  EXPECT_FALSE(table.FindConflict(Definition("things", "Thing")));
+  EXPECT_TRUE(table.FindConflicts(Definition("things", "Thing")).empty());
   json::Value pods = Definition("pods", "Pod");
   pods.Mut("spec").Set("group", "");
   EXPECT_FALSE(table.AddCustom(pods).has_value());

@@ -22,15 +22,25 @@ CrdController::CrdController(Verbs& verbs, api::TypeTable& types, GarbageCollect
       garbage_(garbage),
       worker_("CRDs", verbs.clock(), [this](const store::Key& key) { return Reconcile(key); }) {}
 
+std::vector<store::EntryPtr> CrdController::Definitions() const {
+  return verbs_.store().List({.type = std::string(kCrdStorageName)}).entries;
+}
+
 void CrdController::Load() {
-  const store::ListOptions all{.type = std::string(kCrdStorageName)};
-  for (const auto& entry : verbs_.store().List(all).entries) Serve(*entry);
+  for (const auto& entry : Definitions()) Serve(*entry);
 }
 
 void CrdController::Start() {
-  const store::ListOptions all{.type = std::string(kCrdStorageName)};
-  for (const auto& entry : verbs_.store().List(all).entries) {
-    if (api::IsBeingDeleted(entry->value)) worker_.Add(entry->key);
+  for (const auto& entry : Definitions()) {
+    if (api::IsBeingDeleted(entry->value) || !HasItsNames(entry->value)) worker_.Add(entry->key);
+  }
+}
+
+// Whatever happens to one definition may give another its names.
+void CrdController::AddThoseWithoutNames(std::string_view group) {
+  for (const auto& entry : Definitions()) {
+    if (entry->value["spec"]["group"].AsString() == group && !HasItsNames(entry->value))
+      worker_.Add(entry->key);
   }
 }
 
@@ -42,6 +52,8 @@ void CrdController::Serve(const store::Entry& definition) {
   if (!IsEstablished(definition.value)) return;
   if (auto added = types_.AddCustom(definition.value); !added) {
     LogError("custom type is not served", {{"crd", definition.key.name}, {"error", added.error()}});
+    // Another took a name between the look at the table and the write: the status must say so.
+    if (added.error().code == Code::kConflict) worker_.Add(definition.key);
   }
 }
 
@@ -49,17 +61,22 @@ void CrdController::OnWritten(const store::Entry& entry) {
   if (entry.key.type != kCrdStorageName) return;
   Serve(entry);
   if (api::IsBeingDeleted(entry.value)) worker_.Add(entry.key);
+  // One that has no name itself took none and gave none away.
+  if (HasItsNames(entry.value)) AddThoseWithoutNames(entry.value["spec"]["group"].AsString());
 }
 
 void CrdController::OnRemoved(const store::Entry& last) {
   if (last.key.type == kCrdStorageName) {
-    MutexLock lock(mu_);
-    store::Revision& applied = applied_[last.key.name];
-    if (applied >= last.revision) return;
-    applied = last.revision;
-    if (!IsEstablished(last.value)) return;
-    types_.RemoveCustom(last.value["spec"]["group"].AsString(),
-                        last.value["spec"]["names"]["plural"].AsString());
+    const std::string_view group = last.value["spec"]["group"].AsString();
+    {
+      MutexLock lock(mu_);
+      store::Revision& applied = applied_[last.key.name];
+      if (applied >= last.revision) return;
+      applied = last.revision;
+      if (!IsEstablished(last.value)) return;
+      types_.RemoveCustom(group, last.value["spec"]["names"]["plural"].AsString());
+    }
+    AddThoseWithoutNames(group);
     return;
   }
   // A custom object: its definition may be waiting for it.
@@ -70,19 +87,46 @@ void CrdController::OnRemoved(const store::Entry& last) {
 
 Status CrdController::Reconcile(const store::Key& key) {
   auto crd = verbs_.store().Get(key);
-  if (!crd || !api::IsBeingDeleted((*crd)->value)) return {};
-  const json::Value& spec = (*crd)->value["spec"];
+  if (!crd) return {};
+  if (api::IsBeingDeleted((*crd)->value)) return Delete(key, **crd);
+  return AcceptNames(key);
+}
+
+// Takes the names in the table first: so the type is served before anybody can read that it is, and
+// of two definitions that want the same name one gets it.
+Result<std::optional<json::Value>> CrdController::WithNames(const store::Entry& definition) {
+  if (api::IsBeingDeleted(definition.value)) return std::nullopt;
+  const bool served = types_.FindStorage(definition.key.name) != nullptr;
+  if (served && HasItsNames(definition.value)) return std::nullopt;
+  json::Value next = definition.value;
+  if (json::Value* status = next.Find("status"); !served && status != nullptr)
+    status->Erase("conditions");  // what they say is not so
+  SetCrdStatus(types_, verbs_.clock().Now(), next);
+  if (!HasItsNames(next)) return std::optional(std::move(next));
+  if (auto added = types_.AddCustom(next); !added) return added.error();
+  return std::optional(std::move(next));
+}
+
+Status CrdController::AcceptNames(const store::Key& key) {
+  const api::TypePtr crds = types_.FindStorage(kCrdStorageName);
+  auto accepted =
+      verbs_.Change(*crds, key, [this](const store::Entry& now) { return WithNames(now); });
+  if (accepted || accepted.error().code == Code::kNotFound) return {};
+  return accepted.error();
+}
+
+Status CrdController::Delete(const store::Key& key, const store::Entry& definition) {
+  const json::Value& spec = definition.value["spec"];
   const api::TypePtr type =
       types_.FindResource(spec["group"].AsString(), spec["names"]["plural"].AsString());
-  if (type != nullptr && type->custom && IsEstablished((*crd)->value)) {
+  if (type != nullptr && type->custom && IsEstablished(definition.value)) {
     verbs_.AwaitCreates();
     auto left = DeleteAll(verbs_, type, std::nullopt);
     if (!left) return left.error();
     if (*left > 0) return {};  // the removal of the last one brings us back
     if (auto done = garbage_.CollectDependentsOf(*type); !done) return done;
   }
-  const api::TypePtr crds =
-      types_.FindResource("apiextensions.k8s.io", "customresourcedefinitions");
+  const api::TypePtr crds = types_.FindStorage(kCrdStorageName);
   auto released =
       verbs_.Change(*crds, key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
         json::Value next = now.value;

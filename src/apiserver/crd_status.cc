@@ -1,8 +1,9 @@
 #include "apiserver/crd_status.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "api/meta.h"
 
@@ -22,30 +23,56 @@ void AddStoredVersion(json::Value& crd) {
   }
 }
 
+// Those of the spec that are free, else those of before. Plural and kind are there, if only as "".
+json::Value AcceptedNames(const json::Value& names, const json::Value& before,
+                          const std::vector<api::NameConflict>& conflicts) {
+  constexpr std::pair<const char*, const char*> kRoles[] = {{"plural", "Plural"},
+                                                            {"singular", "Singular"},
+                                                            {"kind", "Kind"},
+                                                            {"listKind", "ListKind"},
+                                                            {"shortNames", "ShortNames"}};
+  json::Value accepted = before.IsObject() ? before : json::Object({{"plural", ""}, {"kind", ""}});
+  for (const auto& [member, role] : kRoles) {
+    const bool taken = std::any_of(conflicts.begin(), conflicts.end(),
+                                   [&](const api::NameConflict& one) { return one.role == role; });
+    if (!taken && names.Has(member)) accepted.Set(member, names[member]);
+  }
+  if (names.Has("categories")) accepted.Set("categories", names["categories"]);
+  return accepted;
+}
+
 }  // namespace
 
 void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd) {
-  const std::optional<api::NameConflict> conflict = types.FindConflict(crd);
+  const std::vector<api::NameConflict> conflicts = types.FindConflicts(crd);
   const std::string time = FormatTime(now);
   const bool was_established = IsEstablished(crd);
-  json::Value& status = crd.Mut("status");
+  const json::Value& names = crd["spec"]["names"];
+  json::Value status = crd["status"].IsObject() ? crd["status"] : json::Object();
   json::Value conditions = status["conditions"];
-  if (conflict) {
-    api::SetCondition(conditions, "NamesAccepted", "False", conflict->role + "Conflict",
-                      conflict->ToString(), time);
-    if (!was_established) {
-      api::SetCondition(conditions, "Established", "False", "NotAccepted",
-                        "not all names are accepted", time);
-    }
-  } else {
+  if (conflicts.empty()) {
     api::SetCondition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found",
                       time);
     api::SetCondition(conditions, "Established", "True", "InitialNamesAccepted",
                       "the initial names have been accepted", time);
-    status.Set("acceptedNames", crd["spec"]["names"]);
+    status.Set("acceptedNames", names);
+  } else {
+    api::SetCondition(conditions, "NamesAccepted", "False", conflicts.front().role + "Conflict",
+                      conflicts.front().ToString(), time);
+    if (!was_established) {
+      api::SetCondition(conditions, "Established", "False", "NotAccepted",
+                        "not all names are accepted", time);
+    }
+    status.Set("acceptedNames", AcceptedNames(names, status["acceptedNames"], conflicts));
   }
   status.Set("conditions", std::move(conditions));
+  crd.Set("status", std::move(status));
   AddStoredVersion(crd);
+}
+
+bool HasItsNames(const json::Value& crd) {
+  return api::FindCondition(crd["status"]["conditions"], "NamesAccepted")["status"].AsString() ==
+         "True";
 }
 
 bool IsEstablished(const json::Value& crd) {

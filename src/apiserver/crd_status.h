@@ -9,10 +9,13 @@ namespace leat::apiserver {
 
 // Sets acceptedNames, storedVersions and the conditions NamesAccepted and Established of a
 // v1-shaped definition: at once and not by a controller, because the type table is in the same
-// process. Names that another type has leave both conditions False with the reason; a definition
-// that is established stays so, under the names that were accepted before.
+// process. Names that another type has leave both conditions False with the reason, and
+// acceptedNames has those that are free; a definition that is established stays so, and keeps the
+// names that were accepted before in place of taken ones.
 void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd);
 
+// True if it has all the names that it asks for.
+bool HasItsNames(const json::Value& crd);
 // True if its type is served.
 bool IsEstablished(const json::Value& crd);
 

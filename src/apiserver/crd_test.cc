@@ -72,6 +72,8 @@ TEST_F(CrdTest, DefinitionsWithTakenNamesAreNotEstablished) {
   const json::Value& accepted = api::FindCondition(crd["status"]["conditions"], "NamesAccepted");
   EXPECT_EQ(accepted["status"].AsString(), "False");
   EXPECT_NE(accepted["message"].AsString().find("\"Widget\" is already in use"), std::string::npos);
+  EXPECT_EQ(json::Print(crd["status"]["acceptedNames"]),
+            R"({"categories":["all"],"kind":"","plural":"gadgets","singular":"gadget"})");
 }
 
 TEST_F(CrdTest, ATakenShortNameIsSaidAndTheTypeNotServed) {
@@ -84,6 +86,29 @@ TEST_F(CrdTest, ATakenShortNameIsSaidAndTheTypeNotServed) {
   EXPECT_EQ(accepted["message"].AsString(), "\"wd\" is already in use by widgets.example.com");
   EXPECT_EQ(api::FindCondition(conditions, "Established")["status"].AsString(), "False");
   EXPECT_FALSE(client().List({"example.com", "v1", "gadgets"}));
+}
+
+TEST_F(CrdTest, AFreedNameGoesToWhoeverWaitsForIt) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  json::Value gadgets = Make(kCustomResourceDefinitions, GadgetDefinition());
+  EXPECT_EQ(gadgets["status"]["acceptedNames"]["kind"].AsString(), "Gadget");
+  EXPECT_FALSE(gadgets["status"]["acceptedNames"].Has("shortNames"));
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
+  const auto established = [](const json::Value& crd) {
+    return api::FindCondition(crd["status"]["conditions"], "Established")["status"].AsString() ==
+           "True";
+  };
+  gadgets = Await(kCustomResourceDefinitions, {"", "gadgets.example.com"}, established);
+  EXPECT_EQ(gadgets["status"]["acceptedNames"], gadgets["spec"]["names"]);
+  EXPECT_TRUE(client().List({"example.com", "v1", "gadgets"}));
+  // One that gives a name away by a change serves another in the same way.
+  const json::Value widgets = Make(kCustomResourceDefinitions, WidgetDefinition());
+  EXPECT_FALSE(established(widgets));
+  ASSERT_TRUE(client().Patch(kCustomResourceDefinitions, {"", "gadgets.example.com"},
+                             api::PatchType::kMerge,
+                             *json::Parse(R"({"spec":{"names":{"shortNames":["gd"]}}})")));
+  Await(kCustomResourceDefinitions, {"", "widgets.example.com"}, established);
+  EXPECT_TRUE(client().List(kWidgets));
 }
 
 TEST_F(CrdTest, AnEstablishedTypeKeepsItsNamesWhenItAsksForTakenOnes) {

@@ -132,6 +132,9 @@ Result<json::Value> Verbs::Patched(const Target& target, const store::Entry& cur
       applied = api::StrategicMerge(*target.version->schema, *object, patch);
       break;
   }
+  if (!applied && applied.error().code == Code::kTooLarge) {
+    return Refuse(call, 413, "RequestEntityTooLarge", applied.error());
+  }
   if (!applied) return Refuse(call, 422, "Invalid", applied.error());
   if (auto ok = CheckKind(target, *object, call); !ok) {
     return Refuse(call, 422, "Invalid", ok.error());

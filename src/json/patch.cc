@@ -43,17 +43,27 @@ std::optional<size_t> Index(std::string_view token) {
   return index;
 }
 
+// An index of a patch into `size` places; -1 is the last of them.
+std::optional<size_t> PatchIndex(std::string_view token, size_t size) {
+  const bool from_end = token.starts_with('-');
+  const std::optional<size_t> index = Index(from_end ? token.substr(1) : token);
+  if (!index || (from_end ? *index > size || *index == 0 : *index >= size)) return std::nullopt;
+  return from_end ? size - *index : *index;
+}
+
 using TokenSpan = std::pair<const std::string*, const std::string*>;
 
-const Value* Walk(const Value& root, TokenSpan tokens) {
+// The value there. `index_of` reads a token as an index into that many items.
+template <class IndexOf>
+const Value* Walk(const Value& root, TokenSpan tokens, const IndexOf& index_of) {
   const Value* at = &root;
   for (auto [token, end] = tokens; at && token != end; ++token) {
     if (!at->IsArray()) {
       at = at->Find(*token);
       continue;
     }
-    const std::optional<size_t> index = Index(*token);
-    at = index && *index < at->size() ? &at->Items()[*index] : nullptr;
+    const std::optional<size_t> index = index_of(*token, at->size());
+    at = index ? &at->Items()[*index] : nullptr;
   }
   return at;
 }
@@ -115,10 +125,24 @@ class Patching {
     std::optional<std::vector<std::string>> tokens;
   };
 
-  Value* At(TokenSpan tokens) { return const_cast<Value*>(Walk(document_, tokens)); }
+  Value* At(TokenSpan tokens) { return const_cast<Value*>(Walk(document_, tokens, PatchIndex)); }
+
+  // What stands for a value that may be absent: null if only the last member of the path is.
+  const Value* AtOrAbsent(const Pointer& path) {
+    static const Value absent;
+    if (const Value* found = At(path.All())) return found;
+    if (path.tokens->empty()) return nullptr;
+    const Value* parent = At(path.Parent());
+    return parent && parent->IsObject() ? &absent : nullptr;
+  }
 
   static Error Missing(const Pointer& path) {
     return Invalid(fmt::format("there is nothing at \"{}\"", path.text));
+  }
+
+  static Error Whole() {
+    return Invalid(
+        "\"\" is the whole object, which only a \"test\" may name: give the member's path");
   }
 
   // Recursion over the document (printing, destroying) relies on this bound.
@@ -130,10 +154,7 @@ class Patching {
 
   Status Add(const Pointer& path, Value value) {
     if (Status fits = CheckDepth(path, value); !fits) return fits;
-    if (path.tokens->empty()) {
-      document_ = std::move(value);
-      return {};
-    }
+    if (path.tokens->empty()) return Whole();
     Value* parent = At(path.Parent());
     const std::string& last = path.tokens->back();
     if (parent && parent->IsObject()) {
@@ -143,8 +164,9 @@ class Patching {
     if (!parent || !parent->IsArray())
       return Invalid(fmt::format("the parent of \"{}\" is not an object or array", path.text));
     ArrayItems& items = parent->MutItems();
-    const std::optional<size_t> index = last == "-" ? items.size() : Index(last);
-    if (!index || *index > items.size())
+    const std::optional<size_t> index =
+        last == "-" ? items.size() : PatchIndex(last, items.size() + 1);
+    if (!index)
       return Invalid(fmt::format("\"{}\" is not an index into an array of {}", last, items.size()));
     items.insert(items.begin() + static_cast<ptrdiff_t>(*index), std::move(value));
     return {};
@@ -152,7 +174,7 @@ class Patching {
 
   // Takes the value out of the document.
   Result<Value> Remove(const Pointer& path) {
-    if (path.tokens->empty()) return std::exchange(document_, Value());
+    if (path.tokens->empty()) return Whole();
     Value* found = At(path.All());
     if (!found) return Missing(path);
     Value removed = std::move(*found);
@@ -160,18 +182,20 @@ class Patching {
     if (parent->IsObject()) {
       parent->Erase(path.tokens->back());
     } else {
-      parent->MutItems().erase(parent->MutItems().begin() +
-                               static_cast<ptrdiff_t>(*Index(path.tokens->back())));
+      ArrayItems& items = parent->MutItems();
+      items.erase(items.begin() + (found - items.data()));
     }
     return removed;
   }
 
   Status Replace(const Pointer& path, const Value& value) {
     if (Status fits = CheckDepth(path, value); !fits) return fits;
-    Value* found = At(path.All());
-    if (!found) return Missing(path);
-    *found = value;
-    return {};
+    if (path.tokens->empty()) return Whole();
+    if (Value* found = At(path.All())) {
+      *found = value;
+      return {};
+    }
+    return AtOrAbsent(path) ? Add(path, value) : Missing(path);
   }
 
   Status Move(const Pointer& from, const Pointer& path) {
@@ -183,7 +207,8 @@ class Patching {
   }
 
   Status Copy(const Pointer& from, const Pointer& path) {
-    const Value* found = At(from.All());
+    if (from.tokens->empty()) return Whole();
+    const Value* found = AtOrAbsent(from);
     if (!found) return Missing(from);
     copied_ += SizeOf(*found);
     if (copied_ > kMaxCopied) return Error{Code::kTooLarge, "the patch copies more than 16 MiB"};
@@ -191,7 +216,7 @@ class Patching {
   }
 
   Status Test(const Pointer& path, const Value& value) {
-    const Value* found = At(path.All());
+    const Value* found = AtOrAbsent(path);
     if (!found) return Missing(path);
     if (*found == value) return {};
     return Invalid(fmt::format("test failed: the value at \"{}\" is another", path.text));
@@ -241,7 +266,12 @@ Status JsonPatch(Value& target, const Value& operations) {
 
 const Value* AtPointer(const Value& value, std::string_view pointer) {
   const auto tokens = Tokens(pointer);
-  return tokens ? Walk(value, {tokens->data(), tokens->data() + tokens->size()}) : nullptr;
+  if (!tokens) return nullptr;
+  return Walk(value, {tokens->data(), tokens->data() + tokens->size()},
+              [](std::string_view token, size_t size) {
+                const std::optional<size_t> index = Index(token);
+                return index && *index < size ? index : std::nullopt;
+              });
 }
 
 }  // namespace leat::json

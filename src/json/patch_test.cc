@@ -73,11 +73,10 @@ TEST(JsonPatch, DoesEachOperation) {
       {R"({"a":[1,3]})", R"([{"op":"add","path":"/a/1","value":2}])", R"({"a":[1,2,3]})"},
       {R"({"a":[1]})", R"([{"op":"add","path":"/a/-","value":[2]}])", R"({"a":[1,[2]]})"},
       {R"({"a":[1]})", R"([{"op":"add","path":"/a/1","value":null}])", R"({"a":[1,null]})"},
-      {R"({"a":1})", R"([{"op":"add","path":"","value":[]}])", R"([])"},
       {R"({"a":1,"b":2})", R"([{"op":"remove","path":"/a"}])", R"({"b":2})"},
       {R"({"a":[1,2,3]})", R"([{"op":"remove","path":"/a/1"}])", R"({"a":[1,3]})"},
       {R"({"a":1})", R"([{"op":"replace","path":"/a","value":{"x":1}}])", R"({"a":{"x":1}})"},
-      {R"({"a":1})", R"([{"op":"replace","path":"","value":3}])", R"(3)"},
+      {R"({"a":1})", R"([{"op":"test","path":"","value":{"a":1}}])", R"({"a":1})"},
       {R"({"a":{"b":1}})", R"([{"op":"move","from":"/a/b","path":"/c"}])", R"({"a":{},"c":1})"},
       {R"({"a":[1,2,3]})", R"([{"op":"move","from":"/a/0","path":"/a/2"}])", R"({"a":[2,3,1]})"},
       {R"({"a":1})", R"([{"op":"move","from":"/a","path":"/a"}])", R"({"a":1})"},
@@ -91,9 +90,9 @@ TEST(JsonPatch, DoesEachOperation) {
 }
 
 TEST(JsonPatch, SaysWhichOperationFailedAndWhy) {
-  EXPECT_EQ(
-      Patched(R"({"a":1})", R"([{"op":"remove","path":"/a"},{"op":"test","path":"/b","value":1}])"),
-      "JSON patch operation 1: there is nothing at \"/b\"");
+  EXPECT_EQ(Patched(R"({"a":1})",
+                    R"([{"op":"remove","path":"/a"},{"op":"test","path":"/b/c","value":1}])"),
+            "JSON patch operation 1: there is nothing at \"/b/c\"");
   EXPECT_EQ(Patched(R"({"a":1})", R"([{"op":"test","path":"/a","value":2}])"),
             "JSON patch operation 0: test failed: the value at \"/a\" is another");
   EXPECT_EQ(Patched(R"({"a":{"b":1}})", R"([{"op":"move","from":"/a","path":"/a/b/c"}])"),
@@ -107,11 +106,51 @@ TEST(JsonPatch, RefusesOperationsThatDoNotApply) {
         R"([{"op":"add","path":"/x/y","value":1}])", R"([{"op":"add","path":"/a/4","value":1}])",
         R"([{"op":"add","path":"/a/01","value":1}])", R"([{"op":"add","path":"/a/x","value":1}])",
         R"([{"op":"add","path":"/a/0/x","value":1}])", R"([{"op":"remove","path":"/a/-"}])",
-        R"([{"op":"remove","path":"/a/3"}])", R"([{"op":"replace","path":"/b","value":1}])",
-        R"([{"op":"move","path":"/b"}])", R"([{"op":"copy","from":"/x","path":"/b"}])",
+        R"([{"op":"remove","path":"/a/3"}])", R"([{"op":"replace","path":"/b/c","value":1}])",
+        R"([{"op":"move","path":"/b"}])", R"([{"op":"copy","from":"/x/y","path":"/b"}])",
         R"([{"op":"move","from":"/x","path":"/x"}])", R"([{"op":"move","from":"~","path":"/b"}])"})
     EXPECT_NE(Patched(R"({"a":[1,2,3]})", operations).find("JSON patch"), std::string::npos)
         << operations;
+}
+
+// What the library that upstream uses answers, where it is milder or stricter than the RFC.
+TEST(JsonPatch, IsAsMildAndAsStrictAsKubernetes) {
+  const char* cases[][3] = {
+      {R"({"a":1})", R"([{"op":"replace","path":"/b","value":2}])", R"({"a":1,"b":2})"},
+      {R"({"a":{}})", R"([{"op":"replace","path":"/a/b","value":{"q":1}}])",
+       R"({"a":{"b":{"q":1}}})"},
+      {R"({"a":1})", R"([{"op":"test","path":"/b","value":null}])", R"({"a":1})"},
+      {R"({"a":null})", R"([{"op":"test","path":"/a","value":null}])", R"({"a":null})"},
+      {R"({"a":1})", R"([{"op":"copy","from":"/b","path":"/c"}])", R"({"a":1,"c":null})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"add","path":"/a/-1","value":9}])", R"({"a":[1,2,3,9]})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"add","path":"/a/-4","value":9}])", R"({"a":[9,1,2,3]})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"replace","path":"/a/-1","value":9}])", R"({"a":[1,2,9]})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"remove","path":"/a/-1"}])", R"({"a":[1,2]})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"test","path":"/a/-3","value":1}])", R"({"a":[1,2,3]})"},
+      {R"({"a":[1,2,3]})", R"([{"op":"copy","from":"/a/-1","path":"/b"}])",
+       R"({"a":[1,2,3],"b":3})"},
+      {R"({"a":[1,2]})", R"([{"op":"move","from":"/a/-1","path":"/a/0"}])", R"({"a":[2,1]})"},
+      {R"({"a":[{"b":1},{"b":2}]})", R"([{"op":"replace","path":"/a/-1/b","value":7}])",
+       R"({"a":[{"b":1},{"b":7}]})"}};
+  for (const auto& [target, operations, expected] : cases)
+    EXPECT_EQ(Patched(target, operations), expected) << target << " + " << operations;
+  for (const char* refused :
+       {R"([{"op":"replace","path":"/b/c","value":2}])", R"([{"op":"test","path":"/b","value":1}])",
+        R"([{"op":"test","path":"/b/c","value":null}])",
+        R"([{"op":"copy","from":"/b/x","path":"/c"}])",
+        R"([{"op":"move","from":"/b","path":"/c"}])", R"([{"op":"remove","path":"/b"}])",
+        R"([{"op":"add","path":"/a/-5","value":9}])",
+        R"([{"op":"replace","path":"/a/-4","value":9}])",
+        R"([{"op":"replace","path":"/a/3","value":9}])", R"([{"op":"remove","path":"/a/-4"}])",
+        R"([{"op":"test","path":"/a/3","value":null}])",
+        R"([{"op":"replace","path":"/a/-","value":3}])",
+        R"([{"op":"replace","path":"/a/-0","value":3}])",
+        R"([{"op":"add","path":"","value":{"x":1}}])",
+        R"([{"op":"replace","path":"","value":{"x":1}}])", R"([{"op":"remove","path":""}])",
+        R"([{"op":"copy","from":"","path":"/b"}])", R"([{"op":"move","from":"","path":"/b"}])"})
+    EXPECT_NE(Patched(R"({"a":[1,2,3]})", refused).find("JSON patch operation 0"),
+              std::string::npos)
+        << refused;
 }
 
 TEST(JsonPatch, BoundsOperationsCopiesAndDepth) {
@@ -122,8 +161,8 @@ TEST(JsonPatch, BoundsOperationsCopiesAndDepth) {
 
   Value doubling;
   for (int i = 0; i < 64; ++i)
-    doubling.Push(Object({{"op", "copy"}, {"from", ""}, {"path", "/a" + std::to_string(i)}}));
-  target = Object({{"a", "text"}});
+    doubling.Push(Object({{"op", "copy"}, {"from", "/a"}, {"path", "/a/" + std::to_string(i)}}));
+  target = Object({{"a", Object({{"b", "text"}})}});
   EXPECT_EQ(JsonPatch(target, doubling).error().code, Code::kTooLarge);
 
   Value deeper;
