@@ -21,46 +21,61 @@ std::optional<uint64_t> BodyReader::remaining() const {
   return std::nullopt;
 }
 
-Result<size_t> BodyReader::Read(std::span<char> buffer, const Patience& patience) {
-  if (done_ || buffer.empty()) return 0;
-  if (framing_ == Framing::kChunked) return ReadChunked(buffer, patience);
+Result<IoStep> BodyReader::TryRead(std::span<char> buffer) {
+  if (done_ || buffer.empty()) return IoStep{IoState::kEnd, 0};
+  if (framing_ == Framing::kChunked) return ReadChunked(buffer);
   if (framing_ == Framing::kLength)
     buffer = buffer.first(static_cast<size_t>(std::min<uint64_t>(buffer.size(), left_)));
-  const auto n = ReadRaw(buffer, patience);
-  if (!n) return n.error();
+  const IoStep step = ReadRaw(buffer);
+  if (step.state == IoState::kFailed) return transport_.error();
   if (framing_ == Framing::kUntilClose) {
-    done_ = *n == 0;
-    return *n;
+    done_ = step.state == IoState::kEnd;
+    return step;
   }
-  if (*n == 0)
+  if (step.state == IoState::kEnd)
     return Error{Code::kUnavailable, "the connection ended " + std::to_string(left_) +
                                          " bytes before the end of the body"};
-  left_ -= *n;
+  if (step.state != IoState::kOk) return step;
+  left_ -= step.bytes;
   done_ = left_ == 0;
-  return *n;
+  return step;
+}
+
+Result<size_t> BodyReader::Read(std::span<char> buffer, const Patience& patience) {
+  while (true) {
+    const auto step = TryRead(buffer);
+    if (!step && patience.stop.stop_requested()) return Error{Code::kCancelled, "stopped"};
+    if (!step) return step.error();
+    if (step->state == IoState::kOk) return step->bytes;
+    if (step->state == IoState::kEnd) return 0;
+    const short events = step->state == IoState::kWantRead ? POLLIN : POLLOUT;
+    if (const auto ready = WaitFor(transport_, events, patience); !ready) return ready.error();
+  }
 }
 
 // Straight into the caller's buffer once the bytes that came along with the head are used up.
-Result<size_t> BodyReader::ReadRaw(std::span<char> buffer, const Patience& patience) {
-  if (input_.empty()) return ReadSome(transport_, buffer, patience);
+IoStep BodyReader::ReadRaw(std::span<char> buffer) {
+  if (input_.empty()) return transport_.Read(buffer);
   const size_t n = std::min(buffer.size(), input_.view().size());
   std::memcpy(buffer.data(), input_.view().data(), n);
   input_.Consume(n);
-  return n;
+  return {IoState::kOk, n};
 }
 
-Result<size_t> BodyReader::ReadChunked(std::span<char> buffer, const Patience& patience) {
+Result<IoStep> BodyReader::ReadChunked(std::span<char> buffer) {
   std::array<char, 16 << 10> received;
   while (true) {
     const auto n = parser_.ParseChunked(input_, buffer);
     if (!n) return n.error();
     done_ = parser_.body_done();
-    if (*n > 0 || done_) return *n;
-    const auto got = ReadSome(transport_, received, patience);
-    if (!got) return got.error();
-    if (*got == 0)
+    if (*n > 0) return IoStep{IoState::kOk, *n};
+    if (done_) return IoStep{IoState::kEnd, 0};
+    const IoStep got = transport_.Read(received);
+    if (got.state == IoState::kFailed) return transport_.error();
+    if (got.state == IoState::kEnd)
       return Error{Code::kUnavailable, "the connection ended before the last chunk of the body"};
-    input_.Append({received.data(), *got});
+    if (got.state != IoState::kOk) return got;
+    input_.Append({received.data(), got.bytes});
   }
 }
 

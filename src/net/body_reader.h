@@ -19,16 +19,19 @@ class BodyReader {
   BodyReader(Transport& transport, InputBuffer& input, MessageParser& parser, Framing framing,
              uint64_t length);
 
-  // The next bytes, 0 at the end of the body. Blocks with patience. kUnavailable when the stream
-  // ends before the body does, kInvalid for broken chunks.
+  // The next bytes that are here already: kOk with at least one, kEnd at the end of the body, or
+  // what to wait for, as of Transport::Read. Errors: kUnavailable when the stream ends before the
+  // body does, kInvalid for broken chunks, and the transport's.
+  Result<IoStep> TryRead(std::span<char> buffer);
+  // The next bytes, 0 at the end of the body. Blocks with patience.
   Result<size_t> Read(std::span<char> buffer, const Patience& patience);
   bool done() const { return done_; }
   // How much is left; nullopt when only the end will tell.
   std::optional<uint64_t> remaining() const;
 
  private:
-  Result<size_t> ReadRaw(std::span<char> buffer, const Patience& patience);
-  Result<size_t> ReadChunked(std::span<char> buffer, const Patience& patience);
+  IoStep ReadRaw(std::span<char> buffer);
+  Result<IoStep> ReadChunked(std::span<char> buffer);
 
   Transport& transport_;
   InputBuffer& input_;

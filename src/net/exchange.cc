@@ -1,7 +1,10 @@
 #include "net/exchange.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <exception>
 
 #include "base/clock.h"
@@ -13,11 +16,13 @@ namespace {
 
 // An unread request body up to this size is read and dropped to keep the connection.
 constexpr uint64_t kMaxDrain = 256u << 10;
-constexpr std::chrono::seconds kDrainTimeout{2};
-// See ServerOptions::body_timeout.
-constexpr int64_t kBytesPerSecond = 1024;
 // Below this, copying the head and the body together is cheaper than two sends.
 constexpr size_t kMaxJoined = 32u << 10;
+// A body in memory from which on what its handling took is given back: the allocator would keep it.
+constexpr size_t kLarge = 1u << 20;
+constexpr std::chrono::milliseconds kSoon{100};
+// How much of a file is sent by one call.
+constexpr uint64_t kFileStep = 4u << 20;
 
 std::string Hex(uint64_t number) {
   char text[17];
@@ -30,6 +35,15 @@ void AppendField(std::string* head, std::string_view name, std::string_view valu
   *head += ": ";
   for (const char c : value) *head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
   *head += "\r\n";
+}
+
+// RFC 9110, section 5.1: anything else in its place could begin another line.
+bool IsFieldName(std::string_view name) {
+  constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kSigns.find(c) != std::string_view::npos;
+  });
 }
 
 bool AllowsBody(int status) { return status >= 200 && status != 204 && status != 304; }
@@ -45,9 +59,9 @@ class Exchange::Request : public ServerRequest {
         body_(transport, input, parser,
               parser.chunked() ? BodyReader::Framing::kChunked : BodyReader::Framing::kLength,
               parser.content_length().value_or(0)),
-        timeout_(around.options.body_timeout),
         force_stop_(around.force_stop),
-        time_left_(timeout_),
+        waits_(around.waits),
+        pace_(around.options.body_timeout),
         stop_(std::move(stop)) {
     remote = around.remote;
     tls = transport.secure();
@@ -89,25 +103,45 @@ class Exchange::Request : public ServerRequest {
   }
 
   Result<size_t> Read(std::span<char> buffer) override {
-    if (expects_continue_) {
-      expects_continue_ = false;
-      auto sent = WriteAll(transport_, "HTTP/1.1 100 Continue\r\n\r\n", Flush::kNow,
-                           {timeout_, force_stop_});
-      if (!sent) return sent.error().Within("request body");
+    if (taken_used_ < taken_.size()) return ReadTaken(buffer);
+    if (failure_) return failure_->Within("request body");
+    while (true) {
+      if (auto said = SayContinue(); !said) return Fail(said.error());
+      auto step = body_.TryRead(buffer);
+      if (!step && force_stop_.stop_requested()) step = Error{Code::kCancelled, "stopped"};
+      if (!step) return Fail(step.error());
+      pace_.Moved(step->bytes);
+      if (step->state == IoState::kOk) return step->bytes;
+      if (step->state == IoState::kEnd) return 0;
+      if (auto ready = AwaitClient(transport_, step->state, force_stop_, &pace_, &waits_); !ready)
+        return Fail(ready.error());
     }
-    const auto begun = Now();
-    auto n = body_.Read(buffer, {timeout_, force_stop_, begun + time_left_});
-    if (!n) {
-      failed_ = true;
-      if (n.error().code == Code::kTimeout)
-        return Error{Code::kTimeout, "request body: it comes too slowly, below 1 KiB/s"};
-      return n.error().Within("request body");
+  }
+
+  bool MustWait() const override {
+    return taken_used_ == taken_.size() && !failure_ && !body_.done();
+  }
+
+  bool LargeInMemory() const { return read_at_once_ >= kLarge; }
+
+  IoStep TakeIn(size_t limit) {
+    std::array<char, 16 << 10> piece;
+    IoStep all{IoState::kOk, 0};
+    if (auto said = SayContinue(); !said) failure_ = said.error();
+    while (!failure_ && !body_.done() && taken_.size() < limit) {
+      const size_t wanted = std::min(piece.size(), limit - taken_.size());
+      const auto step = body_.TryRead(std::span(piece).first(wanted));
+      if (!step) {
+        failure_ = step.error();
+      } else if (step->state == IoState::kOk) {
+        taken_.append(piece.data(), step->bytes);
+        all.bytes += step->bytes;
+      } else if (step->state != IoState::kEnd) {
+        all.state = step->state;
+        break;
+      }
     }
-    const Duration earned =
-        Duration(std::chrono::seconds(1)) * static_cast<int64_t>(*n) / kBytesPerSecond;
-    time_left_ =
-        std::clamp(time_left_ - (Now() - begun) + earned, Duration::zero(), Duration(timeout_));
-    return n;
+    return all;
   }
 
   std::stop_token stop() const override { return stop_; }
@@ -119,33 +153,57 @@ class Exchange::Request : public ServerRequest {
   bool CanDrain() const {
     if (expects_continue_) return false;
     if (body_.done()) return true;
-    return !failed_ && body_.remaining().value_or(kMaxDrain) <= kMaxDrain;
+    return !failure_ && body_.remaining().value_or(kMaxDrain) <= kMaxDrain;
   }
-  bool Drain() {
+  IoStep Drop() {
     std::array<char, 16 << 10> scratch;
-    uint64_t drained = 0;
-    const Patience brief{kDrainTimeout, force_stop_, Now() + kDrainTimeout};
-    while (!body_.done() && drained <= kMaxDrain) {
-      const auto n = body_.Read(scratch, brief);
-      if (!n) return false;
-      drained += *n;
+    while (!body_.done()) {
+      if (dropped_ > kMaxDrain) return {IoState::kFailed, 0};
+      const auto step = body_.TryRead(scratch);
+      if (!step) return {IoState::kFailed, 0};
+      if (step->state != IoState::kOk && step->state != IoState::kEnd) return *step;
+      dropped_ += step->bytes;
     }
-    return body_.done();
+    return {};
   }
 
  private:
-  using Duration = std::chrono::steady_clock::duration;
-  static std::chrono::steady_clock::time_point Now() { return std::chrono::steady_clock::now(); }
+  size_t ReadTaken(std::span<char> buffer) {
+    const size_t n = std::min(buffer.size(), taken_.size() - taken_used_);
+    std::memcpy(buffer.data(), taken_.data() + taken_used_, n);
+    taken_used_ += n;
+    if (taken_used_ == taken_.size()) {
+      taken_ = {};
+      taken_used_ = 0;
+    }
+    return n;
+  }
+
+  // An empty connection takes as much without blocking. One that is full of unread answers is cut.
+  Status SayContinue() {
+    if (!std::exchange(expects_continue_, false)) return {};
+    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (transport_.Write(kContinue).bytes == kContinue.size()) return {};
+    return Error{Code::kUnavailable, "the client does not take 100 Continue"};
+  }
+
+  Error Fail(Error error) {
+    failure_ = std::move(error);
+    return failure_->Within("request body");
+  }
 
   Transport& transport_;
   MessageParser& parser_;
   BodyReader body_;
-  const std::chrono::seconds timeout_;
   const std::stop_token force_stop_;
-  Duration time_left_;  // for waiting in Read; what arrives adds to it
+  LongWaits& waits_;
+  Pace pace_;
   const std::stop_token stop_;
   bool expects_continue_ = false;
-  bool failed_ = false;
+  std::string taken_;  // by the loop, before the handler
+  size_t taken_used_ = 0;
+  uint64_t dropped_ = 0;
+  std::optional<Error> failure_;  // no more can be read
 };
 
 class Exchange::Response : public ResponseWriter {
@@ -157,7 +215,9 @@ class Exchange::Response : public ResponseWriter {
         version_(parser.version()),
         client_keeps_(parser.keep_alive()),
         is_head_(request.method == "HEAD"),
-        patience_{around.options.write_timeout, around.force_stop},
+        force_stop_(around.force_stop),
+        waits_(around.waits),
+        pace_(around.options.write_timeout),
         stopping_(around.stopping) {}
 
   void Send(int status, std::string body) override {
@@ -169,9 +229,10 @@ class Exchange::Response : public ResponseWriter {
       body.clear();
     }
     sent_ = length_.value_or(0);
-    Status put = Put(head_, body.empty() ? Flush::kNow : Flush::kMoreFollows);
-    if (put && !body.empty()) put = Put(body, Flush::kNow);
     phase_ = Phase::kDone;
+    unsent_ = SendWhatFits(std::move(head_), body.empty() ? Flush::kNow : Flush::kMoreFollows);
+    if (body.empty()) return;
+    unsent_ = unsent_.empty() ? SendWhatFits(std::move(body), Flush::kNow) : unsent_ + body;
   }
 
   Status Start(int status, std::optional<uint64_t> length) override {
@@ -188,7 +249,12 @@ class Exchange::Response : public ResponseWriter {
 
   Status WriteFile(int fd, uint64_t offset, uint64_t size) override {
     return Body(size,
-                [&](Flush) { return Keep(SendFileAll(transport_, fd, offset, size, patience_)); },
+                [&](Flush) {
+                  return Move(size, [&](uint64_t done) {
+                    const uint64_t step = std::min<uint64_t>(size - done, kFileStep);
+                    return transport_.SendFile(fd, offset + done, step);
+                  });
+                },
                 {});
   }
 
@@ -207,10 +273,8 @@ class Exchange::Response : public ResponseWriter {
     if (phase_ != Phase::kNothing) return;
     Begin(status, std::nullopt);
     phase_ = Phase::kDone;
-    if (!Put(head_, Flush::kNow) || !has_body_) {
-      outbox->Close();
-      return;
-    }
+    unsent_ = SendWhatFits(std::move(head_), Flush::kNow);
+    if (!broken_ || !has_body_) return outbox->Close();
     stream_ = std::move(outbox);
   }
 
@@ -226,6 +290,7 @@ class Exchange::Response : public ResponseWriter {
     const bool whole = phase_ == Phase::kDone && broken_;
     return {.keep_alive = whole && keep_alive_,
             .linger = whole,
+            .unsent = whole ? std::move(unsent_) : "",
             .stream = std::move(stream_),
             .stream_chunked = chunked_};
   }
@@ -245,8 +310,45 @@ class Exchange::Response : public ResponseWriter {
     return broken_;
   }
   Status Put(std::string_view bytes, Flush flush) {
-    if (!broken_) return broken_;
-    return Keep(WriteAll(transport_, bytes, flush, patience_));
+    return Move(bytes.size(), [&](uint64_t done) {
+      return transport_.Write(bytes.substr(static_cast<size_t>(done)), flush);
+    });
+  }
+
+  // Takes steps, each of which gets how many bytes are done, until all are.
+  template <class Step>
+  Status Move(uint64_t size, Step step) {
+    uint64_t done = 0;
+    while (broken_ && done < size) {
+      const IoStep moved = step(done);
+      done += moved.bytes;
+      pace_.Moved(moved.bytes);
+      if (moved.state == IoState::kOk) continue;
+      if (moved.state == IoState::kFailed)
+        return Keep(force_stop_.stop_requested() ? Error{Code::kCancelled, "stopped"}
+                                                 : transport_.error());
+      (void)Keep(AwaitClient(transport_, moved.state, force_stop_, &pace_, &waits_));
+    }
+    return broken_;
+  }
+
+  // Returns what the connection did not take at once, or soon: a client that is there gets a long
+  // answer from this thread. Short answers, which also those get who have shown no key, do not
+  // wait.
+  std::string SendWhatFits(std::string bytes, Flush flush) {
+    const Patience brief{kSoon, force_stop_, std::chrono::steady_clock::now() + kSoon};
+    size_t sent = 0;
+    while (sent < bytes.size()) {
+      const IoStep step = transport_.Write(std::string_view(bytes).substr(sent), flush);
+      sent += step.bytes;
+      if (step.state == IoState::kOk) continue;
+      if (step.state == IoState::kFailed) (void)Keep(transport_.error());
+      if (step.state != IoState::kWantWrite || bytes.size() <= kMaxJoined) break;
+      if (!WaitFor(transport_, POLLOUT, brief)) break;
+    }
+    if (!broken_ || sent == bytes.size()) return "";
+    if (sent > 0) bytes.erase(0, sent);
+    return bytes;
   }
 
   // Builds the head and settles how the body is framed and whether the connection is kept.
@@ -260,10 +362,17 @@ class Exchange::Response : public ResponseWriter {
     head_ = "HTTP/1.1 " + std::to_string(status) + " ";
     head_ += ReasonPhrase(status);
     head_ += "\r\n";
-    for (const auto& [name, value] : headers.all())
-      if (!EqualsIgnoreCase(name, "Content-Length") && !EqualsIgnoreCase(name, "Connection") &&
-          !EqualsIgnoreCase(name, "Transfer-Encoding"))
+    for (const auto& [name, value] : headers.all()) {
+      if (EqualsIgnoreCase(name, "Content-Length") || EqualsIgnoreCase(name, "Connection") ||
+          EqualsIgnoreCase(name, "Transfer-Encoding"))
+        continue;
+      if (IsFieldName(name)) {
         AppendField(&head_, name, value);
+      } else {
+        LogWarning("response header left out: its name is none that HTTP allows",
+                   {{"name", PercentEncode(name)}, {"path", request_.path}});
+      }
+    }
     if (!headers.Has("Date"))
       AppendField(&head_, "Date",
                   FormatUtc(std::chrono::system_clock::now(), "%a, %d %b %Y %H:%M:%S GMT"));
@@ -299,7 +408,9 @@ class Exchange::Response : public ResponseWriter {
   const int version_;
   const bool client_keeps_;
   const bool is_head_;
-  const Patience patience_;
+  const std::stop_token force_stop_;
+  LongWaits& waits_;
+  Pace pace_;
   const std::stop_token stopping_;
 
   Phase phase_ = Phase::kNothing;
@@ -310,6 +421,7 @@ class Exchange::Response : public ResponseWriter {
   std::optional<uint64_t> length_;
   uint64_t sent_ = 0;
   std::string head_;
+  std::string unsent_;
   std::shared_ptr<Outbox> stream_;
 };
 
@@ -329,6 +441,12 @@ Result<std::unique_ptr<Exchange>> Exchange::Make(Transport& transport, InputBuff
   return made;
 }
 
+const ServerRequest& Exchange::request() const { return *request_; }
+
+IoStep Exchange::TakeIn(size_t limit) { return request_->TakeIn(limit); }
+
+IoStep Exchange::DropBody() { return request_->Drop(); }
+
 Aftermath Exchange::Run(const Handler& handler) {
   try {
     handler(*request_, *response_);
@@ -337,8 +455,7 @@ Aftermath Exchange::Run(const Handler& handler) {
              {{"method", request_->method}, {"path", request_->path}, {"error", error.what()}});
   }
   Aftermath aftermath = response_->End();
-  if (aftermath.keep_alive && !aftermath.stream && !request_->body_done())
-    aftermath.keep_alive = request_->Drain();
+  if (request_->LargeInMemory()) ::malloc_trim(0);
   if (aftermath.stream && !request_->body_done()) aftermath.keep_alive = false;
   return aftermath;
 }
@@ -358,6 +475,7 @@ Result<std::string> ServerRequest::ReadAll(size_t max_bytes) {
     if (!n) return n.error();
     if (*n == 0) break;
     size += *n;
+    read_at_once_ = size;
     if (size > max_bytes) return too_large;
   }
   body.resize(size);

@@ -1,5 +1,6 @@
-// One request and its answer, as the handler's thread sees them: blocking calls on a connection
-// that the event loop leaves alone meanwhile.
+// One request and its answer: what the event loop takes in of the body before a handler has the
+// request, the blocking calls of the handler's thread, which the loop leaves alone meanwhile, and
+// what is left to do for the loop afterwards.
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "net/body_reader.h"
 #include "net/message_parser.h"
+#include "net/pace.h"
 #include "net/server.h"
 #include "net/transport.h"
 
@@ -19,6 +21,8 @@ struct Aftermath {
   bool keep_alive = false;
   // The answer is whole: when the connection closes, first let the client read it.
   bool linger = false;
+  // Bytes of the answer that the client has not taken yet: the loop sends them first.
+  std::string unsent;
   // The answer goes on: the loop drains this.
   std::shared_ptr<Outbox> stream;
   bool stream_chunked = true;
@@ -34,6 +38,7 @@ class Exchange {
     std::stop_token force_stop;
     // The server is stopping: the connection is not kept.
     std::stop_token stopping;
+    LongWaits& waits;
   };
 
   // `parser` has a complete head. Borrows the transport and the input. kInvalid when the request
@@ -43,8 +48,21 @@ class Exchange {
                                                 Surroundings surroundings);
   ~Exchange();
 
-  // Runs the handler, completes the answer, and takes what little is left of the request's body.
+  // On the loop, before Run: the head, for ServerOptions::body_first.
+  const ServerRequest& request() const;
+  // Takes in what is here of the body, until `limit` bytes of it are in: kOk then, or when no more
+  // will come (a failure is the handler's to see); else what to wait for. `bytes` came by this
+  // call. Answers `Expect: 100-continue` first.
+  IoStep TakeIn(size_t limit);
+
+  // Runs the handler and completes the answer. Never waits for a client that takes a whole answer
+  // (Send) slowly, or leaves a body behind.
   Aftermath Run(const Handler& handler);
+
+  // On the loop, after Run, when the connection is kept: drops what is left of the request's body.
+  // kOk when nothing is, kFailed when it is too much, else what to wait for.
+  IoStep DropBody();
+
   // From any thread: the client went away or the server stops.
   void RequestStop() { stop_.request_stop(); }
 

@@ -1,9 +1,6 @@
 #include "net/server.h"
 
-#include <pthread.h>
-
-#include <csignal>
-#include <deque>
+#include <atomic>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +8,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "net/event_loop.h"
+#include "net/handler_threads.h"
 #include "net/server_connection.h"
 #include "net/socket.h"
 #include "net/tls_context.h"
@@ -21,59 +19,6 @@ namespace {
 // Pause after running out of descriptors: connections that end meanwhile give theirs back.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr int kAcceptsPerTurn = 64;
-
-// sendfile(2) has no MSG_NOSIGNAL.
-void BlockSigpipe() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
-// The threads that run handlers. The queue is bounded by the number of connections, each of which
-// waits for at most one handler.
-class HandlerThreads {
- public:
-  HandlerThreads(int count, const Handler& handler) : handler_(handler) {
-    for (int i = 0; i < count; ++i)
-      threads_.emplace_back([this](const std::stop_token& stop) { Run(stop); });
-  }
-
-  void Push(std::shared_ptr<ServerConnection> connection) {
-    {
-      MutexLock lock(mu_);
-      queue_.push_back(std::move(connection));
-    }
-    ready_.NotifyOne();
-  }
-
-  // Lets running handlers return; queued connections are dropped.
-  void StopAndJoin() {
-    for (auto& thread : threads_) thread.request_stop();
-    threads_.clear();
-  }
-
- private:
-  void Run(const std::stop_token& stop) {
-    BlockSigpipe();
-    while (auto connection = Next(stop)) connection->Handle(handler_);
-  }
-
-  std::shared_ptr<ServerConnection> Next(const std::stop_token& stop) {
-    MutexLock lock(mu_);
-    ready_.Wait(mu_, stop, [this]() REQUIRES(mu_) { return !queue_.empty(); });
-    if (stop.stop_requested()) return nullptr;
-    auto connection = std::move(queue_.front());
-    queue_.pop_front();
-    return connection;
-  }
-
-  const Handler& handler_;
-  Mutex mu_;
-  CondVar ready_;
-  std::deque<std::shared_ptr<ServerConnection>> queue_ GUARDED_BY(mu_);
-  std::vector<std::jthread> threads_;
-};
 
 class LoopServer : public Server, public ConnectionHost, public EventLoop::Watcher {
  public:
@@ -90,7 +35,8 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
 
   Status Run() {
     if (auto added = loop_->Add(listener_.get(), EPOLLIN, this); !added) return added.error();
-    handlers_ = std::make_unique<HandlerThreads>(options_.threads, handler_);
+    handlers_ = std::make_unique<HandlerThreads>(static_cast<size_t>(options_.threads),
+                                                 options_.max_waiting, handler_);
     thread_ = std::jthread([this] {
       BlockSigpipe();
       loop_->Run();
@@ -127,12 +73,37 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
       auto fd = AcceptNext(listener_.get(), &remote);
       if (!fd) {
         LogWarning("accepting connections pauses", {{"port", port_}, {"error", fd.error()}});
+        CloseLongestIdle();
         loop_->Modify(listener_.get(), 0, this);
         return loop_->SetDeadline(this, kAcceptPause);
       }
       if (!fd->ok()) return;
-      if (connections_.size() < options_.max_connections) Adopt(std::move(*fd), std::move(remote));
+      if (connections_.size() < options_.max_connections || CloseLongestIdle())
+        Adopt(std::move(*fd), std::move(remote));
     }
+  }
+
+  // Makes room for a newcomer; false when every connection has a request in work or a stream. Looks
+  // at all of them, which costs microseconds, and only on a full port.
+  bool CloseLongestIdle() {
+    ServerConnection* const longest =
+        Longest([](const ServerConnection& connection) { return connection.idle_since(); });
+    if (longest) longest->Close();
+    return longest != nullptr;
+  }
+
+  // The connection with the earliest time, of those that have one.
+  template <class TimeOf>
+  ServerConnection* Longest(TimeOf time_of) const {
+    ServerConnection* longest = nullptr;
+    MonoTime earliest = MonoTime::max();
+    for (const auto& [connection, owner] : connections_) {
+      const std::optional<MonoTime> since = time_of(*connection);
+      if (!since || *since >= earliest) continue;
+      earliest = *since;
+      longest = connection;
+    }
+    return longest;
   }
 
   void OnDeadline() override { loop_->Modify(listener_.get(), EPOLLIN, this); }
@@ -182,6 +153,18 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
     connections_.erase(found);
     NoteIfDrained();
   }
+  void TookIn(size_t bytes) override {
+    taken_in_ += bytes;
+    while (taken_in_ > options_.max_taken_in) {
+      ServerConnection* const longest = Longest([](const ServerConnection& connection) {
+        return connection.taken_in() > 0 ? connection.idle_since() : std::nullopt;
+      });
+      if (!longest) return;
+      longest->GiveUpRequest();
+    }
+  }
+  void GaveUp(size_t bytes) override { taken_in_ -= bytes; }
+  LongWaits& waits() override { return *handlers_; }
   const ServerOptions& options() const override { return options_; }
   std::stop_token stopping() const override { return stopping_.get_token(); }
   std::stop_token force_stop() const override { return force_stop_.get_token(); }
@@ -194,6 +177,7 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
   const uint16_t port_;
   std::stop_source stopping_;
   std::stop_source force_stop_;
+  std::atomic<size_t> taken_in_ = 0;                       // of requests that no handler has yet
   Connections connections_;                                // the loop's thread
   std::vector<std::shared_ptr<ServerConnection>> closed_;  // the loop's thread
 

@@ -38,11 +38,18 @@ class ServerRequest {
   // allows (kTimeout); kUnavailable when the client went away. `Expect: 100-continue` is answered
   // at the first call, so a handler that refuses without reading saves the client the upload.
   virtual Result<size_t> Read(std::span<char> buffer) = 0;
+  // True when Read would have to ask the client for more: the server has not taken it in yet (see
+  // ServerOptions::body_first). A handler that does not know yet who asks does not wait.
+  virtual bool MustWait() const = 0;
   // The whole (remaining) body; kTooLarge beyond max_bytes.
+  // The memory that a large one took is given back to the system after the request.
   Result<std::string> ReadAll(size_t max_bytes);
   // Fires when the client goes away or the server stops; callbacks on it run on the server's event
   // loop, so they must not block.
   virtual std::stop_token stop() const = 0;
+
+ protected:
+  size_t read_at_once_ = 0;  // by ReadAll
 };
 
 // The answer to one request: exactly one of Send, Start (then Write.., Finish) or Stream. A handler
@@ -57,13 +64,14 @@ class ResponseWriter {
   Headers headers;  // set before the first of the calls below
 
   // A whole answer at once, with Content-Length. HEAD requests: the body is not sent, its length
-  // is.
+  // is. Does not wait for the client: what it does not take soon the event loop sends.
   virtual void Send(int status, std::string body) = 0;
   // The head; then Write any number of times. With a length the writes must add up to it;
   // without one the body is chunked.
   virtual Status Start(int status, std::optional<uint64_t> length) = 0;
-  // Blocks until the bytes are taken by the connection; kTimeout when the client does not read for
-  // the server's write time-out, kUnavailable when it went away, kCancelled when the server stops.
+  // Blocks until the bytes are taken by the connection; kTimeout when the client reads too slowly
+  // (ServerOptions::write_timeout), kUnavailable when it went away, kCancelled when the server
+  // stops.
   virtual Status Write(std::string_view bytes) = 0;
   // Sends `size` bytes of the file from `offset`, as Write would, without a copy through user space
   // where the connection allows it (plain HTTP: sendfile).
@@ -82,17 +90,31 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  // 0: the kernel picks; see Server::port
   std::optional<TlsServerOptions> tls;
-  // Handlers that may run at once; further requests queue. One that waits for a slow body holds a
-  // thread, an idle connection or a Stream does not.
+  // Handlers that may run at once; further requests queue. Those that wait for a slow client, in
+  // Read or Write, do not count among them and have threads of their own, up to `max_waiting`;
+  // beyond, the one that has the least of its time-out left is cut off. An idle connection, a
+  // Stream or a Send holds no thread.
   int threads = 16;
-  size_t max_connections = 4096;  // beyond: closed at accept
+  size_t max_waiting = 256;
+  // Beyond, the connection that has waited longest without a request in work is closed for the
+  // newcomer; the newcomer, when there is none.
+  size_t max_connections = 4096;
+  // How many bytes of a request's body the server takes in before the handler gets the request: for
+  // handlers that cannot tell from the head alone who asks, so that nobody holds a thread who has
+  // not shown a key. None without it. Called on the event loop with only the head: must not block.
+  std::function<size_t(const ServerRequest& head)> body_first;
+  // Bytes of heads and bodies, all together, of requests that no handler has yet; beyond, the
+  // request that has been coming in longest is answered 408.
+  size_t max_taken_in = 64u << 20;
   size_t max_header_bytes = 64 << 10;
   // From the connection, or from the first byte of a later request, to the end of the head.
   std::chrono::seconds header_timeout{30};
-  // How long a handler waits for its client's body, all its Reads together; every KiB received
-  // gives a second back, up to this. So a body that comes slower than 1 KiB/s ends with kTimeout.
+  // How long the server waits for its client's body, or for it to take the answer, all waits
+  // together; what is moved meanwhile gives time back, up to this, at the rate that net/pace.h
+  // tells: 1 KiB/s at first, 64 KiB/s after ten minutes of waiting. Slower clients end with
+  // kTimeout.
   std::chrono::seconds body_timeout{60};
-  std::chrono::seconds write_timeout{60};  // without progress
+  std::chrono::seconds write_timeout{60};
   std::chrono::seconds idle_timeout{300};  // keep-alive
 };
 

@@ -10,13 +10,17 @@
 namespace leat::net {
 namespace {
 
-constexpr uint32_t kHangUp = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr uint32_t kGone = EPOLLHUP | EPOLLERR;
+constexpr uint32_t kHangUp = EPOLLRDHUP | kGone;
 constexpr std::chrono::seconds kLingerTimeout{2};
+constexpr std::chrono::seconds kDropTimeout{2};
 // How much of a stream is framed and sent in one go.
 constexpr size_t kStreamBatch = 64u << 10;
 
 int HttpStatus(Code code) {
   switch (code) {
+    case Code::kTimeout:
+      return 408;
     case Code::kTooLarge:
       return 431;
     case Code::kUnimplemented:
@@ -26,6 +30,8 @@ int HttpStatus(Code code) {
   }
 }
 
+MonoTime Now() { return std::chrono::steady_clock::now(); }
+
 }  // namespace
 
 ServerConnection::ServerConnection(ConnectionHost& host, std::shared_ptr<EventLoop> loop,
@@ -33,7 +39,9 @@ ServerConnection::ServerConnection(ConnectionHost& host, std::shared_ptr<EventLo
     : host_(host),
       loop_(std::move(loop)),
       transport_(std::move(transport)),
-      remote_(std::move(remote)) {}
+      remote_(std::move(remote)),
+      since_(Now()),
+      pace_(host.options().body_timeout) {}
 
 void ServerConnection::Begin() {
   watched_ = EPOLLIN | EPOLLRDHUP;
@@ -51,12 +59,17 @@ void ServerConnection::OnEvents(uint32_t epoll_events) {
       return Shake();
     case State::kReadingHead:
       return ReadHead();
+    case State::kTakingBody:
+      return TakeBody();
     case State::kHandling:
       if (epoll_events & kHangUp) OnHangUp();
       return;
-    case State::kStreaming:
-      if (epoll_events & kHangUp) return Close();
-      return PumpStream();
+    case State::kSending:
+      // Who has ended its side only may still read the answer; a stream has no such reader.
+      if (epoll_events & (aftermath_.stream ? kHangUp : kGone)) return Close();
+      return Pump();
+    case State::kDroppingBody:
+      return DropBody();
     case State::kLingering:
       return DropInput();
     case State::kClosed:
@@ -67,8 +80,10 @@ void ServerConnection::OnEvents(uint32_t epoll_events) {
 void ServerConnection::OnDeadline() {
   if (state_ == State::kReadingHead && head_begun_)
     LogDebug("connection closed: no whole request head in time", {{"remote", remote_}});
-  if (state_ == State::kStreaming)
-    LogInfo("stream closed: the reader does not read", {{"remote", remote_}});
+  if (state_ == State::kTakingBody) return GiveUpRequest();
+  if (state_ == State::kDroppingBody) return Linger();
+  if (state_ == State::kSending)
+    LogInfo("answer cut off: the client does not read it, or too slowly", {{"remote", remote_}});
   Close();
 }
 
@@ -100,13 +115,16 @@ void ServerConnection::Shake() {
 void ServerConnection::AwaitRequest() {
   if (host_.stopping().stop_requested()) return Close();
   state_ = State::kReadingHead;
+  since_ = Now();
   head_begun_ = false;
   parser_ = nullptr;
   input_.Shrink();
   const ServerOptions& options = host_.options();
   loop_->SetDeadline(this, served_ ? options.idle_timeout : options.header_timeout);
   Watch(EPOLLIN | EPOLLRDHUP);
-  if (!input_.empty() && ParseHead()) return;
+  if (!input_.empty()) {
+    if (!TakeIn(input_.view().size()) || ParseHead()) return;
+  }
   if (transport_->HasBuffered()) ReadHead();
 }
 
@@ -118,7 +136,7 @@ void ServerConnection::ReadHead() {
     if (step.state == IoState::kWantWrite) return Watch(EPOLLOUT | EPOLLRDHUP);
     if (step.state != IoState::kOk) return Close();
     input_.Append({received.data(), step.bytes});
-    if (ParseHead()) return;
+    if (!TakeIn(step.bytes) || ParseHead()) return;
     // A plain socket that gave less than asked for is empty: save the call that would say so.
     if (step.bytes < received.size() && !transport_->HasBuffered()) return;
   }
@@ -127,6 +145,7 @@ void ServerConnection::ReadHead() {
 // True when the connection left this state: dispatched or refused.
 bool ServerConnection::ParseHead() {
   if (!std::exchange(head_begun_, true)) {
+    since_ = Now();
     loop_->SetDeadline(this, host_.options().header_timeout);
     parser_ = MessageParser::ForRequest(host_.options().max_header_bytes);
   }
@@ -141,18 +160,68 @@ bool ServerConnection::ParseHead() {
                                   .remote = remote_,
                                   .peer = peer_,
                                   .force_stop = host_.force_stop(),
-                                  .stopping = host_.stopping()});
+                                  .stopping = host_.stopping(),
+                                  .waits = host_.waits()});
   if (!exchange) {
     Refuse(exchange.error());
     return true;
   }
   exchange_ = std::move(*exchange);
-  state_ = State::kHandling;
   served_ = true;
+  const auto& body_first = host_.options().body_first;
+  body_first_ = body_first ? body_first(exchange_->request()) : 0;
+  if (body_first_ == 0) {
+    Dispatch();
+    return true;
+  }
+  state_ = State::kTakingBody;
+  pace_ = Pace(host_.options().body_timeout);
+  wait_begun_ = Now();
+  TakeBody();
+  return true;
+}
+
+void ServerConnection::TakeBody() {
+  const IoStep step = exchange_->TakeIn(body_first_);
+  pace_.Waited(Now() - wait_begun_);
+  pace_.Moved(step.bytes);
+  if (!TakeIn(step.bytes)) return;
+  if (step.state == IoState::kOk) return Dispatch();
+  Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP);
+  StartWaiting();
+}
+
+// The client is waited for as long as its pace allows.
+void ServerConnection::StartWaiting() {
+  wait_begun_ = Now();
+  loop_->SetDeadline(this, std::chrono::ceil<std::chrono::milliseconds>(pace_.left()));
+}
+
+// False when this connection was ended for it.
+bool ServerConnection::TakeIn(size_t bytes) {
+  taken_in_ += bytes;
+  host_.TookIn(bytes);
+  return Collecting();
+}
+
+void ServerConnection::GiveUpTaken() { host_.GaveUp(std::exchange(taken_in_, 0)); }
+
+void ServerConnection::GiveUpRequest() {
+  LogDebug("request given up: its client sends too slowly", {{"remote", remote_}});
+  Refuse({Code::kTimeout, "the request comes too slowly"});
+}
+
+std::optional<MonoTime> ServerConnection::idle_since() const {
+  if (state_ == State::kHandling || state_ == State::kClosed) return std::nullopt;
+  if (state_ == State::kSending && aftermath_.stream) return std::nullopt;
+  return since_;
+}
+
+void ServerConnection::Dispatch() {
+  state_ = State::kHandling;
   loop_->ClearDeadline(this);
   Watch(EPOLLRDHUP | EPOLLONESHOT);
   host_.Dispatch(shared_from_this());
-  return true;
 }
 
 void ServerConnection::Refuse(const Error& error) {
@@ -168,6 +237,7 @@ void ServerConnection::Refuse(const Error& error) {
 }
 
 void ServerConnection::Handle(const Handler& handler) {
+  GiveUpTaken();
   Aftermath aftermath = exchange_->Run(handler);
   loop_->Post([self = shared_from_this(), aftermath = std::move(aftermath)]() mutable {
     self->OnHandled(std::move(aftermath));
@@ -175,59 +245,85 @@ void ServerConnection::Handle(const Handler& handler) {
 }
 
 void ServerConnection::OnHandled(Aftermath aftermath) {
-  if (aftermath.stream) {
-    aftermath_ = std::move(aftermath);
-    return StartStreaming();
+  if (!aftermath.stream && aftermath.unsent.empty()) return Conclude(aftermath);
+  aftermath_ = std::move(aftermath);
+  StartSending();
+}
+
+// What remains to be done once the answer is sent.
+void ServerConnection::Conclude(const Aftermath& ended) {
+  if (ended.keep_alive) {
+    state_ = State::kDroppingBody;
+    since_ = Now();
+    DropBody();
+    if (state_ == State::kDroppingBody) loop_->SetDeadline(this, kDropTimeout);
+    return;
   }
   exchange_ = nullptr;
-  if (aftermath.keep_alive) return AwaitRequest();
-  if (aftermath.linger) return Linger();
+  if (ended.linger) return Linger();
   Close();
 }
 
-void ServerConnection::StartStreaming() {
-  state_ = State::kStreaming;
-  stream_ended_ = false;
+void ServerConnection::DropBody() {
+  const IoStep step = exchange_->DropBody();
+  if (step.state == IoState::kFailed) return Linger();
+  if (step.state != IoState::kOk)
+    return Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP);
+  exchange_ = nullptr;
+  AwaitRequest();
+}
+
+void ServerConnection::StartSending() {
+  state_ = State::kSending;
+  since_ = Now();
+  pace_ = Pace(host_.options().write_timeout);
+  pending_ = std::move(aftermath_.unsent);
+  pending_sent_ = 0;
+  stream_ended_ = !aftermath_.stream;
+  if (!aftermath_.stream) return Pump();
   // Producers outlive connections, so the outbox must not keep this one alive.
   aftermath_.stream->SetWake([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->pump_posted_.exchange(true)) return;
     self->loop_->Post([self] {
       self->pump_posted_ = false;
-      if (self->state_ == State::kStreaming) self->PumpStream();
+      if (self->state_ == State::kSending) self->Pump();
     });
   });
   if (host_.stopping().stop_requested()) aftermath_.stream->Close();
   Watch(EPOLLRDHUP);
-  PumpStream();
+  Pump();
 }
 
-void ServerConnection::PumpStream() {
+void ServerConnection::Pump() {
+  const uint32_t hang_up = aftermath_.stream ? uint32_t{EPOLLRDHUP} : 0;
+  if (EventLoop::HasDeadline(this)) {
+    pace_.Waited(Now() - wait_begun_);
+    loop_->ClearDeadline(this);
+  }
   while (FillPending()) {
     const IoStep step =
         transport_->Write(std::string_view(pending_).substr(pending_sent_), Flush::kNow);
     switch (step.state) {
       case IoState::kOk:
         pending_sent_ += step.bytes;
-        loop_->ClearDeadline(this);
+        pace_.Moved(step.bytes);
         break;
       case IoState::kWantRead:
       case IoState::kWantWrite:
-        Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP);
-        if (!EventLoop::HasDeadline(this)) loop_->SetDeadline(this, host_.options().write_timeout);
-        return;
+        Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | hang_up);
+        return StartWaiting();
       case IoState::kEnd:
       case IoState::kFailed:
         return Close();
     }
   }
-  Watch(EPOLLRDHUP);
+  Watch(hang_up);
   if (!stream_ended_) return;
-  aftermath_.stream->SetWake(nullptr);
+  if (aftermath_.stream) aftermath_.stream->SetWake(nullptr);
   const Aftermath ended = std::exchange(aftermath_, {});
-  exchange_ = nullptr;
   pending_ = {};
-  return ended.keep_alive ? AwaitRequest() : Linger();
+  Conclude(ended);
 }
 
 // Makes sure that pending_ has unsent bytes; false when there is nothing to send now.
@@ -260,6 +356,7 @@ bool ServerConnection::FillPending() {
 // Closing a socket that has unread input resets it, and the reset may overtake our answer. So the
 // client's last bytes are taken and dropped for a little while.
 void ServerConnection::Linger() {
+  GiveUpTaken();
   state_ = State::kLingering;
   exchange_ = nullptr;
   transport_->CloseWrite();
@@ -283,14 +380,16 @@ void ServerConnection::StopGently() {
   switch (state_) {
     case State::kHandling:
       return hung_up_ ? OnHangUp() : exchange_->RequestStop();
-    case State::kStreaming:
-      aftermath_.stream->Close();
+    case State::kSending:
+      if (aftermath_.stream) aftermath_.stream->Close();
       return exchange_->RequestStop();
     case State::kLingering:
     case State::kClosed:
       return;
     case State::kHandshake:
     case State::kReadingHead:
+    case State::kTakingBody:
+    case State::kDroppingBody:
       return Close();
   }
 }
@@ -305,6 +404,7 @@ void ServerConnection::StopNow() {
 
 void ServerConnection::Close() {
   if (state_ == State::kClosed) return;
+  GiveUpTaken();
   state_ = State::kClosed;
   loop_->Remove(transport_->fd(), this);
   if (aftermath_.stream) {

@@ -315,6 +315,17 @@ TEST(Server, HeaderValuesCannotStartNewLines) {
   EXPECT_NE(answer.find("X-Name: a  X-Evil: b\r\n"), std::string::npos) << answer;
 }
 
+TEST(Server, HeaderNamesThatAreNoneAreLeftOut) {
+  const auto server = Serve([](ServerRequest&, ResponseWriter& response) {
+    for (const char* name : {"x-a\rset-cookie", "x-b: c", "", "x-\xc3\xa4", "x y", "x-good~1"})
+      response.headers.Set(name, "v");
+    response.Send(200, "");
+  });
+  const std::string answer = Ask(server->port(), "GET / HTTP/1.0\r\n\r\n");
+  EXPECT_NE(answer.find("\r\nx-good~1: v\r\n"), std::string::npos) << answer;
+  EXPECT_EQ(answer.find(": v"), answer.rfind(": v")) << answer;
+}
+
 TEST(Server, StopTokenFiresWhenTheClientGoesAway) {
   std::latch running(1);
   std::promise<bool> stopped;
@@ -383,13 +394,38 @@ TEST(Server, RefusesAnAddressThatIsNone) {
   EXPECT_EQ(Server::Start({.address = "203.0.113.1"}, Echo).error().code, Code::kInvalid);
 }
 
-TEST(Server, ClosesConnectionsBeyondItsLimit) {
-  const auto server = Serve(Echo, {.max_connections = 1});
+TEST(Server, ClosesTheConnectionThatIsIdleLongestWhenItIsFull) {
+  const auto server = Serve(Echo, {.max_connections = 2});
+  RawPeer silent(server->port());  // has asked nothing yet
+  RawPeer idle(server->port());
+  idle.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  idle.HearUntil("]");
+  RawPeer third(server->port());
+  EXPECT_EQ(silent.HearAll(), "");
+  third.Say("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_NE(third.HearUntil("]").find("[]"), std::string::npos);
+  RawPeer fourth(server->port());
+  EXPECT_EQ(idle.HearAll(), "");
+  fourth.Say("GET /4 HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(Body(fourth.HearAll()), "GET /4 []");
+}
+
+TEST(Server, ClosesTheNewcomerWhenItIsFullOfRequestsInWork) {
+  std::latch running(1), done(1);
+  const auto server = Serve(
+      [&](ServerRequest&, ResponseWriter& response) {
+        running.count_down();
+        done.wait();
+        response.Send(200, "served");
+      },
+      {.max_connections = 1});
   RawPeer first(server->port());
-  first.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  first.HearUntil("]");
+  first.Say("GET / HTTP/1.0\r\n\r\n");
+  running.wait();
   RawPeer second(server->port());
   EXPECT_EQ(second.HearAll(), "");
+  done.count_down();
+  EXPECT_EQ(Body(first.HearAll()), "served");
 }
 
 TEST(Server, StopLetsARunningHandlerFinish) {
