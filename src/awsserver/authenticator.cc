@@ -94,6 +94,10 @@ Answer<void> RequireSignedHeaders(const net::Headers& headers,
 
 }  // namespace
 
+bool IsSha256Hex(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 SignatureKind KindOf(const net::ServerRequest& request) {
   const std::string_view header = request.headers.Get("Authorization");
   if (header.starts_with(kV2Prefix)) return SignatureKind::kV2Header;
@@ -152,10 +156,9 @@ Answer<void> Authenticator::CheckTime(const aws::Authorization& auth) {
   return {};
 }
 
-Answer<Caller> Authenticator::CheckV4(const net::ServerRequest& request,
-                                      const aws::Authorization& auth,
-                                      std::string_view payload_hash) {
-  const auto key = FindKey(auth.access_key_id, auth.session_token);
+Answer<Key> Authenticator::CheckClaims(const net::ServerRequest& request,
+                                       const aws::Authorization& auth) {
+  auto key = FindKey(auth.access_key_id, auth.session_token);
   if (!key) return key.error();
   if (const auto timely = CheckTime(auth); !timely) return timely.error();
   if (!auth.amz_date.starts_with(auth.scope.date)) {
@@ -167,6 +170,12 @@ Answer<Caller> Authenticator::CheckV4(const net::ServerRequest& request,
   if (const auto covered = RequireSignedHeaders(request.headers, auth.signed_headers); !covered) {
     return covered.error();
   }
+  return key;
+}
+
+Answer<Caller> Authenticator::CheckSignature(const net::ServerRequest& request,
+                                             const aws::Authorization& auth, const Key& key,
+                                             std::string_view payload_hash) {
   const std::string canonical = aws::CanonicalRequest({.method = request.method,
                                                        .path = request.path,
                                                        .raw_query = request.raw_query,
@@ -175,17 +184,25 @@ Answer<Caller> Authenticator::CheckV4(const net::ServerRequest& request,
                                                        .payload_hash = payload_hash},
                                                       aws::RuleFor(auth.scope.service));
   const std::string string_to_sign = aws::StringToSign(auth.amz_date, auth.scope, canonical);
-  std::string signing_key = aws::SigningKey(key->credentials.secret_access_key, auth.scope);
+  std::string signing_key = aws::SigningKey(key.credentials.secret_access_key, auth.scope);
   if (!hash::ConstantTimeEquals(aws::Signature(signing_key, string_to_sign), auth.signature)) {
     return SignatureDoesNotMatch(auth.access_key_id, auth.signature, string_to_sign, canonical);
   }
-  return Caller{.principal = key->principal,
+  return Caller{.principal = key.principal,
                 .region = auth.scope.region,
                 .payload_hash = std::string(payload_hash),
                 .chunk_signing = {.signing_key = std::move(signing_key),
                                   .amz_date = auth.amz_date,
                                   .scope = auth.scope.ToString(),
                                   .seed_signature = auth.signature}};
+}
+
+Answer<Caller> Authenticator::CheckV4(const net::ServerRequest& request,
+                                      const aws::Authorization& auth,
+                                      std::string_view payload_hash) {
+  const auto key = CheckClaims(request, auth);
+  if (!key) return key.error();
+  return CheckSignature(request, auth, *key, payload_hash);
 }
 
 Answer<Caller> Authenticator::CheckV2(const net::ServerRequest& request, SignatureKind kind) {
@@ -229,8 +246,10 @@ Answer<Caller> Authenticator::CheckV2(const net::ServerRequest& request, Signatu
     return hash::ConstantTimeEquals(
         aws::SignatureV2(key->credentials.secret_access_key, string_to_sign(path)), signature);
   };
-  // Some clients sign a bucket's path with a slash at its end that they do not send.
-  if (!matches(request.path) && !matches(request.path + "/")) {
+  // Some clients sign a bucket's path with a slash at its end that they do not send. A key that
+  // ends in a slash is another key.
+  const bool is_bucket = request.path.find('/', 1) == std::string::npos;
+  if (!matches(request.path) && !(is_bucket && matches(request.path + "/"))) {
     return SignatureDoesNotMatch(id, signature, string_to_sign(request.path), "");
   }
   return Caller{.principal = key->principal,
@@ -271,26 +290,29 @@ Answer<Caller> Authenticator::CheckS3(const net::ServerRequest& request) {
 }
 
 Answer<Caller> Authenticator::CheckService(const net::ServerRequest& request,
-                                           std::string_view body_hash) {
-  switch (KindOf(request)) {
-    case SignatureKind::kV4Header: {
-      const auto auth = aws::ParseAuthorizationHeader(request.headers);
-      if (!auth) return AwsError{"AuthorizationHeaderMalformed", auth.error().message, 400};
-      return CheckV4(request, *auth, body_hash);
-    }
-    case SignatureKind::kV4Query: {
-      const auto auth = aws::ParseAuthorizationQuery(request.query);
-      if (!auth) {
-        return AwsError{"AuthorizationQueryParametersError", auth.error().message, 400};
-      }
-      return CheckV4(request, *auth, body_hash);
-    }
-    case SignatureKind::kNone:
-    case SignatureKind::kV2Header:
-    case SignatureKind::kV2Query:
-      break;
+                                           const BodyHash& body_hash) {
+  const SignatureKind kind = KindOf(request);
+  if (kind != SignatureKind::kV4Header && kind != SignatureKind::kV4Query) {
+    return AwsError{"MissingAuthenticationToken", "Missing Authentication Token", 403};
   }
-  return AwsError{"MissingAuthenticationToken", "Missing Authentication Token", 403};
+  const bool in_header = kind == SignatureKind::kV4Header;
+  const auto auth = in_header ? aws::ParseAuthorizationHeader(request.headers)
+                              : aws::ParseAuthorizationQuery(request.query);
+  if (!auth) {
+    return AwsError{
+        in_header ? "AuthorizationHeaderMalformed" : "AuthorizationQueryParametersError",
+        auth.error().message, 400};
+  }
+  const auto key = CheckClaims(request, *auth);
+  if (!key) return key.error();
+  const std::string_view declared = request.headers.Get("x-amz-content-sha256");
+  if (IsSha256Hex(declared)) {
+    if (auto signed_so = CheckSignature(request, *auth, *key, declared); !signed_so)
+      return signed_so.error();
+  }
+  const auto hash = body_hash();
+  if (!hash) return hash.error();
+  return CheckSignature(request, *auth, *key, *hash);
 }
 
 Answer<Caller> Authenticator::CheckForm(const FormSignature& form) {
@@ -347,7 +369,11 @@ AwsError ToJsonAuthError(AwsError error) {
     return {"MissingAuthenticationTokenException", error.message, 400};
   }
   if (error.type == "AccessDenied") return {"AccessDeniedException", error.message, 400};
-  if (error.type == "ServiceUnavailable") return error;
+  // These are not about the signature.
+  if (error.type == "ServiceUnavailable" || error.type == "RequestEntityTooLargeException" ||
+      error.type == "RequestAbortedException") {
+    return error;
+  }
   return {"IncompleteSignature", error.message, 400};
 }
 

@@ -2,6 +2,7 @@
 // Failures carry S3's names and texts; ToJsonAuthError turns them into those of the JSON services.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -43,12 +44,20 @@ class Authenticator {
 
   // An S3 request, from its head alone: the hash of the body is as declared.
   Answer<Caller> CheckS3(const net::ServerRequest& request);
-  // A request of any other service (Version 4 in headers), with its body's SHA-256 in hex.
-  Answer<Caller> CheckService(const net::ServerRequest& request, std::string_view body_hash);
+  // A request of any other service (Version 4). `body_hash` gives the SHA-256 of its body in hex,
+  // or a refusal; it is called once all is right that shows without the body: key, token, time and
+  // signed headers, and the signature too when x-amz-content-sha256 tells what is signed.
+  using BodyHash = std::function<Answer<std::string>()>;
+  Answer<Caller> CheckService(const net::ServerRequest& request, const BodyHash& body_hash);
   Answer<Caller> CheckForm(const FormSignature& form);
 
  private:
   Answer<Key> FindKey(const std::string& access_key_id, std::string_view session_token);
+  // The key of a request whose claims are right, all but the signature itself.
+  Answer<Key> CheckClaims(const net::ServerRequest& request, const aws::Authorization& auth);
+  static Answer<Caller> CheckSignature(const net::ServerRequest& request,
+                                       const aws::Authorization& auth, const Key& key,
+                                       std::string_view payload_hash);
   Answer<Caller> CheckV4(const net::ServerRequest& request, const aws::Authorization& auth,
                          std::string_view payload_hash);
   Answer<Caller> CheckV2(const net::ServerRequest& request, SignatureKind kind);
@@ -57,6 +66,9 @@ class Authenticator {
   KeyRing& keys_;
   Clock& clock_;
 };
+
+// Whether x-amz-content-sha256 is a hash, and not the name of a way to sign without one.
+bool IsSha256Hex(std::string_view text);
 
 AwsError ToJsonAuthError(AwsError error);
 

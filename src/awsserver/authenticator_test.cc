@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "hash/hash.h"
 #include "json/value.h"
+#include "net/testing/raw_peer.h"
 
 namespace leat::awsserver {
 namespace {
@@ -123,6 +124,56 @@ TEST_F(Authentication, Version2LinksAndHeadersWork) {
             "SignatureDoesNotMatch");
   clock_.Advance(std::chrono::seconds(61));
   EXPECT_EQ(Send(Request({.target = link})).Xml("Message"), "Request has expired");
+}
+
+TEST_F(Authentication, Version2TakesASlashForGrantedAfterABucketOnly) {
+  const auto get = [&](const std::string& path) {
+    const std::string expires = "1600000060";
+    const std::string signature = aws::SignatureV2(
+        root_.secret_access_key, aws::StringToSignV2("GET", path + "/", {}, {}, expires));
+    return Send(Request({.target = path + "?AWSAccessKeyId=AKIALEATROOT&Expires=" + expires +
+                                   "&Signature=" + PercentEncode(signature)}));
+  };
+  EXPECT_EQ(get("/bucket").status, 200);
+  EXPECT_EQ(get("/bucket/in/a").Code(), "SignatureDoesNotMatch");
+}
+
+TEST_F(Authentication, ServicesLookAtTheKeyBeforeTheBody) {
+  // A body that never comes: whoever waited for it would not answer.
+  const auto ask = [&](const std::string& authorization, const std::string& more) {
+    net::RawPeer peer(server_->port());
+    peer.Say("POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: SageMaker.ListTrainingJobs\r\n" + more +
+             "Authorization: " + authorization + "\r\n\r\n");
+    return peer.HearUntil("}");
+  };
+  const std::string too_large = "Content-Length: 99999999\r\n";
+  EXPECT_NE(ask("AWS4-HMAC-SHA256 Credential=AKIANONE/20200913/us-east-1/sagemaker/aws4_request, "
+                "SignedHeaders=host;x-amz-date;x-amz-target, Signature=00",
+                too_large + "X-Amz-Date: 20200913T122640Z\r\n")
+                .find("UnrecognizedClientException"),
+            std::string::npos);
+  const std::string known =
+      "AWS4-HMAC-SHA256 Credential=AKIALEATROOT/20200913/us-east-1/sagemaker/aws4_request, "
+      "SignedHeaders=host;x-amz-date;x-amz-target, Signature=00";
+  EXPECT_NE(ask(known, too_large + "X-Amz-Date: 20200913T122640Z\r\nx-amz-content-sha256: " +
+                           std::string(64, '0') + "\r\n")
+                .find("InvalidSignatureException"),
+            std::string::npos);
+  EXPECT_NE(ask(known, too_large + "X-Amz-Date: 20200913T122640Z\r\n").find("413"),
+            std::string::npos);
+}
+
+TEST_F(Authentication, ADeclaredHashThatIsNotTheBodysIsRefused) {
+  net::ClientRequest request = Request({.method = "POST", .target = "/", .body = "{ }"});
+  request.headers.Set("X-Amz-Target", "SageMaker.ListTrainingJobs");
+  const std::string hash = HexEncode(hash::Digest(hash::Algorithm::kSha256, "{}"));
+  request.headers.Set("x-amz-content-sha256", hash);
+  aws::SignV4(request, {.credentials = root_,
+                        .region = "us-east-1",
+                        .service = "sagemaker",
+                        .now = clock_.Now(),
+                        .payload_hash = hash});
+  EXPECT_NE(Send(std::move(request)).body.find("InvalidSignatureException"), std::string::npos);
 }
 
 TEST_F(Authentication, JobKeysReachOnlyWhatTheirPolicySays) {

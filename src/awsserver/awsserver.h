@@ -31,13 +31,18 @@ struct Options {
 // Secret ends the key within two seconds.
 std::string KeySecretName(const std::string& access_key_id);
 
+// For net::ServerOptions::body_first of the port: how much of a request's body shows who sent it.
+// The whole body of services that sign it, the fields of a form, and nothing of all others.
+size_t BodyFirst(const net::ServerRequest& head);
+
 class AwsServer {
  public:
   // Opens the stores under data_dir. `objects` is where TrainingRuns and job keys live.
   static Result<std::unique_ptr<AwsServer>> Open(Options options, api::ObjectClient& objects,
                                                  Clock& clock);
   virtual ~AwsServer() = default;
-  // One port for all services, told apart as design.md fixes it. Valid while this lives.
+  // One port for all services, told apart as design.md fixes it. Valid while this lives. To be
+  // served with BodyFirst.
   virtual net::Handler HttpHandler() = 0;
   virtual LogStore& logs() = 0;
 };

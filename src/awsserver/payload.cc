@@ -23,10 +23,6 @@ AwsError MalformedTrailer() {
           400};
 }
 
-bool IsSha256Hex(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 AwsError ReadFailed(const Error& error) {
   switch (error.code) {
     case Code::kUnauthorized:

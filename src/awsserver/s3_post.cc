@@ -185,7 +185,15 @@ Answer<void> PostObject(const S3Stores& stores, Authenticator& authenticator,
                         const std::string& bucket) {
   const std::string boundary = FormReader::Boundary(request.headers.Get("Content-Type"));
   if (boundary.empty() || boundary.size() > 200) return MalformedPost({Code::kInvalid, ""});
-  FormReader reader([&request](std::span<char> out) { return request.Read(out); }, boundary);
+  // Nobody waits for a client that has not shown whose form it sends: awsserver::BodyFirst had more
+  // taken in than may come before the file.
+  bool may_wait = false;
+  FormReader reader(
+      [&](std::span<char> out) -> Result<size_t> {
+        if (!may_wait && request.MustWait()) return Error{Code::kTooLarge, ""};
+        return request.Read(out);
+      },
+      boundary);
   auto form = ReadFields(reader);
   if (!form) return form.error();
   const std::string key = KeyOf(*form);
@@ -221,6 +229,7 @@ Answer<void> PostObject(const S3Stores& stores, Authenticator& authenticator,
   if (auto obeyed = CheckFields(*form); !obeyed) return obeyed;
   auto headers = FieldsToKeep(form->fields);
   if (!headers) return headers.error();
+  may_wait = true;
   const auto body = ReceiveFile(stores, *form, reader, *limits);
   if (!body) return body.error();
   if (auto stored = StoreReceived(stores, bucket, key, *body, std::move(*headers), {}); !stored) {

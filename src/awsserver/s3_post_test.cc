@@ -4,6 +4,7 @@
 #include "awsserver/post_policy.h"
 #include "awsserver/testing/endpoint_fixture.h"
 #include "base/strings.h"
+#include "net/testing/raw_peer.h"
 
 namespace leat::awsserver {
 namespace {
@@ -181,6 +182,15 @@ TEST_F(S3Post, WhatComesBeforeTheFileIsBounded) {
             "MaxPostPreDataLengthExceededError");
   EXPECT_EQ(Post(FormBody(Fields(300, {"a", ""}), "x")).Code(),
             "MaxPostPreDataLengthExceededError");
+}
+
+TEST_F(S3Post, NobodyWaitsForTheFileOfAFormThatIsNotSigned) {
+  const std::string fields = FormBody({{"key", "k"}, {"policy", "e30="}}, std::string(70'000, 'x'));
+  net::RawPeer peer(server_->port());
+  peer.Say(std::string("POST /bucket HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n"
+                       "Content-Type: multipart/form-data; boundary=") +
+           kBoundary + "\r\n\r\n" + fields.substr(0, 66'000));
+  EXPECT_NE(peer.HearUntil("</Error>").find("AccessDenied"), std::string::npos);
 }
 
 TEST(PostPolicy, MayLastForAges) {

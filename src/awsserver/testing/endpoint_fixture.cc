@@ -80,7 +80,7 @@ void EndpointTest::Restart() {
       AwsServer::Open({.data_dir = dir_.path() + "/aws", .root = root_}, objects_, clock_);
   ASSERT_TRUE(endpoint) << endpoint.error().message;
   endpoint_ = std::move(*endpoint);
-  auto server = net::Server::Start({}, endpoint_->HttpHandler());
+  auto server = net::Server::Start({.body_first = BodyFirst}, endpoint_->HttpHandler());
   ASSERT_TRUE(server) << server.error().message;
   server_ = std::move(*server);
 }

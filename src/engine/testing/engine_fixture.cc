@@ -123,7 +123,8 @@ EngineTest::~EngineTest() {
 }
 
 void EngineTest::OpenEndpoint() {
-  auto port = net::Server::Start({.port = port_number_}, awsserver_->HttpHandler());
+  auto port = net::Server::Start({.port = port_number_, .body_first = awsserver::BodyFirst},
+                                 awsserver_->HttpHandler());
   if (!port) {
     ADD_FAILURE() << port.error().message;
     return;
