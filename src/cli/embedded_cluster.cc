@@ -1,7 +1,10 @@
 #include "cli/embedded_cluster.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -29,6 +32,25 @@ Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAdd
   if (any)
     if (auto kept = data_dir.KeepPort(service, (*server)->port()); !kept) return kept.error();
   return server;
+}
+
+// What one of the two ports may hold: a quarter of the descriptors each, so that neither takes them
+// from the other or from files. The limit is raised first, to what both want at most, where it may.
+size_t ConnectionsOfAPort() {
+  const size_t most = net::ServerOptions{}.max_connections;
+  constexpr size_t kParts = 4;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return most / kParts;
+  if (files.rlim_cur < most * kParts) {
+    files.rlim_cur = std::min<rlim_t>(most * kParts, files.rlim_max);
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_NOFILE, &files);
+  }
+  const size_t share = std::min<size_t>(most, files.rlim_cur / kParts);
+  if (share < most)
+    LogWarning("few connections at once: the limit of open files is low; raise it (ulimit -Hn)",
+               {{"open_files", files.rlim_cur}, {"connections_of_a_port", share}});
+  return share;
 }
 
 Result<std::string> ProgramsDir() {
@@ -93,7 +115,8 @@ Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_di
   if (!certificate) return certificate.error();
   auto port =
       Serve({.tls = net::TlsServerOptions{.identity = *certificate,
-                                          .client_ca_pem = identity_.authority.certificate_pem}},
+                                          .client_ca_pem = identity_.authority.certificate_pem},
+             .max_connections = ConnectionsOfAPort()},
             options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
   if (!port) return port.error();
   api_port_ = std::move(*port);
@@ -106,7 +129,8 @@ Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_di
       {.data_dir = data_dir.File("aws"), .root = identity_.aws}, apiserver_->client(), clock);
   if (!server) return server.error();
   awsserver_ = std::move(*server);
-  net::ServerOptions port_options{.threads = 32};
+  net::ServerOptions port_options{
+      .threads = 32, .max_connections = ConnectionsOfAPort(), .body_first = awsserver::BodyFirst};
   if (options.aws_tls) {
     auto certificate = DataDir::ServerCertificate(identity_, options.aws_listen.host);
     if (!certificate) return certificate.error();
