@@ -103,9 +103,7 @@ Result<User> ActingUser(const User& caller, const net::Headers& headers) {
 }
 
 bool IsOpen(std::string_view path) {
-  return path == "/version" || path == "/healthz" || path == "/livez" || path == "/readyz" ||
-         path.starts_with("/healthz/") || path.starts_with("/livez/") ||
-         path.starts_with("/readyz/");
+  return path == "/version" || path == "/healthz" || path == "/livez" || path == "/readyz";
 }
 
 Status Authorize(const User& user, const RequestInfo& request) {

@@ -15,13 +15,15 @@ TEST_F(HttpTest, OnlyHealthAndVersionAreOpen) {
   for (const char* path : {"/healthz", "/livez", "/readyz", "/version"}) {
     EXPECT_EQ(Send("GET", path, "", {{"Authorization", "none"}}).status, 200) << path;
   }
-  for (const char* path : {"/", "/api", "/apis", "/metrics", kPodsPath, "/nothing"}) {
+  for (const char* path : {"/", "/api", "/apis", "/metrics", kPodsPath, "/nothing", "/healthz/x"}) {
     const HttpAnswer answer = Send("GET", path, "", {{"Authorization", "none"}});
     EXPECT_EQ(answer.status, 401) << path;
     EXPECT_EQ(answer.json["kind"].AsString(), "Status");
     EXPECT_EQ(answer.Message(), "Unauthorized");
   }
   EXPECT_EQ(Send("GET", kPodsPath, "", {{"Authorization", "Bearer wrong"}}).status, 401);
+  for (const char* path : {"/healthz/x", "/livez/x", "/readyz/x"})
+    EXPECT_EQ(Send("GET", path).status, 404) << path;
 }
 
 TEST_F(HttpTest, CreateGetUpdateDelete) {
