@@ -15,7 +15,7 @@ OWNERS = {  # a prefix of the header -> the modules that may include it
     "boost/": {"net"},
     "openssl/": {"net", "hash"},
     "sqlite3.h": {"db"},
-    "yaml-cpp/": {"json"},
+    "yaml.h": {"json"},
     "xgboost/": {"algorithms"},
     "archive": {"engine", "algorithms"},
     "re2/": {"api"},

@@ -13,8 +13,9 @@ namespace leat::json {
 
 // Each document of the stream, empty ones left out. Keys are taken as written ("on", "8080") and
 // must be scalars; a key given twice is an error. Aliases are resolved. kInvalid with the line
-// (also for .inf and .nan, which JSON cannot hold); kTooLarge beyond max_bytes, or when aliases
-// blow it up beyond 1,000,000 values.
+// (also for .inf and .nan, which JSON cannot hold, and for what is nested deeper than 200 levels);
+// kTooLarge beyond max_bytes, or when aliases blow it up beyond 1,000,000 values. Time and memory
+// are in proportion to the text.
 Result<std::vector<Value>> ParseYaml(std::string_view text, size_t max_bytes = 16u << 20);
 
 // The value as YAML (block style, ends in a newline), for output to people and for kubeconfig
