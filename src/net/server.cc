@@ -19,6 +19,9 @@ namespace {
 // Pause after running out of descriptors: connections that end meanwhile give theirs back.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr int kAcceptsPerTurn = 64;
+// How long a connection may be without a request before it can be closed for another one: enough to
+// send one, also when a crowd of newcomers stands at the door, who then wait there.
+constexpr std::chrono::milliseconds kGrace{250};
 
 class LoopServer : public Server, public ConnectionHost, public EventLoop::Watcher {
  public:
@@ -68,28 +71,40 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
   using Connections = std::unordered_map<ServerConnection*, std::shared_ptr<ServerConnection>>;
 
   void OnEvents(uint32_t) override {
+    // On a full port one for one, since only the first is sure to be there.
     for (int i = 0; i < kAcceptsPerTurn && listener_.ok(); ++i) {
+      const bool full = connections_.size() >= options_.max_connections;
+      if (full && i > 0) return;
+      if (full)
+        if (const auto pause = MakeRoom()) return Pause(*pause);
       std::string remote;
       auto fd = AcceptNext(listener_.get(), &remote);
       if (!fd) {
         LogWarning("accepting connections pauses", {{"port", port_}, {"error", fd.error()}});
-        CloseLongestIdle();
-        loop_->Modify(listener_.get(), 0, this);
-        return loop_->SetDeadline(this, kAcceptPause);
+        MakeRoom();
+        return Pause(kAcceptPause);
       }
       if (!fd->ok()) return;
-      if (connections_.size() < options_.max_connections || CloseLongestIdle())
-        Adopt(std::move(*fd), std::move(remote));
+      if (connections_.size() < options_.max_connections) Adopt(std::move(*fd), std::move(remote));
     }
   }
 
-  // Makes room for a newcomer; false when every connection has a request in work or a stream. Looks
-  // at all of them, which costs microseconds, and only on a full port.
-  bool CloseLongestIdle() {
+  void Pause(std::chrono::milliseconds pause) {
+    loop_->Modify(listener_.get(), 0, this);
+    loop_->SetDeadline(this, pause);
+  }
+
+  // Closes the connection that is idle longest, unless every one has a request in work or a stream.
+  // Returns how long to wait first when all are new. Looks at all connections, which costs
+  // microseconds, and only on a full port.
+  std::optional<std::chrono::milliseconds> MakeRoom() {
     ServerConnection* const longest =
         Longest([](const ServerConnection& connection) { return connection.idle_since(); });
-    if (longest) longest->Close();
-    return longest != nullptr;
+    if (!longest) return std::nullopt;
+    const auto left = *longest->idle_since() + kGrace - std::chrono::steady_clock::now();
+    if (left > left.zero()) return std::chrono::ceil<std::chrono::milliseconds>(left);
+    longest->Close();
+    return std::nullopt;
   }
 
   // The connection with the earliest time, of those that have one.
