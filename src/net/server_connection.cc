@@ -50,7 +50,8 @@ void ServerConnection::Begin() {
     return Close();
   }
   loop_->SetDeadline(this, host_.options().header_timeout);
-  Shake();
+  // TLS takes its memory with the client's first bytes: one that says nothing shall cost little.
+  if (!transport_->secure()) Shake();
 }
 
 void ServerConnection::OnEvents(uint32_t epoll_events) {
