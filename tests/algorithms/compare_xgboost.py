@@ -123,9 +123,13 @@ def train_python(data, given):
                 for name, (labels, features, weights) in data.items()}
     stops = [xgboost.callback.EarlyStopping(int(stop), metric_name=parameters["eval_metric"],
                                             data_name="validation", save_best=True)] if stop else []
-    return xgboost.train(parameters, matrices["train"], rounds,
-                         evals=[(m, n) for n, m in matrices.items()], verbose_eval=False,
-                         callbacks=stops)
+    history = {}
+    booster = xgboost.train(parameters, matrices["train"], rounds,
+                            evals=[(m, n) for n, m in matrices.items()], verbose_eval=False,
+                            evals_result=history, callbacks=stops)
+    if stops:  # save_best drops the score that is otherwise in the model
+        booster.set_attr(best_score=str(min(history["validation"][parameters["eval_metric"]])))
+    return booster
 
 
 def run_case(leat_ml, name):
