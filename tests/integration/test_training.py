@@ -12,37 +12,7 @@ import tempfile
 import unittest
 
 from leat import BIN, Leat, eventually, needs_root
-
-IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
-
-
-def csv(rows, classes=3, seed=1):
-    """Rows of a problem that XGBoost learns at once: the class is the largest of three columns."""
-    rng = random.Random(seed)
-    lines = []
-    for _ in range(rows):
-        values = [rng.random() for _ in range(classes)]
-        lines.append(",".join([str(values.index(max(values))), *(f"{v:.6f}" for v in values)]))
-    return "\n".join(lines) + "\n"
-
-
-def job(name, bucket="bkt", image=IMAGE, instances=1, channels=("train", "validation"), volume=1, args=None,
-        max_runtime=3600, **hyper):
-    hyper = {"objective": "multi:softmax", "num_class": 3, "num_round": 3, **hyper}
-    return {
-        "apiVersion": "sagemaker.aws.amazon.com/v1", "kind": "TrainingJob", "metadata": {"name": name},
-        "spec": {
-            "roleArn": "arn:aws:iam::123456789012:role/sagemaker", "region": "us-east-1",
-            "algorithmSpecification": {"trainingImage": image, "trainingInputMode": "File"},
-            "outputDataConfig": {"s3OutputPath": f"s3://{bucket}/models/"},
-            "inputDataConfig": [
-                {"channelName": channel, "contentType": "text/csv", "compressionType": "None",
-                 "dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3Uri": f"s3://{bucket}/{channel}/",
-                                                 "s3DataDistributionType": "FullyReplicated"}}}
-                for channel in channels],
-            "resourceConfig": {"instanceCount": instances, "instanceType": "ml.m4.xlarge", "volumeSizeInGB": volume},
-            "hyperParameters": [{"name": k, "value": str(v)} for k, v in hyper.items()],
-            "stoppingCondition": {"maxRuntimeInSeconds": max_runtime}}}
+from training_jobs import csv, job, map_image, mounts_of, with_data
 
 
 def gpu_job(name):
@@ -107,19 +77,6 @@ mode = json.loads((ml / "input/config/inputdataconfig.json").read_text())["train
 (ml / "model/told").write_text(json.dumps({"digest": digest.hexdigest(), "files": len(files), "writing": writing,
                                            "kind": kind and kind[1], "mode": mode}))
 print("digest", digest.hexdigest(), kind and kind[1])
-"""
-
-# Reads its channel for eight seconds, and the last object only then.
-READ_ON = r"""
-import pathlib, time
-train = pathlib.Path("/opt/ml/input/data/train")
-parts = sorted(train.iterdir())
-sums = {part.name: sum(part.read_bytes()) for part in parts[:-1]}
-print("has read", len(sums), flush=True)
-for _ in range(40):
-    assert all(sum(part.read_bytes()) == sums[part.name] for part in parts[:-1])
-    time.sleep(0.2)
-print("the last one sums up to", sum(parts[-1].read_bytes()), flush=True)
 """
 
 LONG = {"num_round": 2_000_000}  # runs until it is stopped
@@ -211,6 +168,23 @@ class Training(unittest.TestCase):
         self.leat.kubectl("delete", "trainingjob", "journey", "--timeout=30s")
         self.assertEqual(self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"],
                          "Completed")
+
+    def test_the_image_decides_the_default_metric(self):
+        self.leat.apply(job("of-today", image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"))
+        name = self.await_status("of-today", "Completed")["sageMakerTrainingJobName"]
+        described = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)
+        self.assertEqual(sorted(metric["MetricName"] for metric in described["FinalMetricDataList"]),
+                         ["train:mlogloss", "validation:mlogloss"])
+
+    def test_a_tuned_metric_that_the_container_computes_is_among_the_metrics(self):
+        self.leat.apply(job("tuned", eval_metric="merror", _tuning_objective_metric="validation:f1",
+                            early_stopping_rounds=2))
+        name = self.await_status("tuned", "Completed")["sageMakerTrainingJobName"]
+        described = self.leat.client("sagemaker").describe_training_job(TrainingJobName=name)
+        self.assertEqual(sorted(metric["MetricName"] for metric in described["FinalMetricDataList"]),
+                         ["train:f1", "train:merror", "validation:f1", "validation:merror"])
+        self.assertIn("Will train until validation-f1 hasn't improved in 2 rounds.",
+                      self.leat.kubectl("smlogs", "trainingjob", "tuned").stdout)
 
     def test_the_same_job_applied_twice_is_one_job(self):
         self.leat.apply(job("twice"))
@@ -453,41 +427,6 @@ class Training(unittest.TestCase):
         status = self.await_status("too-long", "Stopped")
         self.assertEqual(status["secondaryStatus"], "MaxRuntimeExceeded")
 
-
-def map_image(leat, pattern, script):
-    """Makes the image a Python script of this machine."""
-    images = [{"pattern": pattern, "entrypoint": ["/usr/bin/python3", "-u", "-c", script]}]
-    leat.apply({"apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": {"name": "leat-images", "namespace": "kube-system"},
-                "data": {"images.yaml": json.dumps(images)}})
-
-
-def mounts_of(leat):
-    """What `leat mount` has mounted below its data directory."""
-    lines = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
-    return [line[1] for line in lines if line[2] == "fuse.leat" and line[1].startswith(str(leat.dir.resolve()))]
-
-
-def data_processes_of(leat):
-    """The command lines of the processes that serve them."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if f"{leat.dir.resolve()}/node/cache".encode() in command and b"mount" not in command:
-            found.append(command)
-    return found
-
-
-def with_data(leat, rows=2000):
-    s3 = leat.s3()
-    s3.create_bucket(Bucket="bkt")
-    s3.put_object(Bucket="bkt", Key="train/examples", Body=csv(rows))
-    s3.put_object(Bucket="bkt", Key="validation/examples", Body=csv(500, seed=2))
-
-
 @needs_root
 class Endpoint(unittest.TestCase):
     def test_a_job_over_tls(self):
@@ -557,95 +496,6 @@ class Endpoint(unittest.TestCase):
         finally:
             subprocess.run(["umount", "-l", scratch], check=True)
             os.rmdir(scratch)
-
-
-@needs_root
-class Crashes(unittest.TestCase):
-    def reader(self, leat):
-        """A job that reads a FastFile channel for about ten seconds, in the middle of it."""
-        for part in range(4):
-            leat.s3().put_object(Bucket="bkt", Key=f"parts/{part}", Body=random.Random(part).randbytes(300_000))
-        map_image(leat, "example.com/reader:*", READ_ON)
-        spec = job("reader", image="example.com/reader:1", channels=("train",))
-        spec["spec"]["algorithmSpecification"]["trainingInputMode"] = "FastFile"
-        spec["spec"]["inputDataConfig"][0]["dataSource"]["s3DataSource"]["s3Uri"] = "s3://bkt/parts/"
-        leat.apply(spec)
-        log = lambda: leat.kubectl("smlogs", "trainingjob", "reader", check=False).stdout
-        eventually(lambda: "has read 3" in log(), "it reads", 60)
-        self.assertEqual(len(mounts_of(leat)), 1)
-        return log
-
-    def test_a_mounted_channel_outlives_a_killed_leat_and_ends_with_the_job(self):
-        with Leat() as leat:
-            with_data(leat)
-            log = self.reader(leat)
-            leat.kill()
-            self.assertEqual(len(mounts_of(leat)), 1)
-            leat.start()
-            status = lambda: leat.get("trainingjob", "reader").get("status", {})
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
-            self.assertEqual(status()["trainingJobStatus"], "Completed", status())
-            self.assertIn(f"sums up to {sum(random.Random(3).randbytes(300_000))}", log())
-            eventually(lambda: not mounts_of(leat), "its mount is gone")
-            eventually(lambda: not data_processes_of(leat), "its processes have ended")
-
-    def test_stopped_pods_leave_no_mount(self):
-        with Leat("--stop-pods") as leat:
-            with_data(leat)
-            self.reader(leat)
-            leat.stop()
-            self.assertEqual(mounts_of(leat), [])
-            eventually(lambda: not data_processes_of(leat), "its processes have ended")
-
-    def test_the_model_is_uploaded_although_the_endpoint_was_away_when_training_ended(self):
-        leat = Leat()
-        with leat:
-            with_data(leat, rows=20000)
-            leat.apply(job("patient", num_round=1000))
-            status = lambda: leat.get("trainingjob", "patient").get("status", {})
-            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
-            leat.kill()
-            exits = leat.dir / "node/runtime/exits"
-            eventually(lambda: [f for f in exits.iterdir() if "_algorithm_" in f.name], "the algorithm's end", 120)
-            leat.start()
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
-            self.assertEqual(status()["trainingJobStatus"], "Completed", status())
-            leat.s3().head_object(Bucket="bkt", Key=status()["modelPath"].removeprefix("s3://bkt/"))
-
-    def test_a_job_whose_pods_leat_stopped_does_not_blame_the_algorithm(self):
-        leat = Leat("--stop-pods")
-        with leat:
-            with_data(leat, rows=20000)
-            leat.apply(job("halted", num_round=100000))
-            status = lambda: leat.get("trainingjob", "halted").get("status", {})
-            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
-            leat.stop()
-            leat.start()
-            eventually(lambda: status().get("trainingJobStatus") == "Failed", "its end")
-            self.assertTrue(status()["additional"].startswith("InternalServerError: host algo-1 was stopped"), status())
-
-    def test_a_job_finishes_although_leat_was_killed(self):
-        leat = Leat()
-        with leat:
-            with_data(leat, rows=20000)
-            leat.apply(job("survivor", num_round=1000))
-            status = lambda: leat.get("trainingjob", "survivor").get("status", {})
-            eventually(lambda: status().get("secondaryStatus") == "Training", "training")
-            followed = leat.dir / "followed"
-            with open(followed, "w") as file:
-                follow = subprocess.Popen(["kubectl", "smlogs", "trainingjob/survivor", "-f", "--hide-log-stream-name"],
-                                          env=leat.environment(), stdout=file)
-            self.addCleanup(follow.kill)
-            eventually(followed.read_text, "its first lines")
-            leat.kill()
-            leat.start()
-            eventually(lambda: status().get("trainingJobStatus") in ("Completed", "Failed"), "its end", 300)
-            self.assertEqual(status().get("trainingJobStatus"), "Completed", status())
-            self.assertEqual(follow.wait(60), 0)
-            log = leat.kubectl("smlogs", "trainingjob", "survivor", "--hide-log-stream-name").stdout
-            rounds = [line.split("] ")[-1] for line in log.splitlines() if "#011" in line]
-            self.assertEqual([int(r.split("[")[-1].split("]")[0]) for r in rounds], list(range(1000)))
-            self.assertEqual(followed.read_text().splitlines(), log.splitlines())
 
 
 if __name__ == "__main__":
