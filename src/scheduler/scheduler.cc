@@ -1,24 +1,25 @@
-// One worker takes pending pods in order of arrival. Nodes and pods come from informers, which lag
-// behind our own bindings; so a pod that we bound counts as bound (is "assumed") until the informer
-// shows it so. A pod that fits nowhere waits, and is tried again when a node changes or when a pod
-// that held resources changes.
+// One worker goes through all pods that wait, in the order in which they are to start, whenever a
+// pod or a node has changed: whoever comes first is asked first about room that has become free.
+// Nodes and pods come from informers, which lag behind our own bindings; so a pod that we bound
+// counts as bound (is "assumed") until the informer shows it so.
 #include "scheduler/scheduler.h"
 
 #include <map>
-#include <set>
+#include <thread>
+#include <vector>
 
 #include "api/meta.h"
 #include "base/log.h"
 #include "client/informer.h"
-#include "reconcile/controller.h"
+#include "client/work_queue.h"
 #include "reconcile/events.h"
 #include "scheduler/fit.h"
+#include "scheduler/start_order.h"
 
 namespace leat::scheduler {
 namespace {
 
 using reconcile::EventType;
-using reconcile::Outcome;
 
 constexpr char kName[] = "default-scheduler";
 
@@ -27,81 +28,107 @@ bool HasEnded(const json::Value& pod) {
   return phase == "Succeeded" || phase == "Failed";
 }
 
-class PodScheduler : public Scheduler, public reconcile::Reconciler {
+const api::ObjectName kPass{"", "pass"};  // the only key in the queue
+
+class PodScheduler : public Scheduler {
  public:
   PodScheduler(api::ObjectClient& client, Clock& clock)
       : client_(client),
         clock_(clock),
         events_(client, clock, kName),
+        queue_(clock),
         nodes_(client, clock, api::gvr::kNodes),
         pods_(client, clock, api::gvr::kPods) {
-    nodes_.Start();
-    pods_.Start();
-    const auto pending_too = [this](const json::Value&) { return Pending(); };
-    controller_ = std::make_unique<reconcile::Controller>(
-        client, clock,
-        reconcile::ControllerOptions{
-            .name = "scheduler",
-            .sources = {{.type = api::gvr::kPods,
-                         .selection = {},
-                         .keys_of = [this](const json::Value& pod) { return KeysOf(pod); }},
-                        {.type = api::gvr::kNodes, .selection = {}, .keys_of = pending_too}},
-            .workers = 1},
-        *this);
+    for (client::Informer* informer : {&nodes_, &pods_}) {
+      informer->AddHandler(
+          [this](const client::ObjectPtr&, const client::ObjectPtr&) { queue_.Add(kPass); });
+      informer->Start();
+    }
+    worker_ = std::jthread([this](const std::stop_token& stop) { Work(stop); });
   }
 
  private:
-  std::vector<api::ObjectName> Pending() {
-    MutexLock lock(mu_);
-    return {pending_.begin(), pending_.end()};
-  }
-
-  // A bound pod's change may free resources for those that wait.
-  std::vector<api::ObjectName> KeysOf(const json::Value& pod) {
-    if (!pod["spec"]["nodeName"].AsString().empty()) return Pending();
-    return {api::NameOf(pod)};
-  }
-
-  void SetPending(const api::ObjectName& pod, bool pending) {
-    MutexLock lock(mu_);
-    pending ? void(pending_.insert(pod)) : void(pending_.erase(pod));
-  }
-
-  Result<Outcome> Reconcile(const api::ObjectName& key, const std::stop_token& stop) override {
-    if (!nodes_.WaitSynced(stop) || !pods_.WaitSynced(stop)) return Outcome{};
-    auto pod = client_.Get(api::gvr::kPods, key);
-    if (!pod && pod.error().code != Code::kNotFound) return pod.error();
-    const bool ours = pod && (*pod)["spec"]["nodeName"].AsString().empty() && !HasEnded(*pod) &&
-                      !api::IsBeingDeleted(*pod) &&
-                      (*pod)["spec"]["schedulerName"].AsString(kName) == kName;
-    SetPending(key, ours);
-    if (!ours) return Outcome{};
-    const Result<std::string> node = Choose(*pod, Snapshot());
-    if (!node) return Wait(*pod, node.error().message);
-    if (auto bound = client_.BindPod(key, *node); !bound) {
-      if (bound.error().code == Code::kNotFound) return Outcome{};
-      return bound.error();
+  void Work(const std::stop_token& stop) {
+    if (!nodes_.WaitSynced(stop) || !pods_.WaitSynced(stop)) return;
+    while (const auto key = queue_.Take(stop)) {
+      if (const Status passed = Pass(stop)) {
+        queue_.Forget(*key);
+      } else {
+        LogWarning("not all pods could be scheduled; trying again", {{"error", passed.error()}});
+        queue_.AddBackingOff(*key);
+      }
+      queue_.Done(*key);
     }
-    pod->Mut("spec").Set("nodeName", *node);
-    assumed_[key] = *pod;
-    SetPending(key, false);
-    events_.Record(*pod, EventType::kNormal, "Scheduled",
-                   "Successfully assigned " + key.ToString() + " to " + *node);
-    return Outcome{};
+  }
+
+  // Tries every pod that waits. What goes wrong with one keeps no other one from its turn; returns
+  // the last such error.
+  Status Pass(const std::stop_token& stop) {
+    const std::vector<client::ObjectPtr> waiting = order_.Sort(Waiting());
+    if (waiting.empty()) return {};
+    std::erase_if(told_, [&](const auto& told) { return !pods_.Get(told.first); });
+    std::vector<NodeState> nodes = Snapshot();
+    Status passed;
+    for (const client::ObjectPtr& pod : waiting) {
+      if (stop.stop_requested()) return {};
+      if (auto tried = Try(*pod, nodes); !tried) passed = std::move(tried);
+    }
+    return passed;
+  }
+
+  std::vector<client::ObjectPtr> Waiting() {
+    std::vector<client::ObjectPtr> waiting;
+    for (client::ObjectPtr& pod : pods_.List())
+      if ((*pod)["spec"]["nodeName"].AsString().empty() && !HasEnded(*pod) &&
+          !api::IsBeingDeleted(*pod) && !IsAssumed(*pod) &&
+          (*pod)["spec"]["schedulerName"].AsString(kName) == kName)
+        waiting.push_back(std::move(pod));
+    return waiting;
+  }
+
+  bool IsAssumed(const json::Value& pod) const {
+    const auto assumed = assumed_.find(api::NameOf(pod));
+    return assumed != assumed_.end() &&
+           assumed->second["metadata"]["uid"] == pod["metadata"]["uid"];
+  }
+
+  // Binds the pod when it fits a node, and counts it there; else says why it waits.
+  Status Try(const json::Value& pod, std::vector<NodeState>& nodes) {
+    const api::ObjectName name = api::NameOf(pod);
+    const Result<std::string> node = Choose(pod, nodes);
+    if (!node) return Wait(pod, node.error().message);
+    if (auto bound = client_.BindPod(name, *node); !bound) {
+      // It has gone, or somebody else bound it, and the informer is about to show that.
+      if (bound.error().code == Code::kNotFound || bound.error().code == Code::kConflict) return {};
+      return bound.error().Within("bind " + name.ToString());
+    }
+    json::Value assumed = pod;
+    assumed.Mut("spec").Set("nodeName", *node);
+    for (NodeState& state : nodes)
+      if (state.object["metadata"]["name"].Str() == *node) AddPod(state, assumed);
+    assumed_[name] = std::move(assumed);
+    events_.Record(pod, EventType::kNormal, "Scheduled",
+                   "Successfully assigned " + name.ToString() + " to " + *node);
+    return {};
   }
 
   // Says why the pod waits, in its status and (when the reason is new) in an event.
-  Result<Outcome> Wait(const json::Value& pod, const std::string& reason) {
+  Status Wait(const json::Value& pod, const std::string& reason) {
     json::Value conditions = pod["status"]["conditions"];
     if (!api::SetCondition(conditions, "PodScheduled", "False", "Unschedulable", reason,
                            FormatTime(clock_.Now())))
-      return Outcome{};
+      return {};
+    // The informer may not show yet what was said in the pass before.
+    const std::string told = pod["metadata"]["uid"].Str() + ": " + reason;
+    if (told_[api::NameOf(pod)] == told) return {};
     auto patched = client_.Patch(
         api::gvr::kPods, api::NameOf(pod), api::PatchType::kMerge,
         json::Object({{"status", json::Object({{"conditions", conditions}})}}), "status");
-    if (!patched && patched.error().code != Code::kNotFound) return patched.error();
+    if (!patched && patched.error().code == Code::kNotFound) return {};
+    if (!patched) return patched.error();
+    told_[api::NameOf(pod)] = told;
     events_.Record(pod, EventType::kWarning, "FailedScheduling", reason);
-    return Outcome{};
+    return {};
   }
 
   std::vector<NodeState> Snapshot() {
@@ -140,12 +167,14 @@ class PodScheduler : public Scheduler, public reconcile::Reconciler {
   api::ObjectClient& client_;
   Clock& clock_;
   reconcile::EventRecorder events_;
+  client::WorkQueue queue_;
   client::Informer nodes_;
   client::Informer pods_;
-  std::map<api::ObjectName, json::Value> assumed_;  // the one worker's
-  Mutex mu_;
-  std::set<api::ObjectName> pending_ GUARDED_BY(mu_);
-  std::unique_ptr<reconcile::Controller> controller_;  // last: stops first
+  // The worker's own.
+  std::map<api::ObjectName, json::Value> assumed_;
+  std::map<api::ObjectName, std::string> told_;  // why it waits, as its status says by now
+  StartOrder order_;
+  std::jthread worker_;  // last: stops first
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The scheduler of an embedded cluster: one loop, one pod at a time, from a snapshot of nodes.
+// The scheduler of an embedded cluster: one loop, which tries the pods that wait one by one.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,9 @@ class Scheduler {
  public:
   // Runs from here to destruction: binds each pending pod of schedulerName "default-scheduler" (or
   // none) to a node where its requests fit, and otherwise sets PodScheduled=False and records
-  // FailedScheduling with the reason ("0/1 nodes are available: 1 Insufficient cpu.").
+  // FailedScheduling with the reason ("0/1 nodes are available: 1 Insufficient cpu."). Pods are
+  // tried in the order of start_order.h; one that does not fit lets later and smaller ones pass, as
+  // in Kubernetes, and so may wait for as long as such pods come.
   static std::unique_ptr<Scheduler> Start(api::ObjectClient& client, Clock& clock);
   virtual ~Scheduler() = default;
 };
