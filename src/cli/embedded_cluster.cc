@@ -148,14 +148,16 @@ Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_di
 }
 
 Status EmbeddedCluster::Install(Clock& clock) {
-  own_ = std::make_unique<OwnObjects>(apiserver_->client(), clock);
+  std::vector<json::Value> definitions;
   for (const EmbeddedFile& file : EmbeddedCrds()) {
     auto crds = json::ParseYaml(file.text);
     if (!crds) return crds.error().Within(file.name);
-    for (const json::Value& crd : *crds)
-      if (auto done = own_->Put(api::gvr::kCustomResourceDefinitions, crd); !done)
-        return done.error().Within(file.name);
+    definitions.insert(definitions.end(), crds->begin(), crds->end());
   }
+  definitions_ =
+      std::make_unique<OwnDefinitions>(apiserver_->client(), clock, std::move(definitions));
+  if (auto started = definitions_->Start(); !started) return started;
+  own_ = std::make_unique<OwnObjects>(apiserver_->client(), clock);
   using json::Object;
   if (auto done =
           own_->Put(api::gvr::kNamespaces,

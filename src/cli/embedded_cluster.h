@@ -11,6 +11,7 @@
 #include "awsserver/awsserver.h"
 #include "base/clock.h"
 #include "cli/data_dir.h"
+#include "cli/own_definitions.h"
 #include "cli/own_objects.h"
 #include "engine/engine.h"
 #include "net/server.h"
@@ -56,6 +57,7 @@ class EmbeddedCluster {
   // what answers on them goes away.
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::ApiServer> apiserver_;
+  std::unique_ptr<OwnDefinitions> definitions_;
   std::unique_ptr<OwnObjects> own_;
   std::unique_ptr<awsserver::AwsServer> awsserver_;
   std::unique_ptr<node::Node> node_;

@@ -61,11 +61,13 @@ json::Value Which(const Identity& identity) {
 }  // namespace
 
 TrainingJobReconciler::TrainingJobReconciler(SageMakerApi& sagemaker, api::ObjectClient& client,
-                                             Clock& clock, std::chrono::milliseconds poll)
+                                             Clock& clock, std::chrono::milliseconds poll,
+                                             Yields yields)
     : sagemaker_(sagemaker),
       client_(client),
       clock_(clock),
       poll_(poll),
+      yields_(std::move(yields)),
       events_(client, clock, "sagemaker-operator") {}
 
 Result<Outcome> TrainingJobReconciler::Reconcile(const api::ObjectName& key,
@@ -73,6 +75,7 @@ Result<Outcome> TrainingJobReconciler::Reconcile(const api::ObjectName& key,
   auto job = client_.Get(api::gvr::kTrainingJobs, key);
   if (!job && job.error().code == Code::kNotFound) return Outcome{};
   if (!job) return job.error();
+  if (yields_ && yields_(stop)) return Outcome{poll_};
   if (api::IsBeingDeleted(*job)) return Delete(std::move(*job), stop);
   const json::Value& status = (*job)["status"];
   if (status["trainingJobStatus"].AsString().empty())

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "api/object_client.h"
@@ -22,9 +23,12 @@ namespace leat::sagemaker {
 // job, nor hides the first from its deletion.
 class TrainingJobReconciler : public reconcile::Reconciler {
  public:
-  // `poll` is how often a running job is asked about.
+  // Says whether all TrainingJobs are left to another operator; may block until it knows.
+  using Yields = std::function<bool(const std::stop_token& stop)>;
+
+  // `poll` is how often a running job is asked about, and whether it is ours again.
   TrainingJobReconciler(SageMakerApi& sagemaker, api::ObjectClient& client, Clock& clock,
-                        std::chrono::milliseconds poll);
+                        std::chrono::milliseconds poll, Yields yields = {});
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
 
@@ -49,6 +53,7 @@ class TrainingJobReconciler : public reconcile::Reconciler {
   api::ObjectClient& client_;
   Clock& clock_;
   const std::chrono::milliseconds poll_;
+  const Yields yields_;
   reconcile::EventRecorder events_;
 };
 

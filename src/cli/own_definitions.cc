@@ -1,0 +1,109 @@
+#include "cli/own_definitions.h"
+
+#include <utility>
+
+#include "api/meta.h"
+#include "base/log.h"
+
+namespace leat::cli {
+namespace {
+
+using reconcile::EventType;
+using reconcile::Outcome;
+
+const api::Gvr& kType = api::gvr::kCustomResourceDefinitions;
+
+constexpr char kServedAgain[] =
+    "somebody wrote another definition of this type over Leat's own; Leat serves its own again. To "
+    "have the type left to another operator: kubectl annotate crd %s leat.dev/yield=true";
+constexpr char kRestored[] =
+    "the definition of this type was deleted, and its objects with it; Leat has put it back";
+constexpr char kYields[] =
+    "annotated with leat.dev/yield=true: Leat leaves this definition as it is, and does nothing "
+    "for "
+    "its objects, until the annotation is removed";
+
+bool Yields(const json::Value& definition) {
+  return definition["metadata"]["annotations"]["leat.dev/yield"].AsString() == "true";
+}
+
+}  // namespace
+
+OwnDefinitions::OwnDefinitions(api::ObjectClient& client, Clock& clock,
+                               std::vector<json::Value> wanted)
+    : client_(client), clock_(clock), events_(client, clock, "leat") {
+  for (json::Value& definition : wanted) {
+    std::string name = definition["metadata"]["name"].Str();
+    wanted_.emplace(std::move(name), std::move(definition));
+  }
+}
+
+Status OwnDefinitions::Start() {
+  for (const auto& [name, wanted] : wanted_)
+    if (auto now = Bring(wanted); !now) return now.error().Within(name);
+  controller_ = std::make_unique<reconcile::Controller>(
+      client_, clock_,
+      reconcile::ControllerOptions{.name = "own definitions",
+                                   .sources = {{.type = kType, .selection = {}, .keys_of = {}}},
+                                   .workers = 1},
+      *this);
+  return {};
+}
+
+Result<Outcome> OwnDefinitions::Reconcile(const api::ObjectName& key, const std::stop_token&) {
+  const auto wanted = wanted_.find(key.name);
+  if (wanted == wanted_.end()) return Outcome{};
+  auto before = client_.Get(kType, key);
+  if (!before && before.error().code != Code::kNotFound) return before.error();
+  auto now = Bring(wanted->second);
+  if (!now) return now.error();
+  if (now->IsNull()) return Outcome{};  // its end wakes us again
+  if (Yields(*now)) {
+    TellOnce(*now, "Yielded", kYields);
+    return Outcome{};
+  }
+  {
+    MutexLock lock(mu_);
+    told_.erase(key.name);
+  }
+  if (!before) {
+    events_.Record(*now, EventType::kWarning, "Restored", kRestored);
+  } else if ((*before)["spec"] != (*now)["spec"]) {
+    std::string text = kServedAgain;
+    text.replace(text.find("%s"), 2, key.name);
+    events_.Record(*now, EventType::kWarning, "ServedAgain", text);
+  }
+  return Outcome{};
+}
+
+Result<json::Value> OwnDefinitions::Bring(const json::Value& wanted) {
+  const api::ObjectName name = api::NameOf(wanted);
+  auto present = client_.Get(kType, name);
+  if (!present && present.error().code == Code::kNotFound) return client_.Create(kType, wanted);
+  if (!present) return present;
+  if (api::IsBeingDeleted(*present)) {
+    LogWarning("a definition that Leat needs is being deleted; it comes back when it is gone",
+               {{"definition", name.name}});
+    return json::Value();
+  }
+  if (Yields(*present)) return present;
+  return PutBack(std::move(*present), wanted);
+}
+
+// Writing what is there already changes nothing, and so wakes nobody.
+Result<json::Value> OwnDefinitions::PutBack(json::Value present, const json::Value& wanted) {
+  present.Set("spec", wanted["spec"]);
+  return client_.Update(kType, present);
+}
+
+void OwnDefinitions::TellOnce(const json::Value& definition, const std::string& reason,
+                              const std::string& message) {
+  const std::string uid = definition["metadata"]["uid"].Str();
+  {
+    MutexLock lock(mu_);
+    if (std::exchange(told_[api::NameOf(definition).name], uid) == uid) return;
+  }
+  events_.Record(definition, EventType::kNormal, reason, message);
+}
+
+}  // namespace leat::cli
