@@ -67,9 +67,8 @@ class ActiveObject;
 class Fetcher {
  public:
   struct Events {
-    // Called from any thread. An object has become complete in the cache; may be told twice.
-    std::function<void(const ObjectVersion&)> on_complete;
-    // It was found changed (kConflict) or gone (kNotFound) at the store; may be told repeatedly.
+    // Called from any thread. An object was found changed (kConflict) or gone (kNotFound) at the
+    // store; may be told repeatedly.
     std::function<void(const ObjectVersion&, const Error&)> on_changed;
   };
 

@@ -242,9 +242,8 @@ uint64_t Fetcher::State::ReadChunk(const std::shared_ptr<ActiveObject>& object, 
     if (auto kept = pool.Find({object->version.id, chunk})) {
       // The cache did not take it when it came; to an object that was opened since, or is loaded,
       // it may be more generous.
-      const bool cached = PutIntoCache(*object, chunk, kept->bytes());
+      (void)PutIntoCache(*object, chunk, kept->bytes());
       wait->Answer(kept->bytes().substr(begin, end - begin));
-      if (cached) TellIfComplete(*object);
       return 0;
     }
     MutexLock lock(mu);

@@ -78,7 +78,6 @@ struct Fetcher::State {
                std::shared_ptr<Chunk> chunk);
   // False when the cache does not take it, which is then known of the object.
   bool PutIntoCache(ActiveObject& object, uint64_t index, std::string_view bytes);
-  void TellIfComplete(const ActiveObject& object) const;
   void Failed(const Job& job, uint64_t from, const Error& error);
 
   // fetcher_pace.cc

@@ -150,7 +150,6 @@ void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64
   for (const auto& wait : waiting) {
     wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
   }
-  if (kept) TellIfComplete(*object);
 }
 
 bool Fetcher::State::PutIntoCache(ActiveObject& object, uint64_t index, std::string_view bytes) {
@@ -170,11 +169,6 @@ bool Fetcher::State::PutIntoCache(ActiveObject& object, uint64_t index, std::str
                {{"key", object.version.key}, {"error", put.error()}});
   }
   return false;
-}
-
-void Fetcher::State::TellIfComplete(const ActiveObject& object) const {
-  if (events.on_complete && (object.small() || object.file->complete()))
-    events.on_complete(object.version);
 }
 
 void Fetcher::State::Failed(const Job& job, uint64_t from, const Error& error) {

@@ -156,12 +156,7 @@ class FetcherTest : public testing::Test {
     cache_ = *blocks::Cache::Open({{.path = dir_.path(), .limit = limit}}, clock_);
     fetcher_ = std::make_unique<Fetcher>(
         *cache_, options,
-        Fetcher::Events{.on_complete =
-                            [this](const ObjectVersion&) {
-                              ++completed_;
-                              completed_.notify_all();
-                            },
-                        .on_changed = [this](const ObjectVersion&, const Error&) { ++changed_; }});
+        Fetcher::Events{.on_changed = [this](const ObjectVersion&, const Error&) { ++changed_; }});
   }
   ObjectVersion Object(const std::string& key, size_t size, const std::string& etag = "v1") {
     contents_[key] = RandomBytes(size, static_cast<uint32_t>(std::hash<std::string>()(key)));
@@ -194,7 +189,6 @@ class FetcherTest : public testing::Test {
   io::TempDir dir_;
   std::shared_ptr<FakeStore> store_ = std::make_shared<FakeStore>();
   std::map<std::string, std::string> contents_;
-  std::atomic<int> completed_ = 0;
   std::atomic<int> changed_ = 0;
   std::unique_ptr<blocks::Cache> cache_;
   std::unique_ptr<Fetcher> fetcher_;
