@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/strings.h"
@@ -31,6 +32,12 @@ class Kubeconfig {
     const json::Value* cluster = Named("clusters", "cluster", (*context)["cluster"].Str());
     if (cluster == nullptr)
       return Wrong(fmt::format("has no cluster \"{}\"", (*context)["cluster"].AsString()));
+    if (auto ok = CheckKnown("cluster", *cluster,
+                             {"server", "certificate-authority", "certificate-authority-data",
+                              "insecure-skip-tls-verify", "disable-compression"});
+        !ok) {
+      return ok.error();
+    }
     ClusterAccess access{.server = (*cluster)["server"].Str(), .token = {}, .tls = {}};
     if (const std::string ns = (*context)["namespace"].Str(); !ns.empty())
       access.default_namespace = ns;
@@ -67,13 +74,30 @@ class Kubeconfig {
     return io::ReadFile(file);
   }
 
+  // What is not understood may take rights away (`as`) or add a way (`proxy-url`): to go on without
+  // it would not be what was asked for.
+  Status CheckKnown(std::string_view what, const json::Value& entry,
+                    std::initializer_list<std::string_view> known) const {
+    for (const json::Member& member : entry.Members()) {
+      if (member.key == "extensions" || member.value.IsNull() || member.value == json::Value("") ||
+          std::find(known.begin(), known.end(), member.key) != known.end()) {
+        continue;
+      }
+      return Wrong(
+          fmt::format("has a {} with {}, which is not supported: give a server's address "
+                      "and CA, and a token or a client certificate, alone",
+                      what, member.key));
+    }
+    return {};
+  }
+
   Status AddUser(const json::Value& user, ClusterAccess& access) const {
-    for (const char* plugin : {"exec", "auth-provider"})
-      if (user.Has(plugin))
-        return Wrong(
-            fmt::format("uses {} credentials, which are not supported: give a token or a "
-                        "client certificate",
-                        plugin));
+    if (auto ok = CheckKnown("user", user,
+                             {"client-certificate", "client-certificate-data", "client-key",
+                              "client-key-data", "token", "tokenFile"});
+        !ok) {
+      return ok;
+    }
     access.token = user["token"].Str();
     if (access.token.empty() && !user["tokenFile"].AsString().empty()) {
       auto token = io::ReadFile(user["tokenFile"].Str());

@@ -18,7 +18,8 @@ struct ClusterAccess {
 
 // Reads the file (`path`, else the first of $KUBECONFIG, else ~/.kube/config) and follows `context`
 // (else its current-context). kNotFound says which file was looked for; kInvalid names what is
-// wrong. Exec and auth-provider plugins are refused by name.
+// wrong. What a user or cluster has beside certificates, token and address (exec, as, proxy-url) is
+// refused by name.
 Result<ClusterAccess> LoadKubeconfig(const std::string& path = "", const std::string& context = "");
 
 }  // namespace leat::client

@@ -232,5 +232,28 @@ users:
   EXPECT_EQ(LoadKubeconfig(dir.path() + "/none").error().code, Code::kNotFound);
 }
 
+TEST(Kubeconfig, WhatIsNotUnderstoodIsRefusedByName) {
+  io::TempDir dir;
+  const std::string path = dir.path() + "/config";
+  const auto load = [&](const std::string& cluster, const std::string& user) {
+    EXPECT_TRUE(io::WriteFile(path, "current-context: x\nclusters: [{name: c, cluster: {" +
+                                        cluster +
+                                        "}}]\ncontexts: [{name: x, context: {cluster: c, user: "
+                                        "u}}]\nusers: [{name: u, user: {" +
+                                        user + "}}]\n"));
+    return LoadKubeconfig(path);
+  };
+  EXPECT_TRUE(load("server: 'https://h:1', extensions: [{}]", "token: t, username: ''"));
+  for (const auto& [cluster, user, name] :
+       {std::tuple("server: 'https://h:1'", "token: t, as: nobody", " as,"),
+        std::tuple("server: 'https://h:1'", "token: t, as-groups: [dev]", " as-groups,"),
+        std::tuple("server: 'https://h:1'", "username: me, password: p", " password,"),
+        std::tuple("server: 'https://h:1', proxy-url: 'http://p'", "token: t", " proxy-url,")}) {
+    const auto access = load(cluster, user);
+    ASSERT_FALSE(access) << user;
+    EXPECT_NE(access.error().message.find(name), std::string::npos) << access.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace leat::client
