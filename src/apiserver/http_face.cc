@@ -83,7 +83,7 @@ bool WantsPretty(const net::ServerRequest& request) {
 }
 
 // The JSON of the reply in the shape that the client reads best.
-void Shape(const net::ServerRequest& request, Reply& reply) {
+void Present(const net::ServerRequest& request, Reply& reply) {
   if (!reply.content_type.starts_with("application/json")) return;
   const bool yaml =
       reply.content_type == "application/json" && WantsYaml(request.headers.Get("Accept"));
@@ -116,7 +116,7 @@ void HttpFace::Handle(net::ServerRequest& request, net::ResponseWriter& writer) 
   if (!answer && writer.started()) return;
   Reply reply = answer ? std::move(*answer) : Failure(answer.error(), info, call);
   if (!reply.streamed) {
-    Shape(request, reply);
+    Present(request, reply);
     constexpr size_t kMaxWarnings = 20;  // headers have a limit at every client
     for (size_t i = 0; i < std::min(call.warnings.size(), kMaxWarnings); ++i) {
       writer.headers.Add("Warning", WarningHeader(call.warnings[i]));

@@ -313,5 +313,41 @@ TEST_F(OptionsTest, PeopleGetIndentedJson) {
   EXPECT_EQ(lines("?pretty=false", {{"User-Agent", "curl/8.0"}}), 1u);
 }
 
+std::vector<std::string> Warnings(const HttpAnswer& answer) {
+  std::vector<std::string> texts;
+  for (const auto& [name, value] : answer.headers.all()) {
+    if (EqualsIgnoreCase(name, "Warning")) texts.push_back(value);
+  }
+  return texts;
+}
+
+TEST_F(OptionsTest, LikelyMistakesAreWarnedOf) {
+  json::Value pod = Pod("web");
+  json::Value& main = pod.Mut("spec").Mut("containers").MutItems()[0];
+  main.Set("env", *json::Parse(R"([{"name":"A","value":"1"},{"name":"A","value":"2"}])"));
+  main.Set("ports", *json::Parse(R"([{"containerPort":80},{"containerPort":81},
+                                     {"containerPort":80}])"));
+  const HttpAnswer made = Send("POST", kPods, json::Print(pod));
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(Warnings(made),
+            (Strings{"299 - \"spec.containers[0].env[1]: hides previous definition of \\\"A\\\", "
+                     "which may be dropped when using apply\"",
+                     "299 - \"spec.containers[0].ports[2]: duplicate port definition with "
+                     "spec.containers[0].ports[0]\""}));
+  Make("a");
+  const HttpAnswer owned = PatchMap(R"({"metadata":{"ownerReferences":[
+      {"apiVersion":"v1","kind":"Node","name":"n","uid":"u"},
+      {"apiVersion":"v1","kind":"Node","name":"n","uid":"u"}]}})");
+  EXPECT_EQ(owned.json["metadata"]["ownerReferences"].size(), 1u) << owned.body;
+  EXPECT_EQ(Warnings(owned).size(), 1u);
+  ASSERT_TRUE(client().Create(api::gvr::kCustomResourceDefinitions, WidgetDefinition()));
+  json::Value widget = Widget("w", 1);
+  widget.Mut("metadata").Set("finalizers", json::Array({"mine", "example.com/mine"}));
+  EXPECT_EQ(Warnings(Send("POST", kWidgetsPath, json::Print(widget))).size(), 1u);
+  const HttpAnswer again = Send("PATCH", std::string(kWidgetsPath) + "/w", R"({"spec":{"size":2}})",
+                                {{"Content-Type", "application/merge-patch+json"}});
+  EXPECT_EQ(Warnings(again).size(), 0u) << "said when it was added";
+}
+
 }  // namespace
 }  // namespace leat::apiserver

@@ -82,7 +82,7 @@ TEST_F(SchemaChangeTest, WhatASchemaNoLongerKnowsIsNotTheClientsFault) {
   Change(R"({"color": null})");
   const std::string at = "/apis/example.com/v1/namespaces/default/widgets/w?fieldValidation=Strict";
   const net::Headers merge{{"Content-Type", "application/merge-patch+json"}};
-  EXPECT_EQ(Send("PATCH", at, R"({"spec":{"hue":1}})", merge).status, 400);
+  EXPECT_EQ(Send("PATCH", at, R"({"spec":{"hue":1}})", merge).status, 422);
   EXPECT_EQ(Send("PATCH", at, R"({"metadata":{"labels":{"a":"b"}}})", merge).status, 200);
   EXPECT_FALSE((*client().Get(kWidgets, {"default", "w"}))["spec"].Has("color"));
 }

@@ -6,6 +6,7 @@
 #include "api/status.h"
 #include "api/validation.h"
 #include "apiserver/kind_rules.h"
+#include "apiserver/warnings.h"
 #include "base/strings.h"
 
 namespace leat::apiserver {
@@ -128,7 +129,9 @@ Status Verbs::CheckPlace(const Target& target, json::Value& object) const {
 
 Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
                                    const json::Value* stored, Call& call) const {
+  call.warnings.clear();  // a repeated attempt finds them again
   DropIgnoredMetadata(object);
+  DropDuplicateOwners(object, call.warnings);
   const api::Type& type = *target.type;
   std::vector<std::string> unknown = api::Prune(*target.version->schema, object);
   // The client did not bring what the object had before its schema lost it.
@@ -142,13 +145,13 @@ Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
   if (call.field_validation != FieldValidation::kIgnore &&
       (!unknown.empty() || !call.duplicates.empty())) {
     if (call.field_validation == FieldValidation::kStrict) {
-      return Refuse(call, 400, "BadRequest",
-                    {Code::kInvalid, type.kind + " in version \"" + target.version->name +
-                                         "\" cannot be handled as a " + type.kind +
-                                         ": strict decoding error: " +
-                                         UnknownFieldsText(call.duplicates, unknown)});
+      const Error error{Code::kInvalid, type.kind + " in version \"" + target.version->name +
+                                            "\" cannot be handled as a " + type.kind +
+                                            ": strict decoding error: " +
+                                            UnknownFieldsText(call.duplicates, unknown)};
+      return call.patched ? Refuse(call, 422, "Invalid", error)
+                          : Refuse(call, 400, "BadRequest", error);
     }
-    call.warnings.clear();  // a repeated attempt finds them again
     for (const auto& path : call.duplicates)
       call.warnings.push_back("duplicate field \"" + path + "\"");
     for (const auto& path : unknown) call.warnings.push_back("unknown field \"" + path + "\"");

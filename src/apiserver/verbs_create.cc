@@ -3,6 +3,7 @@
 #include "apiserver/kind_rules.h"
 #include "apiserver/object_limits.h"
 #include "apiserver/verbs.h"
+#include "apiserver/warnings.h"
 #include "base/ids.h"
 
 namespace leat::apiserver {
@@ -87,6 +88,7 @@ Result<json::Value> Verbs::NewObject(const Target& target, json::Value object, C
                         fresh["metadata"]["name"].AsString(), errors);
   }
   if (auto ok = CheckLimits(fresh, 0); !ok) return ok.error();
+  AddWarnings(*target.type, fresh, nullptr, call.warnings);
   return ToVersion(*target.type, std::move(fresh), target.type->StorageVersion().name);
 }
 

@@ -5,6 +5,7 @@
 #include "apiserver/kind_rules.h"
 #include "apiserver/object_limits.h"
 #include "apiserver/verbs.h"
+#include "apiserver/warnings.h"
 #include "json/patch.h"
 
 namespace leat::apiserver {
@@ -93,6 +94,7 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
     return RefuseObject(call, type, target.version->name, target.name, errors);
   }
   if (auto ok = CheckLimits(next, current.Json().size()); !ok) return ok.error();
+  AddWarnings(type, next, &*old, call.warnings);
   return ToVersion(type, std::move(next), type.StorageVersion().name);
 }
 
@@ -124,6 +126,7 @@ Result<json::Value> Verbs::Patched(const Target& target, const store::Entry& cur
       json::MergePatch(*object, patch);
       break;
     case api::PatchType::kJson:
+      if (!patch.IsArray()) return Error{Code::kInvalid, "a JSON patch must be an array"};
       applied = json::JsonPatch(*object, patch);
       break;
     case api::PatchType::kStrategicMerge:
