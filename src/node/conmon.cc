@@ -95,6 +95,8 @@ Result<int> LaunchConmon(const ConmonLaunch& launch) {
                launch.bundle,
                "-l",
                "k8s-file:" + launch.log_path,
+               "--log-size-max",
+               std::to_string(launch.log_file_size),
                "--exit-dir",
                launch.exit_dir,
                "--socket-dir-path",

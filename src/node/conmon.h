@@ -1,6 +1,7 @@
 // Starting one container: conmon runs `runc create` and stays with the container until its end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@ struct ConmonLaunch {
   std::string id;
   std::string bundle;  // directory with config.json; conmon's files go there too
   std::string log_path;
+  uint64_t log_file_size = 0;  // bytes: before a line would exceed it, the next file is begun
   std::string exit_dir;
   std::string socket_dir;  // short: a unix socket's path has at most 107 bytes
   std::string runc_root;
@@ -30,7 +32,7 @@ std::string RuncReason(std::string_view text);
 std::string PidFile(const std::string& bundle);
 std::string ConmonPidFile(const std::string& bundle);
 std::string OomFile(const std::string& bundle);
-// Asks a running conmon to open its log file anew.
+// Asks a running conmon to begin the next file of its log.
 Status ReopenConmonLog(const std::string& bundle);
 
 }  // namespace leat::node

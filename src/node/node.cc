@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "io/file.h"
 #include "node/addresses.h"
 #include "node/image_catalogue.h"
+#include "node/log_rotation.h"
 #include "node/pod_dirs.h"
 #include "node/pod_log.h"
 #include "node/pod_sync.h"
@@ -51,7 +53,8 @@ class EmbeddedNode : public Node {
         mounter_(options.programs_dir + "/leat", options.cache_dirs.empty()
                                                      ? std::vector<std::string>{dirs_.Cache()}
                                                      : options.cache_dirs),
-        sync_(name_, dirs_, client, clock, *runtime_, addresses_, mounter_),
+        logs_(clock),
+        sync_(name_, dirs_, client, clock, *runtime_, addresses_, mounter_, logs_),
         pods_(client, clock, api::gvr::kPods, {.field_selector = "spec.nodeName=" + name_}) {}
 
   Status Begin() {
@@ -95,7 +98,7 @@ class EmbeddedNode : public Node {
       LogWarning("cannot settle starts that were cut short", {{"error", settled.error()}});
     if (auto removed = sync_.RemoveOrphans(); !removed)
       LogWarning("cannot remove what is left of deleted pods", {{"error", removed.error()}});
-    if (const int count = PodsThatRun(); count > 0)
+    if (const int count = FollowAllLogs(); count > 0)
       LogInfo("found pods still running", {{"pods", count}});
     pods_.Start();
     controller_ = std::make_unique<reconcile::Controller>(
@@ -117,15 +120,12 @@ class EmbeddedNode : public Node {
     housekeeping_ = std::jthread([this](const std::stop_token& stop) { KeepHouse(stop); });
   }
 
-  int PodsThatRun() {
+  // Returns how many pods have containers that run.
+  int FollowAllLogs() {
     int count = 0;
     const auto sandboxes = runtime_->ListSandboxes();
-    for (const std::string& id : sandboxes ? *sandboxes : std::vector<std::string>()) {
-      const auto containers = runtime_->ListContainers(id);
-      count += containers &&
-               std::any_of(containers->begin(), containers->end(),
-                           [](const auto& one) { return one.state == ContainerState::kRunning; });
-    }
+    for (const std::string& id : sandboxes ? *sandboxes : std::vector<std::string>())
+      count += FollowLogs(id) > 0;
     return count;
   }
 
@@ -185,7 +185,7 @@ class EmbeddedNode : public Node {
       for (const client::ObjectPtr& pod : pods_.List()) {
         const std::string_view phase = (*pod)["status"]["phase"].AsString();
         if (phase == "Succeeded" || phase == "Failed") continue;
-        RotateLogs(*pod);
+        FollowLogs(UidOf(*pod));  // once more: a watch may have failed
         const std::string exceeded = ExceededVolume(*pod, dirs_);
         if (exceeded.empty()) continue;
         if (auto evicted = sync_.Evict(*pod, exceeded); !evicted)
@@ -195,17 +195,24 @@ class EmbeddedNode : public Node {
     }
   }
 
-  void RotateLogs(const json::Value& pod) {
-    const auto containers = runtime_->ListContainers(UidOf(pod));
-    if (!containers) return;
-    for (const ContainerStatus& container : *containers) {
+  // Those of the pod's containers that run; their number.
+  int FollowLogs(const std::string& uid) {
+    int count = 0;
+    const auto containers = runtime_->ListContainers(uid);
+    for (const ContainerStatus& container :
+         containers ? *containers : std::vector<ContainerStatus>()) {
       if (container.state != ContainerState::kRunning) continue;
-      const std::string log = dirs_.Log(UidOf(pod), container.name, container.attempt);
-      const auto rotated = RotateLog(log, clock_.Now());
-      if (rotated && *rotated)
-        if (auto opened = runtime_->ReopenLog(container.id); !opened)
-          LogWarning("cannot rotate a log", {{"log", log}, {"error", opened.error()}});
+      ++count;
+      const std::string log = dirs_.Log(uid, container.name, container.attempt);
+      logs_.Follow(log);
+      // The holder that an earlier Leat started knows no limit.
+      struct stat at {};
+      if (stat(log.c_str(), &at) != 0 || static_cast<uint64_t>(at.st_size) <= kLogFileSize)
+        continue;
+      if (auto opened = runtime_->ReopenLog(container.id); !opened)
+        LogWarning("cannot begin a log's next file", {{"log", log}, {"error", opened.error()}});
     }
+    return count;
   }
 
   const std::string name_;
@@ -217,6 +224,7 @@ class EmbeddedNode : public Node {
   AddressBook addresses_;
   Registration registration_;
   DataMounter mounter_;
+  LogRotation logs_;
   PodSync sync_;
   client::Informer pods_;
   std::unique_ptr<reconcile::Controller> controller_;

@@ -8,20 +8,15 @@
 #include <algorithm>
 #include <deque>
 
-#include "base/bytes.h"
 #include "base/strings.h"
 #include "io/file.h"
+#include "node/log_rotation.h"
 
 namespace leat::node {
 namespace {
 
-constexpr uint64_t kRotateAt = 10_MiB;
-constexpr size_t kKeepOld = 4;
 constexpr size_t kBlock = 64 << 10;
 constexpr std::chrono::milliseconds kFollowStep{50};
-
-std::string DirOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
-std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // Turns CRI lines into what the caller asked for: stamps, `since`, tail and byte limits.
 class Filter {
@@ -111,24 +106,10 @@ ino_t InodeOf(int fd) {
   return fstat(fd, &at) == 0 ? at.st_ino : 0;
 }
 
-// The run's files that are there now, oldest first. Rotation may go on meanwhile, so that they are
-// told apart by inode and not by name.
-std::vector<io::UniqueFd> OpenFiles(const std::string& log_path) {
-  std::vector<io::UniqueFd> files;
-  for (int tries = 0; tries < 3; ++tries) {
-    const std::vector<std::string> names = LogFiles(log_path);
-    files.clear();
-    for (const std::string& name : names)
-      if (auto fd = io::Open(name, O_RDONLY)) files.push_back(std::move(*fd));
-    if (LogFiles(log_path) == names) break;
-  }
-  return files;
-}
-
 // The file that was begun after this one; if rotation has removed this one, the oldest that is
 // left. Not ok() when it is the newest.
 io::UniqueFd Successor(const std::string& log_path, ino_t inode) {
-  std::vector<io::UniqueFd> files = OpenFiles(log_path);
+  std::vector<io::UniqueFd> files = OpenLogFiles(log_path);
   for (size_t i = 0; i < files.size(); ++i)
     if (InodeOf(files[i].get()) == inode)
       return i + 1 < files.size() ? std::move(files[i + 1]) : io::UniqueFd();
@@ -137,7 +118,7 @@ io::UniqueFd Successor(const std::string& log_path, ino_t inode) {
 
 // The file to begin with, set to where to begin. Not ok() when there is none yet.
 io::UniqueFd First(const LogRead& read) {
-  std::vector<io::UniqueFd> files = OpenFiles(read.log_path);
+  std::vector<io::UniqueFd> files = OpenLogFiles(read.log_path);
   if (files.empty()) return {};
   if (!read.options.tail_lines) return std::move(files.front());
   // Newest first, until the files together hold as many lines as were asked for.
@@ -164,16 +145,6 @@ Result<LogLine> ParseLogLine(std::string_view line) {
   const auto tag = Cut(stream->second, " ");
   if (!tag) return wrong;
   return LogLine{.time = time->first, .text = tag->second, .partial = tag->first.starts_with('P')};
-}
-
-std::vector<std::string> LogFiles(const std::string& log_path) {
-  std::vector<std::string> files;
-  const std::string dir = DirOf(log_path), name = NameOf(log_path);
-  const auto entries = io::ListDir(dir);
-  for (const std::string& entry : entries ? *entries : std::vector<std::string>())
-    if (entry.starts_with(name + ".")) files.push_back(dir + "/" + entry);  // sorted: oldest first
-  files.push_back(log_path);
-  return files;
 }
 
 Status ReadLog(const LogRead& read, const std::stop_token& stop) {
@@ -212,22 +183,6 @@ std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes
                 {});
   if (text.size() > max_bytes) text.erase(0, text.size() - max_bytes);
   return text;
-}
-
-Result<bool> RotateLog(const std::string& log_path, WallTime now) {
-  struct stat at {};
-  if (stat(log_path.c_str(), &at) != 0) return errno == ENOENT;
-  if (static_cast<uint64_t>(at.st_size) < kRotateAt) return false;
-  const std::string aside = log_path + "." + FormatUtc(now, "%Y%m%d-%H%M%S");
-  if (io::Exists(aside)) return false;  // not twice in one second
-  if (auto moved = io::Rename(log_path, aside); !moved) return moved.error();
-  std::vector<std::string> files = LogFiles(log_path);
-  files.pop_back();
-  while (files.size() > kKeepOld) {
-    if (auto removed = io::Remove(files.front()); !removed) return removed.error();
-    files.erase(files.begin());
-  }
-  return true;
 }
 
 }  // namespace leat::node

@@ -5,7 +5,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "api/pod_logs.h"
 #include "base/clock.h"
@@ -21,10 +20,6 @@ struct LogLine {
 // kInvalid for a line that is not in CRI form.
 Result<LogLine> ParseLogLine(std::string_view line);
 
-// The files of one run, oldest first: those that rotation moved aside ("0.log.20261122-041024"),
-// then "0.log".
-std::vector<std::string> LogFiles(const std::string& log_path);
-
 struct LogRead {
   std::string log_path;
   api::PodLogOptions options;
@@ -38,9 +33,5 @@ Status ReadLog(const LogRead& read, const std::stop_token& stop);
 
 // The last lines, at most `max_lines` and `max_bytes`, as text: for termination messages.
 std::string LogTail(const std::string& log_path, int max_lines, size_t max_bytes);
-
-// Rotates at 10 MiB and keeps four old files. True if the log was moved aside, now or by a rotation
-// that was cut short, and the writer must open it anew.
-Result<bool> RotateLog(const std::string& log_path, WallTime now);
 
 }  // namespace leat::node

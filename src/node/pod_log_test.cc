@@ -144,24 +144,6 @@ TEST_F(PodLogTest, AFollowerWhoseFileIsRemovedGoesOnWithTheOldestLeft) {
   EXPECT_EQ(text, "one\ntwo\nthree\n");
 }
 
-TEST_F(PodLogTest, ARotationThatWasCutShortIsFinished) {
-  Write("0.log.20261122-041000", Line(1, "one"));
-  EXPECT_TRUE(*RotateLog(dir_.path() + "/0.log", *ParseTime("2026-11-22T04:10:09Z")));
-  EXPECT_EQ(Read({}), "one\n");
-}
-
-TEST_F(PodLogTest, RotatesAtTenMebibytesAndKeepsFour) {
-  const std::string log = dir_.path() + "/0.log";
-  WallTime now = *ParseTime("2026-11-22T04:10:00Z");
-  for (int i = 0; i < 6; ++i, now += std::chrono::seconds(1)) {
-    Write("0.log", std::string(11 << 20, 'x'));
-    EXPECT_TRUE(*RotateLog(log, now));
-  }
-  Write("0.log", "small");
-  EXPECT_FALSE(*RotateLog(log, now));
-  EXPECT_EQ(LogFiles(log).size(), 5u);
-}
-
 TEST_F(PodLogTest, RefusesWhatIsNotCri) {
   for (const char* bad : {"", "x", "2026-11-22T04:10:00Z stdin F x", "2026-11-22T04:10:00Z stdout"})
     EXPECT_FALSE(ParseLogLine(bad)) << bad;

@@ -59,7 +59,8 @@ struct PodSync::Pod {
 };
 
 PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-                 ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter)
+                 ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter,
+                 LogRotation& logs)
     : node_name_(std::move(node_name)),
       dirs_(std::move(dirs)),
       client_(client),
@@ -67,6 +68,7 @@ PodSync::PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client,
       runtime_(runtime),
       addresses_(addresses),
       mounter_(mounter),
+      logs_(logs),
       events_(client, clock, "node") {}
 
 Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_token& stop) {
@@ -221,10 +223,8 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
                                      .volumes = volumes},
                                     dirs_, client_);
   if (!config) return Wait(pod, name, "CreateContainerConfigError", config.error());
-  // Of the runs before, only the last is kept: its log is `kubectl logs --previous`.
-  if (const auto runs = pod.runs.find(name); runs != pod.runs.end())
-    for (size_t i = 0; i + 1 < runs->second.size(); ++i)
-      (void)runtime_.RemoveContainer(runs->second[i].id);
+  RemoveEarlierRuns(pod, name);
+  logs_.Begin(config->log_path);
   const auto began = clock_.Monotonic();
   auto id = runtime_.StartContainer(pod.uid, *config);
   if (!id && id.error().code == Code::kInvalid) {  // counts as a run: policies apply
@@ -241,6 +241,20 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
            {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - began)
                       .count()}});
   events_.Record(pod.object, EventType::kNormal, "Started", "Started container " + name);
+}
+
+void PodSync::RemoveEarlierRuns(const Pod& pod, const std::string& container) {
+  const auto runs = pod.runs.find(container);
+  if (runs == pod.runs.end()) return;
+  for (size_t i = 0; i + 1 < runs->second.size(); ++i) {
+    const ContainerStatus& run = runs->second[i];
+    Status removed = RemoveLog(dirs_.Log(pod.uid, run.name, run.attempt));
+    if (removed) removed = io::Remove(dirs_.TerminationMessage(pod.uid, run.name, run.attempt));
+    if (removed)
+      removed =
+          runtime_.RemoveContainer(run.id);  // last: as long as it is there, it is tried again
+    if (!removed) LogWarning("cannot remove an earlier run", {{"error", removed.error()}});
+  }
 }
 
 std::optional<PodSync::Retry> PodSync::RetryOf(const std::string& uid,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "node/addresses.h"
+#include "node/log_rotation.h"
 #include "node/pod_dirs.h"
 #include "node/pod_plan.h"
 #include "node/runtime.h"
@@ -22,7 +23,8 @@ namespace leat::node {
 class PodSync : public reconcile::Reconciler {
  public:
   PodSync(std::string node_name, PodDirs dirs, api::ObjectClient& client, Clock& clock,
-          ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter);
+          ContainerRuntime& runtime, AddressBook& addresses, DataMounter& mounter,
+          LogRotation& logs);
 
   Result<reconcile::Outcome> Reconcile(const api::ObjectName& key,
                                        const std::stop_token& stop) override;
@@ -46,6 +48,8 @@ class PodSync : public reconcile::Reconciler {
   // say for what.
   Status StartContainers(Pod& pod, const PodPlan& plan, const std::stop_token& stop);
   void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
+  // With their logs, but for the last one: its log is `kubectl logs --previous`.
+  void RemoveEarlierRuns(const Pod& pod, const std::string& container);
   // Whether all of the pod's images are there.
   bool FindImages(Pod& pod);
   // nullopt: it is not there, or one of the container's starts has failed a moment ago.
@@ -73,6 +77,7 @@ class PodSync : public reconcile::Reconciler {
   ContainerRuntime& runtime_;
   AddressBook& addresses_;
   DataMounter& mounter_;
+  LogRotation& logs_;
   reconcile::EventRecorder events_;
   Mutex mu_;
   std::map<std::pair<std::string, std::string>, Retry> retries_ GUARDED_BY(mu_);

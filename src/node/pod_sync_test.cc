@@ -61,8 +61,10 @@ class PodSyncTest : public testing::Test {
   FakeClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
+  LogRotation logs_{clock_};
   DataMounter mounter_{"false", {"/nonexistent"}};
-  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_, runtime_, addresses_, mounter_};
+  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_,
+                runtime_, addresses_,           mounter_, logs_};
 };
 
 TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {
@@ -82,6 +84,27 @@ TEST_F(PodSyncTest, WhatIsLeftOfAPodThatIsGoneIsRemoved) {
   ASSERT_TRUE(sync_.RemoveOrphans());
   EXPECT_TRUE(runtime_.sandboxes.empty());
   EXPECT_FALSE(io::Exists(PodDirs(dir_.path()).Pod("gone")));
+}
+
+TEST_F(PodSyncTest, OfTheRunsBeforeTheLastOneNothingStays) {
+  const PodDirs dirs(dir_.path());
+  cluster_.pods = {Pod()};
+  ASSERT_TRUE(io::MakeDirs(dirs.Logs("u") + "/c"));
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_TRUE(AdvanceLog(dirs.Log("u", "c", run), clock_.Now()));
+    runtime_.sandboxes["u"].push_back({.id = "u_c_" + std::to_string(run),
+                                       .sandbox_id = "u",
+                                       .name = "c",
+                                       .attempt = run,
+                                       .state = ContainerState::kExited});
+  }
+  clock_.Advance(std::chrono::hours(1));
+  Reconciled();
+  EXPECT_TRUE(OpenLogFiles(dirs.Log("u", "c", 0)).empty());
+  EXPECT_EQ(OpenLogFiles(dirs.Log("u", "c", 1)).size(), 1u);
+  ASSERT_EQ(runtime_.sandboxes["u"].size(), 2u);
+  EXPECT_EQ(runtime_.sandboxes["u"][0].attempt, 1);
+  EXPECT_EQ(runtime_.sandboxes["u"][1].attempt, 2);
 }
 
 TEST_F(PodSyncTest, EvictsThisPodAsItIsAndNoOther) {

@@ -16,6 +16,7 @@
 #include "io/process.h"
 #include "node/conmon.h"
 #include "node/host_root.h"
+#include "node/log_rotation.h"
 #include "node/oci_config.h"
 #include "node/sandbox_namespaces.h"
 
@@ -182,6 +183,7 @@ class RuncRuntime : public ContainerRuntime {
     auto pid = LaunchConmon({.id = id,
                              .bundle = bundle,
                              .log_path = config.log_path,
+                             .log_file_size = kLogFileSize,
                              .exit_dir = ExitDir(),
                              .socket_dir = socket_dir_,
                              .runc_root = RuncRoot()});

@@ -51,7 +51,7 @@ struct ContainerConfig {
   std::vector<std::pair<std::string, std::string>> env;
   std::string working_dir;
   std::vector<Mount> mounts;
-  std::string log_path;  // host path; CRI log format
+  std::string log_path;  // host path; CRI log format; log_rotation.h tells its files and their size
 
   int64_t user = 0, group = 0;
   std::vector<int64_t> groups;
@@ -119,7 +119,7 @@ class ContainerRuntime {
   // Blocks until some container's state may have changed (an exit file appeared), the timeout, or
   // stop. For one thread at a time: what it is told of, others are not.
   virtual void AwaitChange(std::chrono::nanoseconds timeout, const std::stop_token& stop) = 0;
-  // Moves the log file aside and has the holder write a fresh one.
+  // Has the holder begin the next file of its log.
   virtual Status ReopenLog(const std::string& id) = 0;
 };
 

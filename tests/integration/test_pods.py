@@ -1,6 +1,7 @@
 """Pods on the embedded node: real containers through kubectl."""
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -257,9 +258,82 @@ class Pods(unittest.TestCase):
         self.run_pod(pod("wide", sh("head -c 100000 /dev/zero | tr '\\0' x; echo; echo next")))
         self.assertEqual(self.logs("wide"), "x" * 100000 + "\nnext\n")
 
+    def test_nothing_is_lost_where_one_file_of_a_log_follows_another(self):
+        chunks, lines = 4, 60_000
+        with Gate("rotated") as gate:
+            script = (f"for n in $(seq 0 {chunks - 1}); do "
+                      f"seq -f 'line %.0f {'x' * 90}' $((n * {lines})) $(((n + 1) * {lines} - 1)); {gate.WAIT}; done")
+            self.leat.apply(gate.pod(script))
+            eventually(lambda: self.leat.kubectl("logs", "rotated", "--tail=1", check=False).returncode == 0, "its start")
+            with tempfile.TemporaryFile("w+") as followed:
+                follower = subprocess.Popen(["kubectl", "logs", "-f", "rotated"], env=self.leat.environment(),
+                                            stdout=followed)
+                for n in range(chunks):
+                    gate.await_pod(n)
+                    # 8 MB a time: one new file at the most, before the next may be needed.
+                    eventually(lambda: log_files(self.leat, "rotated", "0.log.tmp"), "the next file lies ready")
+                    self.assertLessEqual(max(log_files(self.leat, "rotated").values()), 10 << 20)
+                    gate.open(n)
+                self.assertEqual(follower.wait(120), 0)
+                followed.seek(0)
+                right = "".join(f"line {n} {'x' * 90}\n" for n in range(chunks * lines))
+                self.assertTrue(followed.read() == right, "the follower's text")
+            self.assertTrue(self.logs("rotated") == right, "the log's text")
+            self.assertGreater(len(log_files(self.leat, "rotated", "0.log.2*")), 3)
+
+
+class Gate:
+    """A directory through which a pod and its test wait for each other."""
+    WAIT = "touch /gate/$n.here; while [ ! -e /gate/$n.open ]; do sleep 0.05; done"
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="leat-gate-")
+        self.dir = pathlib.Path(self.scratch.name)
+        return self
+
+    def __exit__(self, *_):
+        self.scratch.cleanup()
+
+    def pod(self, script):
+        return pod(self.name, sh(script, volumeMounts=[{"name": "gate", "mountPath": "/gate"}]),
+                   volumes=[{"name": "gate", "hostPath": {"path": str(self.dir)}}])
+
+    def await_pod(self, n):
+        eventually(lambda: (self.dir / f"{n}.here").exists(), f"{self.name} is at {n}", 120)
+
+    def open(self, n):
+        (self.dir / f"{n}.open").touch()
+
+
+def log_files(leat, name, pattern="*"):
+    """The sizes of the files of a pod's logs, by inode."""
+    uid = leat.get("pod", name)["metadata"]["uid"]
+    found = (path.stat() for path in (leat.dir / "node/logs" / uid / "c").glob(pattern))
+    return {one.st_ino: one.st_size for one in found}
+
 
 @needs_root
 class Mishaps(unittest.TestCase):
+    def test_a_log_that_grows_while_no_leat_runs_stays_bounded(self):
+        with Leat() as leat, Gate("loud") as gate:
+            leat.apply(gate.pod(f"n=0; {gate.WAIT}; yes {'y' * 4000} | head -c 90000000; echo; n=1; {gate.WAIT}; echo end"))
+            gate.await_pod(0)
+            logs = log_files(leat, "loud")
+            directory = leat.dir / "node/logs" / leat.get("pod", "loud")["metadata"]["uid"] / "c"
+            leat.kill()
+            gate.open(0)
+            gate.await_pod(1)
+            sizes = {one.st_ino: one.st_size for one in (path.stat() for path in directory.iterdir())}
+            self.assertLessEqual(max(sizes.values()), 10 << 20)
+            self.assertLessEqual(len(sizes), len(logs) + 1)
+            leat.start()
+            gate.open(1)
+            eventually(lambda: leat.get("pod", "loud")["status"]["phase"] == "Succeeded", "its end")
+            self.assertEqual(leat.kubectl("logs", "loud", "--tail=1").stdout, "end\n")
+
     def test_pods_start_once_runc_is_installed(self):
         with tempfile.TemporaryDirectory() as programs:
             os.symlink(shutil.which("conmon"), programs + "/conmon")
