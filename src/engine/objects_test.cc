@@ -83,6 +83,10 @@ TEST_F(Objects, AnIsolatedAlgorithmGetsNoKeyButItsHelpersDo) {
   const json::Value spec = Pod()["spec"];
   EXPECT_TRUE(Env(spec["containers"][0], "AWS_ACCESS_KEY_ID").IsNull());
   EXPECT_FALSE(Env(spec["containers"][1], "AWS_ACCESS_KEY_ID").IsNull());
+  // Nor may it look into the helper that has one.
+  EXPECT_EQ(spec["containers"][0]["securityContext"]["capabilities"]["drop"][0].AsString(),
+            "AUDIT_WRITE");
+  EXPECT_TRUE(spec["containers"][1]["securityContext"].IsNull());
 }
 
 TEST_F(Objects, AnOwnAuthorityIsMountedForAll) {

@@ -9,6 +9,7 @@
 #include "api/quantity.h"
 #include "base/strings.h"
 #include "io/file.h"
+#include "node/pids_limit.h"
 #include "node/sub_path.h"
 
 namespace leat::node {
@@ -258,8 +259,10 @@ Status AddLimits(const json::Value& resources, ContainerConfig& config) {
   config.cpu_milli = *cpu;
   config.cpu_shares_milli = *shares;
   config.memory_bytes = *memory;
-  constexpr int64_t kPidsLimit = 32'768;  // a fork bomb ends here
-  config.pids = kPidsLimit;
+  config.pids =
+      PodPidsLimit({.pid_max = "/proc/sys/kernel/pid_max",
+                    .threads_max = "/proc/sys/kernel/threads-max",
+                    .cgroup_max = {"/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"}});
   return {};
 }
 

@@ -17,7 +17,7 @@ json::Value Yaml(std::string_view text) { return json::ParseYaml(text)->front();
 class ContainerConfigTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(io::MakeDirs(volume_)); }
-  void TearDown() override { EXPECT_TRUE(RemoveVolumes("u", dirs_)); }
+  void TearDown() override { EXPECT_TRUE(ReleaseVolumes("u", dirs_)); }
 
   // Of a pod with the volume "v" of this kind, its only container given as YAML.
   Result<ContainerConfig> Make(const std::string& kind, const std::string& container) {
@@ -46,7 +46,7 @@ class ContainerConfigTest : public testing::Test {
 
   io::TempDir dir_;
   NoObjects no_objects_;
-  const PodDirs dirs_{dir_.path()};
+  const PodDirs dirs_{dir_.path(), dir_.path() + "/run"};
   const std::string volume_ = dirs_.Volume("u", "v");
   json::Value pod_;
 };
@@ -82,7 +82,7 @@ TEST_F(ContainerConfigTest, ASubPathStaysWhatItWasWhenItsNameIsMadeALink) {
     ASSERT_TRUE(io::Remove(volume_ + "/a"));
     ASSERT_TRUE(io::Rename(volume_ + "/a.moved", volume_ + "/a"));
   }
-  ASSERT_TRUE(RemoveVolumes("u", dirs_));
+  ASSERT_TRUE(ReleaseVolumes("u", dirs_));
   EXPECT_EQ(io::ReadFile("/proc/self/mounts")->find(dir_.path()), std::string::npos);
 }
 

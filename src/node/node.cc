@@ -38,17 +38,18 @@ std::string HostName() {
   return Lower(*name == '\0' ? "leat" : name);
 }
 
+std::string RuntimeDir(const Options& options) { return options.data_dir + "/runtime"; }
+
 class EmbeddedNode : public Node {
  public:
   EmbeddedNode(const Options& options, std::string name, api::ObjectClient& client, Clock& clock)
       : name_(std::move(name)),
         clock_(clock),
         client_(client),
-        dirs_(options.data_dir),
+        dirs_(options.data_dir, RunDir(RuntimeDir(options))),
         catalogue_(client, clock),
-        runtime_(MakeRuncRuntime(
-            {.dir = options.data_dir + "/runtime", .programs_dir = options.programs_dir},
-            catalogue_)),
+        runtime_(MakeRuncRuntime({.dir = RuntimeDir(options), .programs_dir = options.programs_dir},
+                                 catalogue_)),
         registration_(name_, client, clock, *runtime_),
         mounter_(options.programs_dir + "/leat", options.cache_dirs.empty()
                                                      ? std::vector<std::string>{dirs_.Cache()}
@@ -96,8 +97,8 @@ class EmbeddedNode : public Node {
   void StartPods() {
     if (auto settled = runtime_->SettleStarts(); !settled)
       LogWarning("cannot settle starts that were cut short", {{"error", settled.error()}});
-    if (auto removed = sync_.RemoveOrphans(); !removed)
-      LogWarning("cannot remove what is left of deleted pods", {{"error", removed.error()}});
+    if (auto kept = sync_.KeepOrphans(); !kept)
+      LogWarning("cannot end pods that the API does not know", {{"error", kept.error()}});
     if (const int count = FollowAllLogs(); count > 0)
       LogInfo("found pods still running", {{"pods", count}});
     pods_.Start();

@@ -11,11 +11,16 @@ namespace leat::node {
 
 class PodDirs {
  public:
-  explicit PodDirs(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+  // `run_dir` as RunDir tells it.
+  PodDirs(std::string data_dir, std::string run_dir)
+      : data_dir_(std::move(data_dir)), run_dir_(std::move(run_dir)) {}
 
   std::string Root() const { return data_dir_ + "/pods"; }
   std::string Pod(const std::string& uid) const { return Root() + "/" + uid; }
-  std::string Hosts(const std::string& uid) const { return Pod(uid) + "/hosts"; }
+  // A small file system of its own, for the files of ours that containers may write to: what they
+  // append there fills nothing else. It is there while the pod runs.
+  std::string Shared(const std::string& uid) const { return run_dir_ + "/" + uid + "/shared"; }
+  std::string Hosts(const std::string& uid) const { return Shared(uid) + "/hosts"; }
   std::string Volume(const std::string& uid, const std::string& volume) const {
     return Pod(uid) + "/volumes/" + volume;
   }
@@ -29,15 +34,21 @@ class PodDirs {
   // Bound to the container's terminationMessagePath.
   std::string TerminationMessage(const std::string& uid, const std::string& container,
                                  int attempt) const {
-    return fmt::format("{}/termination/{}_{}", Pod(uid), container, attempt);
+    return fmt::format("{}/{}_{}", Shared(uid), container, attempt);
   }
+  // What was in it when the container had ended.
+  std::string KeptMessage(const std::string& uid, const std::string& container, int attempt) const {
+    return fmt::format("{}/messages/{}_{}", Pod(uid), container, attempt);
+  }
+  // What belonged to pods that the API did not know when Leat started.
+  std::string LostAndFound() const { return data_dir_ + "/lost+found"; }
   std::string Logs(const std::string& uid) const { return data_dir_ + "/logs/" + uid; }
   std::string Log(const std::string& uid, const std::string& container, int attempt) const {
     return fmt::format("{}/{}/{}.log", Logs(uid), container, attempt);
   }
 
  private:
-  std::string data_dir_;
+  std::string data_dir_, run_dir_;
 };
 
 inline std::string UidOf(const json::Value& pod) { return pod["metadata"]["uid"].Str(); }

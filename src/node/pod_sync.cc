@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "api/meta.h"
 #include "base/log.h"
@@ -81,6 +82,10 @@ Result<Outcome> PodSync::Reconcile(const api::ObjectName& key, const std::stop_t
   if ((*object)["spec"]["nodeName"].AsString() != node_name_) return Outcome{};
   Pod pod{.object = std::move(*object), .uid = {}, .address = {}, .runs = {}, .waiting = {}};
   pod.uid = UidOf(pod.object);
+  {
+    MutexLock lock(mu_);
+    seen_.insert(pod.uid);
+  }
   pod.address = addresses_.AddressOf(pod.object);
   auto containers = runtime_.ListContainers(pod.uid);
   if (!containers) return containers.error();
@@ -131,12 +136,8 @@ Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
     return Outcome{};
   }
 
-  auto peers = client_.List(api::gvr::kPods, {.ns = pod.object["metadata"]["namespace"].Str()});
-  if (!peers) return peers.error();
   if (auto made = io::MakeDirs(dirs_.Pod(pod.uid), 0700); !made) return made.error();
-  const std::string hosts = HostsFile(pod.object, pod.address, peers->items);
-  if (auto written = WriteInPlace(dirs_.Hosts(pod.uid), hosts); !written) return written.error();
-
+  if (plan.start.empty() && io::Exists(dirs_.Shared(pod.uid))) WriteHosts(pod);
   if (auto started = StartContainers(pod, plan, stop); !started) return started.error();
   if (auto written = WriteStatus(pod, std::nullopt); !written) return written.error();
   Outcome next{plan.look_again};
@@ -175,12 +176,25 @@ Status PodSync::StartContainers(Pod& pod, const PodPlan& plan, const std::stop_t
                      sandbox.error().message);
       return sandbox.error();
     }
+    WriteHosts(pod);
     for (const PodPlan::Start& start : plan.start) StartContainer(pod, start, *volumes);
     auto containers = runtime_.ListContainers(pod.uid);
     if (!containers) return containers.error();
     pod.runs = GroupRuns(std::move(*containers));
   }
   return {};
+}
+
+// What its containers wrote to the file leaves no room for it, perhaps: their loss alone.
+void PodSync::WriteHosts(const Pod& pod) {
+  const auto peers =
+      client_.List(api::gvr::kPods, {.ns = pod.object["metadata"]["namespace"].Str()});
+  Status written = peers ? Status() : peers.error();
+  if (written)
+    written = WriteInPlace(dirs_.Hosts(pod.uid), HostsFile(pod.object, pod.address, peers->items));
+  if (!written)
+    LogWarning("cannot write a pod's /etc/hosts",
+               {{"pod", api::NameOf(pod.object).ToString()}, {"error", written.error()}});
 }
 
 bool PodSync::FindImages(Pod& pod) {
@@ -318,20 +332,41 @@ Status PodSync::StopSandbox(const std::string& uid) {
   return UnmountData(dirs_.Pod(uid));
 }
 
-Status PodSync::Forget(const std::string& uid) {
+Status PodSync::Release(const std::string& uid) {
   if (auto stopped = runtime_.StopSandbox(uid); !stopped) return stopped;
   mounter_.GiveUp(dirs_.Pod(uid));
-  if (auto removed = RemoveVolumes(uid, dirs_); !removed) return removed;
+  return ReleaseVolumes(uid, dirs_);
+}
+
+Status PodSync::Forget(const std::string& uid) {
+  if (auto released = Release(uid); !released) return released;
   if (auto removed = runtime_.RemoveSandbox(uid); !removed) return removed;
   if (auto removed = io::RemoveTree(dirs_.Pod(uid)); !removed) return removed;
   if (auto removed = io::RemoveTree(dirs_.Logs(uid)); !removed) return removed;
   addresses_.Forget(uid);
   MutexLock lock(mu_);
   std::erase_if(retries_, [&](const auto& entry) { return entry.first.first == uid; });
+  seen_.erase(uid);
   return {};
 }
 
-Status PodSync::RemoveOrphans() {
+Status PodSync::SetAside(const std::string& uid) {
+  if (auto released = Release(uid); !released) return released;
+  const std::string place = dirs_.LostAndFound() + "/" + uid;
+  for (const auto& [from, name] :
+       {std::pair(dirs_.Pod(uid) + "/volumes", "/volumes"), std::pair(dirs_.Logs(uid), "/logs")}) {
+    if (!io::Exists(from)) continue;
+    if (auto made = io::MakeDirs(place, 0700); !made) return made;
+    if (auto moved = io::Rename(from, place + name); !moved) return moved;
+  }
+  LogWarning(
+      "the API knows no such pod: its containers are ended, its volumes and logs are kept; "
+      "remove them when nobody misses them",
+      {{"uid", uid}, {"in", place}});
+  return Forget(uid);
+}
+
+Result<std::vector<std::string>> PodSync::FindOrphans() {
   std::vector<std::string> present;
   if (auto sandboxes = runtime_.ListSandboxes(); sandboxes) present = *sandboxes;
   if (const auto dirs = io::ListDir(dirs_.Root()); dirs)
@@ -339,21 +374,52 @@ Status PodSync::RemoveOrphans() {
   // After what is here: what comes meanwhile belongs to pods that come meanwhile.
   auto pods = client_.List(api::gvr::kPods, {.field_selector = "spec.nodeName=" + node_name_});
   if (!pods) return pods.error();
-  std::vector<std::string> known;
-  for (const json::Value& pod : pods->items) known.push_back(UidOf(pod));
-  for (const std::string& uid : present)
-    if (std::find(known.begin(), known.end(), uid) == known.end())
-      if (auto forgotten = Forget(uid); !forgotten) return forgotten;
+  std::set<std::string> orphans(present.begin(), present.end());
+  MutexLock lock(mu_);
+  for (const json::Value& pod : pods->items) {
+    orphans.erase(UidOf(pod));
+    seen_.insert(UidOf(pod));
+  }
+  return std::vector(orphans.begin(), orphans.end());
+}
+
+Status PodSync::RemoveOrphans() {
+  const auto orphans = FindOrphans();
+  if (!orphans) return orphans.error();
+  for (const std::string& uid : *orphans) {
+    {
+      MutexLock lock(mu_);
+      if (!seen_.contains(uid)) continue;
+    }
+    if (auto forgotten = Forget(uid); !forgotten) return forgotten;
+    LogInfo("removed what was left of a deleted pod", {{"uid", uid}});
+  }
+  return {};
+}
+
+Status PodSync::KeepOrphans() {
+  const auto orphans = FindOrphans();
+  if (!orphans) return orphans.error();
+  for (const std::string& uid : *orphans)
+    if (auto kept = SetAside(uid); !kept) return kept;
   return {};
 }
 
 std::string PodSync::TerminationMessage(const Pod& pod, const ContainerStatus& run) const {
-  // The file is bound into the container, which can write but not replace it.
-  auto fd = io::OpenBeneath(dirs_.Pod(pod.uid),
-                            fmt::format("termination/{}_{}", run.name, run.attempt), O_RDONLY);
-  std::string message(kMaxMessage, '\0');
-  const ssize_t size = fd ? pread(fd->get(), message.data(), message.size(), 0) : 0;
-  message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
+  const std::string keep = dirs_.KeptMessage(pod.uid, run.name, run.attempt);
+  std::string message;
+  if (auto kept = io::ReadFile(keep); kept) {
+    message = std::move(*kept);
+  } else if (auto fd = io::OpenBeneath(dirs_.Shared(pod.uid),
+                                       fmt::format("{}_{}", run.name, run.attempt), O_RDONLY)) {
+    // The file is bound into the container, which can write but not replace it.
+    message.resize(kMaxMessage);
+    const ssize_t size = pread(fd->get(), message.data(), message.size(), 0);
+    message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
+    Status written = io::MakeDirs(keep.substr(0, keep.rfind('/')), 0700);
+    if (written) written = io::WriteFile(keep, message);
+    if (!written) LogWarning("cannot keep a termination message", {{"error", written.error()}});
+  }
   const bool fallback =
       ContainerNamed(pod.object, run.name)["terminationMessagePolicy"].AsString() ==
       "FallbackToLogsOnError";

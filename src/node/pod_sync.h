@@ -3,8 +3,10 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/object_client.h"
 #include "base/clock.h"
@@ -31,9 +33,13 @@ class PodSync : public reconcile::Reconciler {
   // Fails a pod that takes more than it may: its containers are killed, its status says why.
   // kConflict when it has changed since.
   Status Evict(const json::Value& pod, const std::string& message);
-  // Ends and removes what is left of pods whose objects are gone (or were replaced): those that
-  // were deleted while no Leat ran.
+  // Ends and removes what is left of pods that were there since KeepOrphans, and are gone (or were
+  // replaced).
   Status RemoveOrphans();
+  // Once, before all else: of pods that nobody has seen go. They were deleted just before a crash,
+  // or the database is an older or another one. Their containers are ended, their volumes and logs
+  // are moved to lost+found.
+  Status KeepOrphans();
 
  private:
   struct Pod;  // one reconcile's view
@@ -57,7 +63,13 @@ class PodSync : public reconcile::Reconciler {
   // The container waits, and is tried again.
   void Wait(Pod& pod, const std::string& container, const char* reason, const Error& error);
   Status WriteStatus(const Pod& pod, const std::optional<std::string>& finished);
+  // Uids of what is here and not in the API; notes who is in the API.
+  Result<std::vector<std::string>> FindOrphans();
   Status Forget(const std::string& uid);
+  // Ends its containers and unmounts its volumes.
+  Status Release(const std::string& uid);
+  Status SetAside(const std::string& uid);
+  void WriteHosts(const Pod& pod);
   std::string TerminationMessage(const Pod& pod, const ContainerStatus& run) const;
 
   // A container that could not be started for a reason that may pass: when to try again. Lost at a
@@ -81,6 +93,7 @@ class PodSync : public reconcile::Reconciler {
   reconcile::EventRecorder events_;
   Mutex mu_;
   std::map<std::pair<std::string, std::string>, Retry> retries_ GUARDED_BY(mu_);
+  std::set<std::string> seen_ GUARDED_BY(mu_);  // uids of pods that were in the API
 };
 
 }  // namespace leat::node

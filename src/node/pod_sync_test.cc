@@ -57,14 +57,14 @@ class PodSyncTest : public testing::Test {
   }
 
   io::TempDir dir_;
+  const PodDirs dirs_{dir_.path(), dir_.path() + "/run"};
   Pods cluster_;
   FakeClock clock_;
   FakeRuntime runtime_;
   AddressBook addresses_;
   LogRotation logs_{clock_};
   DataMounter mounter_{"false", {"/nonexistent"}};
-  PodSync sync_{"node-1", PodDirs(dir_.path()), cluster_, clock_,
-                runtime_, addresses_,           mounter_, logs_};
+  PodSync sync_{"node-1", dirs_, cluster_, clock_, runtime_, addresses_, mounter_, logs_};
 };
 
 TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {
@@ -78,20 +78,37 @@ TEST_F(PodSyncTest, APodThatIsBoundWhileOrphansAreSoughtIsNone) {
   EXPECT_TRUE(runtime_.sandboxes.contains("u"));
 }
 
-TEST_F(PodSyncTest, WhatIsLeftOfAPodThatIsGoneIsRemoved) {
-  runtime_.sandboxes["gone"];
-  ASSERT_TRUE(io::MakeDirs(PodDirs(dir_.path()).Pod("gone")));
+TEST_F(PodSyncTest, WhatIsLeftOfAPodThatWentIsRemoved) {
+  cluster_.pods = {Pod()};
+  ASSERT_TRUE(sync_.KeepOrphans());
+  runtime_.sandboxes["u"];
+  ASSERT_TRUE(io::MakeDirs(dirs_.Volume("u", "v")));
+  cluster_.pods.clear();
   ASSERT_TRUE(sync_.RemoveOrphans());
   EXPECT_TRUE(runtime_.sandboxes.empty());
-  EXPECT_FALSE(io::Exists(PodDirs(dir_.path()).Pod("gone")));
+  EXPECT_FALSE(io::Exists(dirs_.Pod("u")));
+  EXPECT_FALSE(io::Exists(dirs_.LostAndFound()));
+}
+
+TEST_F(PodSyncTest, WhatBelongsToAPodThatWasNeverThereIsKept) {
+  runtime_.sandboxes["other"];
+  ASSERT_TRUE(io::MakeDirs(dirs_.Volume("other", "v")));
+  ASSERT_TRUE(io::WriteFile(dirs_.Volume("other", "v") + "/results", "dear"));
+  ASSERT_TRUE(io::MakeDirs(dirs_.Logs("other")));
+  ASSERT_TRUE(sync_.RemoveOrphans());
+  EXPECT_TRUE(io::Exists(dirs_.Volume("other", "v") + "/results"));
+  ASSERT_TRUE(sync_.KeepOrphans());
+  EXPECT_TRUE(runtime_.sandboxes.empty());
+  EXPECT_FALSE(io::Exists(dirs_.Pod("other")));
+  EXPECT_EQ(*io::ReadFile(dirs_.LostAndFound() + "/other/volumes/v/results"), "dear");
+  EXPECT_TRUE(io::Exists(dirs_.LostAndFound() + "/other/logs"));
 }
 
 TEST_F(PodSyncTest, OfTheRunsBeforeTheLastOneNothingStays) {
-  const PodDirs dirs(dir_.path());
   cluster_.pods = {Pod()};
-  ASSERT_TRUE(io::MakeDirs(dirs.Logs("u") + "/c"));
+  ASSERT_TRUE(io::MakeDirs(dirs_.Logs("u") + "/c"));
   for (int run = 0; run < 2; ++run) {
-    ASSERT_TRUE(AdvanceLog(dirs.Log("u", "c", run), clock_.Now()));
+    ASSERT_TRUE(AdvanceLog(dirs_.Log("u", "c", run), clock_.Now()));
     runtime_.sandboxes["u"].push_back({.id = "u_c_" + std::to_string(run),
                                        .sandbox_id = "u",
                                        .name = "c",
@@ -100,8 +117,8 @@ TEST_F(PodSyncTest, OfTheRunsBeforeTheLastOneNothingStays) {
   }
   clock_.Advance(std::chrono::hours(1));
   Reconciled();
-  EXPECT_TRUE(OpenLogFiles(dirs.Log("u", "c", 0)).empty());
-  EXPECT_EQ(OpenLogFiles(dirs.Log("u", "c", 1)).size(), 1u);
+  EXPECT_TRUE(OpenLogFiles(dirs_.Log("u", "c", 0)).empty());
+  EXPECT_EQ(OpenLogFiles(dirs_.Log("u", "c", 1)).size(), 1u);
   ASSERT_EQ(runtime_.sandboxes["u"].size(), 2u);
   EXPECT_EQ(runtime_.sandboxes["u"][0].attempt, 1);
   EXPECT_EQ(runtime_.sandboxes["u"][1].attempt, 2);

@@ -71,7 +71,11 @@ Registration::Registration(std::string name, api::ObjectClient& client, Clock& c
 
 json::Value Registration::Wanted(const json::Value& present) {
   const Status ready = runtime_.Ready();
-  if (ready && !std::exchange(was_ready_, true)) runtime_name_ = runtime_.Name();
+  if (ready && !std::exchange(was_ready_, true)) {
+    runtime_name_ = runtime_.Name();
+    advice_ = runtime_.Advice();
+    if (!advice_.empty()) LogWarning(advice_);
+  }
   struct utsname system {};
   uname(&system);
   const std::string arch = Architecture(system.machine);
@@ -103,7 +107,10 @@ json::Value Registration::Wanted(const json::Value& present) {
   json::Value conditions = status["conditions"];
   api::SetCondition(conditions, "Ready", ready ? "True" : "False",
                     ready ? "NodeReady" : "ContainerRuntimeNotReady",
-                    ready ? "this machine runs pods" : ready.error().message, now);
+                    !ready            ? ready.error().message
+                    : advice_.empty() ? "this machine runs pods"
+                                      : "this machine runs pods; " + advice_,
+                    now);
   for (const char* pressure : {"MemoryPressure", "DiskPressure", "PIDPressure"})
     api::SetCondition(conditions, pressure, "False", "NotMeasured", "not watched yet", now);
   // A heartbeat each time would be a write to the store every few seconds: the Lease has those.

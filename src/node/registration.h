@@ -33,7 +33,7 @@ class Registration {
   Clock& clock_;
   ContainerRuntime& runtime_;
   bool was_ready_ = false;
-  std::string runtime_name_ = "unknown";  // asked once the runtime is ready
+  std::string runtime_name_ = "unknown", advice_;  // asked once it is ready
   reconcile::EventRecorder events_;
   std::string told_;  // the reason for NotReady that an event told last
   std::jthread thread_;

@@ -18,6 +18,7 @@
 #include "node/host_root.h"
 #include "node/log_rotation.h"
 #include "node/oci_config.h"
+#include "node/runc_advice.h"
 #include "node/sandbox_namespaces.h"
 
 namespace leat::node {
@@ -74,8 +75,7 @@ class RuncRuntime : public ContainerRuntime {
     for (const char* part : {"", "/exits", "/sandboxes", "/runc"})
       if (auto made = io::MakeDirs(options_.dir + part, 0700); !made)
         LogError("cannot make the runtime's directory", {{"error", made.error()}});
-    socket_dir_ = "/run/leat/" +
-                  HexEncode(hash::Digest(hash::Algorithm::kSha256, options_.dir)).substr(0, 12);
+    socket_dir_ = RunDir(options_.dir);
     inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     inotify_add_watch(inotify_.get(), ExitDir().c_str(), IN_CLOSE_WRITE | IN_MOVED_TO);
   }
@@ -96,6 +96,11 @@ class RuncRuntime : public ContainerRuntime {
     const std::string_view first = version ? Split(version->out, '\n')[0] : std::string_view();
     const auto parts = Split(first, ' ');
     return "runc://" + std::string(parts.size() > 2 ? parts[2] : "unknown");
+  }
+
+  std::string Advice() const override {
+    const auto version = io::Run({.argv = {"runc", "--version"}}, seconds(5));
+    return version ? RuncAdvice(version->out) : "";
   }
 
   Result<Image> ResolveImage(const std::string& reference) override {
@@ -188,6 +193,7 @@ class RuncRuntime : public ContainerRuntime {
                              .socket_dir = socket_dir_,
                              .runc_root = RuncRoot()});
     if (!pid) return failed(pid.error());
+    if (config.pids > 0 && config.name != kSandboxName) BoundPids(sandbox_id, config.pids);
     auto started = Runc({"start", id});
     if (!started) return failed(started.error());
     if (auto kept = io::WriteFile(bundle + "/started", ""); !kept) return failed(kept.error());
@@ -372,8 +378,11 @@ class RuncRuntime : public ContainerRuntime {
     const json::Value meta = json::Object({{"imageId", config.image.id}});
     if (auto kept = io::WriteFile(bundle + "/meta.json", json::Print(meta)); !kept) return kept;
     const SandboxNamespaces shared = Namespaces(sandbox.pod_uid);
+    SandboxConfig shown = sandbox;
+    // The process that holds the pid namespace only waits; it starts before the file is there.
+    if (config.name == kSandboxName) shown.hosts_file.clear();
     const json::Value oci =
-        OciConfig({.sandbox = sandbox,
+        OciConfig({.sandbox = shown,
                    .container = config,
                    .root = root,
                    .image_mounts = HostRootMounts(options_.programs_dir),
@@ -437,6 +446,17 @@ class RuncRuntime : public ContainerRuntime {
     return status;
   }
 
+  // All containers of a pod together may have as many processes as one of them.
+  static void BoundPids(const std::string& sandbox, int64_t pids) {
+    for (const char* hierarchy : {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}) {
+      const std::string file = fmt::format("{}/leat/{}/pids.max", hierarchy, sandbox);
+      if (!io::Exists(file)) continue;
+      auto fd = io::Open(file, O_WRONLY);
+      const Status written = fd ? io::WriteAll(fd->get(), std::to_string(pids)) : fd.error();
+      if (!written) LogWarning("a pod's processes are not limited", {{"error", written.error()}});
+    }
+  }
+
   // runc removes a container's own cgroups; their parent is ours.
   void RemoveCgroups(const std::string& sandbox) const {
     const auto hierarchies = io::ListDir("/sys/fs/cgroup");
@@ -453,6 +473,10 @@ class RuncRuntime : public ContainerRuntime {
 };
 
 }  // namespace
+
+std::string RunDir(const std::string& dir) {
+  return "/run/leat/" + HexEncode(hash::Digest(hash::Algorithm::kSha256, dir)).substr(0, 12);
+}
 
 std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options, ImageCatalogue& catalogue) {
   return std::make_unique<RuncRuntime>(std::move(options), catalogue);

@@ -19,6 +19,11 @@ struct RuncOptions {
   std::string programs_dir;  // Leat's own programs, bound into containers
 };
 
+// Of the runtime at `dir`: where it mounts things and has sockets, <uid>/shared among them, a tmpfs
+// of 1 MiB for the files of ours that a pod's containers may write to (from RunSandbox to
+// StopSandbox).
+std::string RunDir(const std::string& dir);
+
 std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options, ImageCatalogue& catalogue);
 
 }  // namespace leat::node

@@ -283,9 +283,9 @@ TEST_F(RuncRuntimeTest, WhatContainersShareEndsWithTheirSandbox) {
       ++count;
     return count;
   };
-  EXPECT_EQ(mounts(), 3u);
+  EXPECT_EQ(mounts(), 4u);
   ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
-  EXPECT_EQ(mounts(), 3u);
+  EXPECT_EQ(mounts(), 4u);
   ASSERT_TRUE(runtime_->StopSandbox(uid_));
   EXPECT_EQ(mounts(), 0u);
   ASSERT_TRUE(runtime_->StopSandbox(uid_));

@@ -92,6 +92,9 @@ class ContainerRuntime {
   // kOk when containers can be run; else why not, and what to do.
   virtual Status Ready() = 0;
   virtual std::string Name() const = 0;  // "runc://1.1.5", for the Node's containerRuntimeVersion
+  // What its administrator should know and do, although it runs containers; "" when there is
+  // nothing.
+  virtual std::string Advice() const = 0;
 
   // kNotFound: nobody maps this image; the message says how to map it.
   virtual Result<Image> ResolveImage(const std::string& reference) = 0;

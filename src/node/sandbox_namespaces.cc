@@ -13,6 +13,7 @@ namespace leat::node {
 namespace {
 
 constexpr char kShmOptions[] = "mode=1777,size=65536k";
+constexpr char kSharedOptions[] = "mode=0700,size=1024k";
 
 bool IsMounted(const std::string& path, const std::string& dir) {
   struct stat at {
@@ -41,23 +42,30 @@ Status MakeNamespace(int flag, const char* name, const SandboxNamespaces& namesp
   return kept;
 }
 
+Status MountTmpfs(const std::string& path, const std::string& dir, const char* options) {
+  if (auto made = io::MakeDirs(path, 0700); !made) return made;
+  if (IsMounted(path, dir)) return {};
+  if (mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, options) != 0)
+    return io::ErrnoError(errno, "mount " + path);
+  return {};
+}
+
 }  // namespace
 
 Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::string& hostname) {
-  if (auto made = io::MakeDirs(namespaces.shm, 0700); !made) return made;
+  if (auto made = io::MakeDirs(namespaces.dir, 0700); !made) return made;
   if (auto made = MakeNamespace(CLONE_NEWIPC, "ipc", namespaces, namespaces.ipc, hostname); !made)
     return made;
   if (auto made = MakeNamespace(CLONE_NEWUTS, "uts", namespaces, namespaces.uts, hostname); !made)
     return made;
-  if (IsMounted(namespaces.shm, namespaces.dir)) return {};
-  if (mount("shm", namespaces.shm.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV,
-            kShmOptions) != 0)
-    return io::ErrnoError(errno, "mount " + namespaces.shm);
-  return {};
+  if (auto mounted = MountTmpfs(namespaces.shm, namespaces.dir, kShmOptions); !mounted)
+    return mounted;
+  return MountTmpfs(namespaces.shared, namespaces.dir, kSharedOptions);
 }
 
 Status RemoveSandboxNamespaces(const SandboxNamespaces& namespaces) {
-  for (const std::string& path : {namespaces.ipc, namespaces.uts, namespaces.shm})
+  for (const std::string& path :
+       {namespaces.ipc, namespaces.uts, namespaces.shm, namespaces.shared})
     (void)umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // one that is not mounted is fine
   return io::RemoveTree(namespaces.dir);
 }

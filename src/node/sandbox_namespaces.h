@@ -11,11 +11,17 @@ namespace leat::node {
 
 struct SandboxNamespaces {
   explicit SandboxNamespaces(const std::string& dir)
-      : dir(dir), ipc(dir + "/ipc"), uts(dir + "/uts"), shm(dir + "/shm") {}
+      : dir(dir),
+        ipc(dir + "/ipc"),
+        uts(dir + "/uts"),
+        shm(dir + "/shm"),
+        shared(dir + "/shared") {}
 
   std::string dir;
   std::string ipc, uts;  // files to join a namespace by
-  std::string shm;       // a tmpfs of 64 MiB, charged to the containers that fill it
+  // Each a tmpfs, charged to the containers that fill it.
+  std::string shm;     // 64 MiB, their /dev/shm
+  std::string shared;  // 1 MiB, for files of ours that they may write to
 };
 
 // Makes what is not there yet; the host name is that of the first call. Idempotent. Needs root.

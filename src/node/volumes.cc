@@ -268,14 +268,14 @@ std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs) {
   return "";
 }
 
-Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs) {
+Status ReleaseVolumes(const std::string& pod_uid, const PodDirs& dirs) {
   if (auto removed = RemoveSubPaths(dirs.SubPaths(pod_uid)); !removed) return removed;
   if (auto unmounted = UnmountData(dirs.Pod(pod_uid)); !unmounted) return unmounted;
   const std::string root = dirs.Pod(pod_uid) + "/volumes";
   const auto names = io::ListDir(root);
   for (const std::string& name : names ? *names : std::vector<std::string>())
     (void)umount2((root + "/" + name).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // memory ones
-  return io::RemoveTree(root);
+  return {};
 }
 
 }  // namespace leat::node

@@ -29,8 +29,8 @@ Result<VolumePaths> PrepareVolumes(const json::Value& pod, const PodDirs& dirs,
 // does. Walks the files of those that have a limit.
 std::string ExceededVolume(const json::Value& pod, const PodDirs& dirs);
 
-// Unmounts and removes them.
-Status RemoveVolumes(const std::string& pod_uid, const PodDirs& dirs);
+// Unmounts them; what is on the disk stays.
+Status ReleaseVolumes(const std::string& pod_uid, const PodDirs& dirs);
 
 // The value of a downward API field ("metadata.name", "metadata.annotations['a']", "status.podIP",
 // ...) or resource ("limits.memory" of a container); kInvalid for a path that is not offered.

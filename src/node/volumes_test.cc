@@ -16,7 +16,7 @@ constexpr long kTmpfs = 0x01021994;
 
 class VolumesTest : public testing::Test {
  protected:
-  void TearDown() override { EXPECT_TRUE(RemoveVolumes("u", dirs_)); }
+  void TearDown() override { EXPECT_TRUE(ReleaseVolumes("u", dirs_)); }
   // Where the pod's only volume is.
   std::string Prepare(const std::string& source) {
     const json::Value pod =
@@ -35,7 +35,7 @@ class VolumesTest : public testing::Test {
   io::TempDir dir_;
   NoObjects no_objects_;
   DataMounter mounter_{"false", {"/nonexistent"}};
-  const PodDirs dirs_{dir_.path()};
+  const PodDirs dirs_{dir_.path(), dir_.path() + "/run"};
 };
 
 TEST_F(VolumesTest, AnyUserMayWriteInAnEmptyDir) {
@@ -53,8 +53,8 @@ TEST_F(VolumesTest, AMemoryVolumeIsMemoryAlsoAfterACrashBetweenItsDirectoryAndIt
   ASSERT_TRUE(io::WriteFile(path + "/kept", "x"));
   EXPECT_EQ(Prepare("emptyDir: {medium: Memory, sizeLimit: 1Mi}"), path);
   EXPECT_TRUE(io::Exists(path + "/kept"));
-  ASSERT_TRUE(RemoveVolumes("u", dirs_));
-  EXPECT_FALSE(io::Exists(path));
+  ASSERT_TRUE(ReleaseVolumes("u", dirs_));
+  EXPECT_FALSE(io::Exists(path + "/kept"));
 }
 
 }  // namespace

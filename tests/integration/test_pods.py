@@ -89,6 +89,27 @@ class Pods(unittest.TestCase):
         own = "".join(os.readlink(f"/proc/self/ns/{kind}") + "\n" for kind in ("ipc", "uts"))
         self.assertNotEqual(seen["same", "one"], own)
 
+    def test_who_has_fewer_capabilities_cannot_look_into_who_shares_its_processes(self):
+        look = "for n in 1 2 3 4 5 6 7 8 9 10; do grep -azh TOKEN= /proc/[0-9]*/environ 2>/dev/null; sleep 0.2; done; true"
+        fewer = {"securityContext": {"capabilities": {"drop": ["AUDIT_WRITE"]}}}
+        holder = sh("while ! [ -e /proc/1/gone ]; do sleep 0.1; done", name="holder",
+                    env=[{"name": "TOKEN", "value": "dear"}])
+        for name, more, seen in (("equal", {}, True), ("fewer", fewer, False)):
+            self.leat.apply(pod(name, sh(look, name="looker", **more), holder, shareProcessNamespace=True))
+            eventually(lambda: self.leat.get("pod", name)["status"].get("containerStatuses", [{}])[0].get(
+                "state", {}).get("terminated"), "the looker's end")
+            self.assertEqual("TOKEN=dear" in self.logs(name, "-c", "looker"), seen, name)
+            self.leat.kubectl("delete", "pod", name, "--grace-period=0", "--force")
+
+    def test_the_files_of_ours_that_it_may_write_to_fill_no_disk(self):
+        found = self.run_pod(pod("writes", sh(
+            "yes x | head -c 50000000 > /dev/termination-log; yes y | head -c 20000000 >> /etc/hosts; exit 3")))
+        self.assertEqual(self.ended(found)["message"], "x\n" * 2048)
+        self.assertEqual(self.ended(found)["exitCode"], 3)
+        used = subprocess.run(["du", "-sk", str(self.leat.dir / "node/pods" / found["metadata"]["uid"])],
+                              check=True, capture_output=True, text=True).stdout
+        self.assertLess(int(used.split()[0]), 100)
+
     def test_the_ipc_namespace_of_the_host_is_had_for_the_asking(self):
         self.run_pod(pod("host-ipc", sh("readlink /proc/self/ns/ipc"), hostIPC=True))
         self.assertEqual(self.logs("host-ipc"), os.readlink("/proc/self/ns/ipc") + "\n")

@@ -16,6 +16,7 @@ class FakeRuntime : public ContainerRuntime {
  public:
   Status Ready() override { return {}; }
   std::string Name() const override { return "fake://1"; }
+  std::string Advice() const override { return ""; }
   Result<Image> ResolveImage(const std::string& reference) override {
     if (missing_images.contains(reference))
       return Error{Code::kNotFound, "nobody maps " + reference};
