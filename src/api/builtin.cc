@@ -78,6 +78,13 @@ const std::map<std::string_view, SchemaType>& Scalars() {
   return scalars;
 }
 
+// What Go writes for a member that nobody set; null for all but the simple types.
+json::Value ZeroOf(SchemaType type) {
+  if (type == SchemaType::kString) return "";
+  if (type == SchemaType::kInteger) return 0;
+  return type == SchemaType::kBoolean ? json::Value(false) : json::Value();
+}
+
 class RowParser {
  public:
   explicit RowParser(const std::vector<std::string_view>& texts) {
@@ -91,7 +98,7 @@ class RowParser {
 
  private:
   SchemaPtr TypeOf(std::string_view type);
-  SchemaPtr WithAttributes(std::string_view type, const Words& words, bool& required);
+  SchemaPtr WithAttributes(std::string_view type, const Words& words, Field& field);
   void AddField(const Words& words, Schema& schema);
   void AddKind(const Block& block, std::vector<std::shared_ptr<Type>>& rows);
   std::shared_ptr<Schema> Fields(const Block& block);
@@ -133,14 +140,17 @@ SchemaPtr RowParser::TypeOf(std::string_view type) {
   return schema;
 }
 
-SchemaPtr RowParser::WithAttributes(std::string_view type, const Words& words, bool& required) {
+SchemaPtr RowParser::WithAttributes(std::string_view type, const Words& words, Field& field) {
   const SchemaPtr plain = TypeOf(type);
   if (words.size() <= 3) return plain;
   auto schema = std::make_shared<Schema>(*plain);
   for (size_t i = 3; i < words.size(); ++i) {
     const auto [name, value] = Cut(words[i], "=").value_or(std::pair(words[i], ""));
     if (name == "required") {
-      required = true;
+      field.required = true;
+    } else if (name == "always") {
+      field.always = true;
+      schema->default_value = ZeroOf(schema->type);
     } else if (name == "default") {
       schema->default_value = ParseLiteral(value);
     } else if (name == "enum") {
@@ -184,7 +194,7 @@ void RowParser::AddField(const Words& words, Schema& schema) {
   const Result<int64_t> number = ParseInt(words[1]);
   LEAT_CHECK(number.has_value(), fmt::format("built-in rows: {}", Join(words, " ")));
   Field field{.name = std::string(words[0]), .number = static_cast<int>(*number)};
-  field.schema = WithAttributes(words[2], words, field.required);
+  field.schema = WithAttributes(words[2], words, field);
   schema.fields.push_back(std::move(field));
 }
 

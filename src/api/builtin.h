@@ -11,7 +11,8 @@
 //   }
 //
 // Types: string bool int32 int64 double time bytes quantity intstr any, an object's name, []T and
-// map[T] (keys are strings). Attributes: required, default=JSON, enum=A|B, min=N, max=N, merge=KEY
+// map[T] (keys are strings). Attributes: required, always (in every answer, as its zero value if
+// nobody gave one; clients rely on it), default=JSON, enum=A|B, min=N, max=N, merge=KEY
 // (strategic merge by that key), primitives (strategic merge as a set), retain, map=KEY,KEY (list
 // map keys), set, nullable, embedded (a whole object with kind and metadata). `inline T N` takes
 // the members of T over, which protobuf nests in field N. Attributes of a kind: short=a,b,

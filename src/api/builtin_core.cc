@@ -74,7 +74,7 @@ kind ConfigMap configmaps short=cm namespaced {
 
 kind ServiceAccount serviceaccounts short=sa namespaced {
   secrets                      2 []ObjectReference merge=name map=name
-  imagePullSecrets             3 []LocalObjectReference merge=name map=name
+  imagePullSecrets             3 []LocalObjectReference
   automountServiceAccountToken 4 bool
   column Name    string "Name of the service account"
   column Secrets string "Number of secrets"

@@ -86,7 +86,7 @@ object CustomResourceConversion {
 }
 object WebhookConversion {
   clientConfig             2 WebhookClientConfig
-  conversionReviewVersions 3 []string
+  conversionReviewVersions 3 []string required
 }
 object WebhookClientConfig {
   service  1 WebhookService
@@ -105,10 +105,10 @@ object CustomResourceDefinitionStatus {
   storedVersions 3 []string
 }
 object AcceptedNames {
-  plural     1 string
+  plural     1 string always
   singular   2 string
   shortNames 3 []string
-  kind       4 string
+  kind       4 string always
   listKind   5 string
   categories 6 []string
 }

@@ -18,14 +18,14 @@ object ObjectMeta {
   labels                     11 map[string]
   annotations                12 map[string]
   ownerReferences            13 []OwnerReference merge=uid map=uid
-  finalizers                 14 []string primitives
+  finalizers                 14 []string primitives set
   managedFields              17 []ManagedFieldsEntry
 }
 object OwnerReference {
-  kind               1 string
-  name               3 string
-  uid                4 string
-  apiVersion         5 string
+  kind               1 string always
+  name               3 string always
+  uid                4 string always
+  apiVersion         5 string always
   controller         6 bool
   blockOwnerDeletion 7 bool
 }
@@ -39,12 +39,12 @@ object ManagedFieldsEntry {
   subresource 8 string
 }
 object Condition {
-  type               1 string
-  status             2 string
+  type               1 string always
+  status             2 string always
   observedGeneration 3 int64
-  lastTransitionTime 4 time
-  reason             5 string
-  message            6 string
+  lastTransitionTime 4 time always
+  reason             5 string always
+  message            6 string always
 }
 object LabelSelector {
   matchLabels      1 map[string]

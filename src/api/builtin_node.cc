@@ -27,7 +27,7 @@ object NodeSpec {
   unschedulable 4 bool
   taints        5 []Taint
   configSource  6 NodeConfigSource
-  podCIDRs      7 []string primitives
+  podCIDRs      7 []string primitives set
 }
 object Taint {
   key       1 string required
@@ -39,11 +39,11 @@ object NodeConfigSource {
   configMap 2 ConfigMapNodeConfigSource
 }
 object ConfigMapNodeConfigSource {
-  namespace        1 string
-  name             2 string
+  namespace        1 string always
+  name             2 string always
   uid              3 string
   resourceVersion  4 string
-  kubeletConfigKey 5 string
+  kubeletConfigKey 5 string always
 }
 object NodeStatus {
   capacity         1 map[quantity]
@@ -76,27 +76,31 @@ object NodeDaemonEndpoints {
   kubeletEndpoint 1 DaemonEndpoint
 }
 object DaemonEndpoint {
-  Port 1 int32
+  Port 1 int32 always
 }
 object NodeSystemInfo {
-  machineID                1 string
-  systemUUID               2 string
-  bootID                   3 string
-  kernelVersion            4 string
-  osImage                  5 string
-  containerRuntimeVersion  6 string
-  kubeletVersion           7 string
-  kubeProxyVersion         8 string
-  operatingSystem          9 string
-  architecture            10 string
+  machineID                1 string always
+  systemUUID               2 string always
+  bootID                   3 string always
+  kernelVersion            4 string always
+  osImage                  5 string always
+  containerRuntimeVersion  6 string always
+  kubeletVersion           7 string always
+  kubeProxyVersion         8 string always
+  operatingSystem          9 string always
+  architecture            10 string always
+  swap                    11 NodeSwapStatus
+}
+object NodeSwapStatus {
+  capacity 1 int64
 }
 object ContainerImage {
   names     1 []string
   sizeBytes 2 int64
 }
 object AttachedVolume {
-  name       1 string
-  devicePath 2 string
+  name       1 string always
+  devicePath 2 string always
 }
 object NodeConfigStatus {
   assigned      1 NodeConfigSource

@@ -199,7 +199,7 @@ object HTTPGetAction {
 }
 object HTTPHeader {
   name  1 string required
-  value 2 string
+  value 2 string always
 }
 object TCPSocketAction {
   port 1 intstr required
@@ -386,10 +386,10 @@ object ContainerStatus {
   name                      1 string required
   state                     2 ContainerState
   lastState                 3 ContainerState default={}
-  ready                     4 bool default=false
-  restartCount              5 int32 default=0
-  image                     6 string default=""
-  imageID                   7 string default=""
+  ready                     4 bool always
+  restartCount              5 int32 always
+  image                     6 string always
+  imageID                   7 string always
   containerID               8 string
   started                   9 bool
   allocatedResources       10 map[quantity]
@@ -412,7 +412,7 @@ object ContainerStateRunning {
   startedAt 1 time
 }
 object ContainerStateTerminated {
-  exitCode    1 int32 default=0
+  exitCode    1 int32 always
   signal      2 int32
   reason      3 string
   message     4 string
@@ -430,8 +430,8 @@ object ContainerUser {
   linux 1 LinuxContainerUser
 }
 object LinuxContainerUser {
-  uid                1 int64
-  gid                2 int64
+  uid                1 int64 always
+  gid                2 int64 always
   supplementalGroups 3 []int64
 }
 object ResourceStatus {

@@ -168,7 +168,7 @@ object GitRepoVolumeSource {
 object ISCSIVolumeSource {
   targetPortal       1 string required
   iqn                2 string required
-  lun                3 int32
+  lun                3 int32 always
   iscsiInterface     4 string default="default"
   fsType             5 string
   readOnly           6 bool

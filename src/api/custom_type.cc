@@ -14,6 +14,25 @@ std::vector<std::string> Strings(const json::Value& list) {
   return strings;
 }
 
+// Of metadata a definition may restrict the name and generateName.
+SchemaPtr MetadataSchema(const Schema& compiled) {
+  const Field* written = compiled.Find("metadata");
+  if (!written || written->schema->fields.empty()) return ObjectMetaSchema();
+  auto metadata = std::make_shared<Schema>(*ObjectMetaSchema());
+  for (Field& field : metadata->fields)
+    if (const Field* own = written->schema->Find(field.name);
+        own && (field.name == "name" || field.name == "generateName"))
+      field.schema = own->schema;
+  return metadata;
+}
+
+std::string Deprecation(const Type& type, const json::Value& version) {
+  if (!version["deprecated"].AsBool()) return "";
+  const std::string given = version["deprecationWarning"].Str();
+  if (!given.empty()) return given;
+  return type.ApiVersion(version["name"].AsString()) + " " + type.kind + " is deprecated";
+}
+
 // The compiled schema with the members that every object has, typed as the API server means them.
 SchemaPtr WithObjectMembers(const Schema& compiled) {
   auto schema = std::make_shared<Schema>(compiled);
@@ -25,7 +44,7 @@ SchemaPtr WithObjectMembers(const Schema& compiled) {
   });
   schema->fields.push_back({.name = "apiVersion", .schema = text});
   schema->fields.push_back({.name = "kind", .schema = text});
-  schema->fields.push_back({.name = "metadata", .schema = ObjectMetaSchema()});
+  schema->fields.push_back({.name = "metadata", .schema = MetadataSchema(compiled)});
   std::sort(schema->fields.begin(), schema->fields.end(),
             [](const Field& a, const Field& b) { return a.name < b.name; });
   return schema;
@@ -133,6 +152,7 @@ Result<Type> TypeOfDefinition(const json::Value& crd) {
                              .storage = version["storage"].AsBool(),
                              .schema = std::move(*schema),
                              .status_subresource = version["subresources"]["status"].IsObject(),
+                             .deprecation = Deprecation(type, version),
                              .columns = ColumnsOf(version)});
   }
   const auto stored = std::count_if(type.versions.begin(), type.versions.end(),

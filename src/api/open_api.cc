@@ -14,7 +14,7 @@ json::Value ObjectType(const Schema& schema) {
   json::ArrayItems required;
   for (const Field& field : schema.fields) {
     typed.Mut("properties").Set(field.name, OpenApiSchema(*field.schema));
-    if (field.required) required.emplace_back(field.name);
+    if (field.required || field.always) required.emplace_back(field.name);
   }
   if (!required.empty()) typed.Set("required", std::move(required));
   return typed;

@@ -30,6 +30,8 @@ void CheckLabels(std::string_view path, const json::Value& labels, FieldErrors& 
 void CheckMetadata(const Type& type, const json::Value& object, const json::Value* old,
                    FieldErrors& errors);
 void CheckPod(const json::Value& pod, const json::Value* old, FieldErrors& errors);
+// A version's openAPIV3Schema, as upstream's structural schemas are checked.
+void CheckStructural(const std::string& path, const json::Value& schema, FieldErrors& errors);
 void CheckDefinition(const json::Value& crd, const json::Value* old, FieldErrors& errors);
 // Secrets, config maps, nodes, events, leases; nothing for other kinds.
 void CheckSmallKind(const Type& type, const json::Value& object, const json::Value* old,

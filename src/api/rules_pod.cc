@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include "api/rules.h"
@@ -29,6 +31,25 @@ void CheckDns(const json::Value& spec, FieldErrors& errors) {
   if (config["nameservers"].size() > 3)
     errors.push_back(InvalidValue("spec.dnsConfig.nameservers", config["nameservers"],
                                   "must not have more than 3 nameservers"));
+}
+
+// They become lines of /etc/hosts.
+void CheckHostAliases(const json::Value& spec, FieldErrors& errors) {
+  size_t index = 0;
+  for (const json::Value& alias : spec["hostAliases"].Items()) {
+    const std::string at = Item("spec.hostAliases", index++);
+    const std::string ip = alias["ip"].Str();
+    unsigned char buffer[16];
+    if (ip.find('\0') != std::string::npos || (inet_pton(AF_INET, ip.c_str(), buffer) != 1 &&
+                                               inet_pton(AF_INET6, ip.c_str(), buffer) != 1))
+      errors.push_back(
+          InvalidValue(Child(at, "ip"), alias["ip"],
+                       "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
+    size_t name = 0;
+    for (const json::Value& hostname : alias["hostnames"].Items())
+      AddAll(Item(Child(at, "hostnames"), name++), hostname,
+             CheckDns1123Subdomain(hostname.AsString()), errors);
+  }
 }
 
 // The members of a pod's spec that may change, taken out of both to compare what is left.
@@ -76,6 +97,7 @@ void CheckPod(const json::Value& pod, const json::Value* old, FieldErrors& error
   CheckPlacement(spec, errors);
   CheckNamesIn(spec, errors);
   CheckDns(spec, errors);
+  CheckHostAliases(spec, errors);
   CheckRange("spec.activeDeadlineSeconds", spec["activeDeadlineSeconds"], 1, kMaxInt32, errors);
   if (const json::Value& grace = spec["terminationGracePeriodSeconds"]; !old) {
     constexpr const char* kPath = "spec.terminationGracePeriodSeconds";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/builtin.h"
 #include "api/quantity.h"
 #include "base/strings.h"
 
@@ -80,7 +81,9 @@ void PruneMembers(const Schema& schema, json::Value& value, Path& path,
   for (const json::Member& member : value.Members()) {
     const Field* field = schema.Find(member.key);
     const size_t before = path.PushKey(member.key);
-    if (field) {
+    if (schema.embedded_object && member.key == "metadata") {
+      PruneAt(*ObjectMetaSchema(), *value.Find(member.key), path, removed);
+    } else if (field) {
       PruneAt(*field->schema, *value.Find(member.key), path, removed);
     } else if (!schema.preserve_unknown && !IsEmbeddedMeta(schema, member.key)) {
       unknown.push_back(member.key);

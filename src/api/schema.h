@@ -40,6 +40,7 @@ struct Field {
   int inline_number = 0;
   SchemaPtr schema;
   bool required = false;
+  bool always = false;  // in answers also when it was not given
 
   // Built-in types cannot tell an empty string or list from an absent one, CRDs can.
   bool builtin() const { return number != 0; }

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "api/field_errors.h"
+#include "api/formats.h"
 #include "api/pattern.h"
 #include "api/quantity.h"
 #include "api/schema.h"
@@ -127,16 +128,6 @@ bool HasCidrForm(std::string_view text) {
          (HasAddressForm(AF_INET6, parts->first) && *bits <= 128);
 }
 
-bool HasUuidForm(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0)
-      return false;
-  }
-  return true;
-}
-
 // Formats that are not listed here are hints for people, as upstream treats unknown ones.
 bool HasFormat(std::string_view format, std::string_view text) {
   if (format == "date-time" || format == "datetime") return ParseTime(text).has_value();
@@ -145,8 +136,7 @@ bool HasFormat(std::string_view format, std::string_view text) {
   if (format == "ipv4") return HasAddressForm(AF_INET, text);
   if (format == "ipv6") return HasAddressForm(AF_INET6, text);
   if (format == "cidr") return HasCidrForm(text);
-  if (format == "uuid") return HasUuidForm(text);
-  return true;
+  return HasTextFormat(format, text);
 }
 
 bool IsGiven(const Field& field, const json::Value* value) {
@@ -200,6 +190,10 @@ void Validator::Check(const Schema& schema, const json::Value& value, const json
                      TypeName(value), path_, WantedName(schema.type))});
     return;
   }
+  if (schema.embedded_object)
+    for (const char* key : {"apiVersion", "kind"})
+      if (value[key].AsString().empty())
+        Add(Required(path_.empty() ? key : path_ + "." + key, "must not be empty"));
   if (value.IsObject()) CheckMembers(schema, value, old);
   if (value.IsArray()) CheckItems(schema, value, old);
   if (value.IsString()) CheckString(schema, value);
@@ -267,7 +261,9 @@ void Validator::CheckItems(const Schema& schema, const json::Value& value, const
 
 void Validator::CheckUnique(const Schema& schema, const json::Value& value) {
   const bool by_keys = !schema.map_keys.empty() && schema.merge_key.empty();
-  if (!schema.is_set && !schema.unique_items && !by_keys) return;
+  // Of a built-in list that merges as a set nobody checks it, as upstream: finalizers.
+  const bool set = schema.is_set && !schema.merge_primitives;
+  if (!set && !schema.unique_items && !by_keys) return;
   std::set<std::string> seen;
   size_t index = 0;
   for (const json::Value& item : value.Items()) {
@@ -321,7 +317,9 @@ void Validator::CheckNumber(const Schema& schema, const json::Value& value) {
     Invalid(value, "must be of type int32: " + Quoted(value));
     return;
   }
-  if (schema.type == SchemaType::kInteger && !value.IsInt() && std::fabs(number) >= 9.3e18) {
+  constexpr double kInt64 = 9223372036854775808.0;
+  if (schema.type == SchemaType::kInteger && !value.IsInt() &&
+      (number >= kInt64 || number < -kInt64)) {
     Invalid(value, "must be of type int64: " + Quoted(value));
     return;
   }

@@ -31,22 +31,16 @@ const std::vector<PrinterColumn>& PathColumns(const TypeVersion& version) {
 
 json::Value CellAt(const PrinterColumn& column, const json::Value& object, WallTime now) {
   if (!column.path) return {};
-  const std::vector<const json::Value*> found = column.path->Find(object);
-  if (found.empty() || (found.size() == 1 && found[0]->IsNull())) return {};
-  const json::Value& first = *found[0];
-  if (column.type == "date") return AgeSince(first, now);
+  const json::Value* found = column.path->FindFirst(object);
+  if (!found || found->IsNull()) return {};
+  if (column.type == "date") return AgeSince(*found, now);
   if (column.type == "integer") {
-    if (first.IsNumber()) return static_cast<int64_t>(first.AsDouble());
+    if (found->IsNumber()) return static_cast<int64_t>(found->AsDouble());
     return {};
   }
-  if (column.type == "number") return first.IsNumber() ? first : json::Value();
-  if (column.type == "boolean") return first.IsBool() ? first : json::Value();
-  std::string text;
-  for (const json::Value* value : found) {
-    if (!text.empty()) text += ' ';
-    text += value->IsString() ? value->Str() : json::Print(*value);
-  }
-  return text;
+  if (column.type == "number") return found->IsNumber() ? *found : json::Value();
+  if (column.type == "boolean") return found->IsBool() ? *found : json::Value();
+  return found->IsString() ? found->Str() : json::Print(*found);
 }
 
 json::ArrayItems Cells(const Type& type, const TypeVersion& version, const json::Value& object,

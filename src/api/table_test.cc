@@ -245,7 +245,7 @@ spec: {count: 3, ratio: 0.5, on_: true}
 status: {state: Up, conditions: [{type: Ready, status: 'True'}, {type: Old, status: 'False'}]}
 )"));
   EXPECT_EQ(table["rows"][0]["cells"],
-            Y("[a, Up, 3, 0.5, true, 60m, 'True', Ready Old, "
+            Y("[a, Up, 3, 0.5, true, 60m, 'True', Ready, "
               "'{\"count\":3,\"on_\":true,\"ratio\":0.5}', <invalid>, null]"));
   EXPECT_EQ(table["columnDefinitions"].size(), 11u);
   EXPECT_EQ(table["columnDefinitions"][0]["name"].AsString(), "Name");

@@ -35,6 +35,7 @@ struct TypeVersion {
   bool storage = true;  // exactly one version of a type is stored
   std::shared_ptr<const Schema> schema;
   bool status_subresource = false;
+  std::string deprecation;  // what to warn whoever uses this version of; "" unless deprecated
   std::vector<PrinterColumn> columns;
 };
 

@@ -200,5 +200,27 @@ TEST(BuiltinRows, InlineMembersRememberTheirMessage) {
   EXPECT_TRUE(volumes->schema->replace_keys);
 }
 
+TEST(Rows, MergeAndAnswerAsUpstreamDoes) {
+  const TypeTable table;
+  const TypePtr accounts = table.FindKind("", "ServiceAccount");
+  json::Value object = *json::Parse(R"({"imagePullSecrets": [{"name": "a"}, {"name": "b"}]})");
+  ASSERT_TRUE(StrategicMerge(*accounts->StorageVersion().schema, object,
+                             *json::Parse(R"({"imagePullSecrets": [{"name": "c"}]})")));
+  EXPECT_EQ(json::Print(object), R"({"imagePullSecrets":[{"name":"c"}]})");
+
+  const TypePtr nodes = table.FindKind("", "Node");
+  const Schema& node = *nodes->StorageVersion().schema;
+  object = *json::Parse(R"({"metadata": {"ownerReferences": [{"uid": "u"}]},
+    "status": {"nodeInfo": {"swap": {"capacity": 1}}, "volumesAttached": [{}]}})");
+  EXPECT_TRUE(Prune(node, object).empty());
+  ApplyDefaults(node, object);
+  EXPECT_EQ(object["status"]["nodeInfo"].size(), 11u);
+  EXPECT_TRUE(object["status"]["nodeInfo"]["kubeProxyVersion"].IsString());
+  EXPECT_EQ(json::Print(object["status"]["volumesAttached"]), R"([{"devicePath":"","name":""}])");
+  EXPECT_TRUE(ValidateSchema(node, object).empty());
+  const Field* finalizers = node.Find("metadata")->schema->Find("finalizers");
+  EXPECT_TRUE(finalizers->schema->is_set && finalizers->schema->merge_primitives);
+}
+
 }  // namespace
 }  // namespace leat::api

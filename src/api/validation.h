@@ -28,6 +28,10 @@ std::vector<std::string> CheckLabelValue(std::string_view value);
 std::vector<FieldError> ValidateObject(const Type& type, const TypeVersion& version,
                                        const json::Value& object, const json::Value* old);
 
+// What a v1-shaped CustomResourceDefinition asks for and this server does not do, one text for
+// each: CEL rules, scale, selectableFields. For a warning and a condition.
+std::vector<std::string> RulesNotKept(const json::Value& crd);
+
 // Defaults that depend on more than the schema: resource requests from limits, a CRD's list kind
 // and singular, pod's service account name, image pull policy by tag, ... Runs after ApplyDefaults.
 void DefaultObject(const Type& type, const TypeVersion& version, json::Value& object);

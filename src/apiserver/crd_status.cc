@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "api/meta.h"
+#include "api/validation.h"
+#include "base/strings.h"
 
 namespace leat::apiserver {
 namespace {
+
+constexpr std::string_view kRulesNotKept = "leat.dev/RulesNotKept";
 
 void AddStoredVersion(json::Value& crd) {
   for (const json::Value& version : crd["spec"]["versions"].Items()) {
@@ -20,6 +24,17 @@ void AddStoredVersion(json::Value& crd) {
       stored.Push(name);
     }
     return;
+  }
+}
+
+void SetRulesNotKept(const json::Value& crd, const std::string& time, json::Value& conditions) {
+  const std::string text = Join(api::RulesNotKept(crd), "; ");
+  if (!text.empty()) {
+    api::SetCondition(conditions, kRulesNotKept, "True", "NotSupported", text, time);
+  } else if (conditions.IsArray()) {
+    std::erase_if(conditions.MutItems(), [](const json::Value& condition) {
+      return condition["type"].AsString() == kRulesNotKept;
+    });
   }
 }
 
@@ -65,6 +80,7 @@ void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd) {
     }
     status.Set("acceptedNames", AcceptedNames(names, status["acceptedNames"], conflicts));
   }
+  SetRulesNotKept(crd, time, conditions);
   status.Set("conditions", std::move(conditions));
   crd.Set("status", std::move(status));
   AddStoredVersion(crd);

@@ -11,7 +11,8 @@ namespace leat::apiserver {
 // v1-shaped definition: at once and not by a controller, because the type table is in the same
 // process. Names that another type has leave both conditions False with the reason, and
 // acceptedNames has those that are free; a definition that is established stays so, and keeps the
-// names that were accepted before in place of taken ones.
+// names that were accepted before in place of taken ones. The condition leat.dev/RulesNotKept says
+// what of the definition this server does not do; without such there is none.
 void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd);
 
 // True if it has all the names that it asks for.

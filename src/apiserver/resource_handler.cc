@@ -5,6 +5,7 @@
 #include "apiserver/kind_rules.h"
 #include "apiserver/query_values.h"
 #include "apiserver/request_options.h"
+#include "apiserver/warnings.h"
 
 namespace leat::apiserver {
 namespace {
@@ -115,6 +116,7 @@ Result<Reply> ResourceHandler::Serve(net::ServerRequest& request, const RequestI
                                      net::ResponseWriter& writer, Call& call) {
   auto target = verbs_.Resolve(info.gvr, info.ns, info.name, info.subresource);
   if (!target) return target.error();
+  if (!target->version->deprecation.empty()) Warn(call.warnings, target->version->deprecation);
   if (auto ok = CheckInNamespace(*target, info.verb, call); !ok) return ok.error();
   const bool pod = IsPod(*target->type);
   if (pod && info.subresource == "log" && info.verb == Verb::kGet) {

@@ -107,5 +107,29 @@ TEST_F(SchemaChangeTest, AnotherVersionShowsOnlyWhatItsSchemaKnows) {
   EXPECT_EQ(json::Print(other.json["spec"]), R"({"size":3})");
 }
 
+TEST_F(SchemaChangeTest, WhatIsNotKeptWarnsAndStandsInACondition) {
+  json::Value crd = WidgetDefinition();
+  crd.Mut("spec")
+      .Mut("versions")
+      .MutItems()[0]
+      .Set("deprecated", true)
+      .Mut("subresources")
+      .Set("scale",
+           json::Object({{"specReplicasPath", ".spec.size"}, {"statusReplicasPath", ".status.n"}}));
+  const HttpAnswer made =
+      Send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json::Print(crd));
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_NE(made.headers.Get("Warning").find("scale"), std::string::npos);
+  EXPECT_NE(
+      api::FindCondition(made.json["status"]["conditions"], "leat.dev/RulesNotKept")["message"]
+          .AsString()
+          .find("scale"),
+      std::string::npos);
+  EXPECT_NE(Send("GET", "/apis/example.com/v1/widgets")
+                .headers.Get("Warning")
+                .find("example.com/v1 Widget is deprecated"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace leat::apiserver

@@ -129,7 +129,6 @@ Status Verbs::CheckPlace(const Target& target, json::Value& object) const {
 
 Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
                                    const json::Value* stored, Call& call) const {
-  call.warnings.clear();  // a repeated attempt finds them again
   DropIgnoredMetadata(object);
   DropDuplicateOwners(object, call.warnings);
   const api::Type& type = *target.type;
@@ -153,8 +152,8 @@ Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
                           : Refuse(call, 400, "BadRequest", error);
     }
     for (const auto& path : call.duplicates)
-      call.warnings.push_back("duplicate field \"" + path + "\"");
-    for (const auto& path : unknown) call.warnings.push_back("unknown field \"" + path + "\"");
+      Warn(call.warnings, "duplicate field \"" + path + "\"");
+    for (const auto& path : unknown) Warn(call.warnings, "unknown field \"" + path + "\"");
   }
   api::ApplyDefaults(*target.version->schema, object);
   // A custom object is checked by the schema of the version it came in; the built-in kinds have

@@ -87,6 +87,9 @@ Result<json::Value> Verbs::NewObject(const Target& target, json::Value object, C
     return RefuseObject(call, *target.type, target.version->name,
                         fresh["metadata"]["name"].AsString(), errors);
   }
+  if (IsCrd(*target.type)) {
+    for (std::string& text : api::RulesNotKept(fresh)) Warn(call.warnings, std::move(text));
+  }
   if (auto ok = CheckLimits(fresh, 0); !ok) return ok.error();
   AddWarnings(*target.type, fresh, nullptr, call.warnings);
   return ToVersion(*target.type, std::move(fresh), target.type->StorageVersion().name);

@@ -93,6 +93,9 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   if (!errors.empty()) {
     return RefuseObject(call, type, target.version->name, target.name, errors);
   }
+  if (IsCrd(type) && !status_only) {
+    for (std::string& text : api::RulesNotKept(next)) Warn(call.warnings, std::move(text));
+  }
   if (auto ok = CheckLimits(next, current.Json().size()); !ok) return ok.error();
   AddWarnings(type, next, &*old, call.warnings);
   return ToVersion(type, std::move(next), type.StorageVersion().name);

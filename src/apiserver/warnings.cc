@@ -22,7 +22,7 @@ void WarnOfFinalizers(const json::Value& object, const json::Value* old,
         std::find(before.begin(), before.end(), finalizer) != before.end()) {
       continue;
     }
-    warnings.push_back("metadata.finalizers: " + json::Print(finalizer) +
+    Warn(warnings, "metadata.finalizers: " + json::Print(finalizer) +
                        ": prefer a domain-qualified finalizer name including a path (/) to avoid "
                        "accidental conflicts with other finalizer writers");
   }
@@ -34,7 +34,7 @@ void WarnOfContainer(const std::string& path, const json::Value& container,
   for (size_t i = 0; i < container["env"].size(); ++i) {
     const json::Value& name = container["env"][i]["name"];
     if (variables.insert(name.AsString()).second) continue;
-    warnings.push_back(path + ".env[" + std::to_string(i) + "]: hides previous definition of " +
+    Warn(warnings, path + ".env[" + std::to_string(i) + "]: hides previous definition of " +
                        json::Print(name) + ", which may be dropped when using apply");
   }
   std::map<std::tuple<int64_t, int64_t, std::string, std::string>, size_t> ports;
@@ -46,12 +46,17 @@ void WarnOfContainer(const std::string& path, const json::Value& container,
                           i);
     if (fresh) continue;
     const std::string ports_path = path + ".ports[";
-    warnings.push_back(ports_path + std::to_string(i) + "]: duplicate port definition with " +
+    Warn(warnings, ports_path + std::to_string(i) + "]: duplicate port definition with " +
                        ports_path + std::to_string(first->second) + "]");
   }
 }
 
 }  // namespace
+
+void Warn(std::vector<std::string>& warnings, std::string text) {
+  if (std::find(warnings.begin(), warnings.end(), text) == warnings.end())
+    warnings.push_back(std::move(text));
+}
 
 void DropDuplicateOwners(json::Value& object, std::vector<std::string>& warnings) {
   if (object["metadata"]["ownerReferences"].size() < 2) return;
@@ -66,11 +71,12 @@ void DropDuplicateOwners(json::Value& object, std::vector<std::string>& warnings
   }
   if (uids.empty()) return;
   object.Mut("metadata").Set("ownerReferences", std::move(kept));
-  warnings.push_back(
+  Warn(
+      warnings,
       ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in "
       "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate "
       "UID(s) observed: " +
-      Join(uids, ", "));
+          Join(uids, ", "));
 }
 
 void AddWarnings(const api::Type& type, const json::Value& object, const json::Value* old,

@@ -10,6 +10,9 @@
 
 namespace leat::apiserver {
 
+// Adds a warning, once: an attempt to write that is repeated finds the same ones again.
+void Warn(std::vector<std::string>& warnings, std::string text);
+
 // An owner that is named twice stays once. `warnings` gets the text that says so.
 void DropDuplicateOwners(json::Value& object, std::vector<std::string>& warnings);
 

@@ -13,72 +13,96 @@ using Values = std::vector<const Value*>;
 
 class Walker {
  public:
-  explicit Walker(const Value& root) : root_(root) {}
+  Walker(const Value& root, int budget) : root_(root), budget_(budget) {}
 
   Values Walk(const Value& from, const std::vector<Step>& steps) {
     Values found{&from};
     for (const Step& step : steps) {
       Values next;
-      for (const Value* value : found) Follow(*value, step, &next);
+      for (const Value* value : found)
+        Follow(*value, step, [&](const Value& match) {
+          next.push_back(&match);
+          return true;
+        });
       found = std::move(next);
     }
     return found;
+  }
+
+  // The first of what Walk finds, without looking for the others; or nullptr.
+  const Value* First(const Value& from, const Step* step, const Step* end) {
+    if (step == end) return &from;
+    const Value* first = nullptr;
+    Follow(from, *step, [&](const Value& match) {
+      first = First(match, step + 1, end);
+      return first == nullptr;
+    });
+    return first;
   }
 
  private:
   // False once the whole walk has looked at enough: paths like ..*..*..* grow without bound.
   bool Spend() { return budget_ > 0 && budget_-- > 0; }
 
-  void Follow(const Value& value, const Step& step, Values* out) {
+  // Calls visit with each match in order, until it says false; false then, and without budget.
+  template <class Visit>
+  bool Follow(const Value& value, const Step& step, const Visit& visit) {
     switch (step.kind) {
       case Step::Kind::kNames:
         for (const std::string& name : step.names)
-          if (const Value* member = value.Find(name); member && Spend()) out->push_back(member);
-        return;
+          if (const Value* member = value.Find(name); member && !(Spend() && visit(*member)))
+            return false;
+        return true;
       case Step::Kind::kSlices:
-        for (const Step::Slice& slice : step.slices) FollowSlice(value.Items(), slice, out);
-        return;
+        for (const Step::Slice& slice : step.slices)
+          if (!FollowSlice(value.Items(), slice, visit)) return false;
+        return true;
       case Step::Kind::kAll:
-        ForEachChild(value, [&](const Value& child) { out->push_back(&child); });
-        return;
+        return ForEachChild(value, visit);
       case Step::Kind::kDescend:
-        Descend(value, out);
-        return;
+        return Descend(value, visit);
       case Step::Kind::kFilter:
-        for (const Value& item : value.Items())
-          if (Spend() && Holds(*step.filter, item)) out->push_back(&item);
-        return;
+        for (const Value& item : value.Items()) {
+          if (!Spend()) return false;
+          if (Holds(*step.filter, item) && !visit(item)) return false;
+        }
+        return true;
     }
+    return true;
   }
 
   template <class Visit>
-  void ForEachChild(const Value& value, const Visit& visit) {
+  bool ForEachChild(const Value& value, const Visit& visit) {
     for (const Value& item : value.Items())
-      if (Spend()) visit(item);
+      if (!(Spend() && visit(item))) return false;
     for (const Member& member : value.Members())
-      if (Spend()) visit(member.value);
+      if (!(Spend() && visit(member.value))) return false;
+    return true;
   }
 
-  void Descend(const Value& value, Values* out) {
-    out->push_back(&value);
-    ForEachChild(value, [&](const Value& child) { Descend(child, out); });
+  template <class Visit>
+  bool Descend(const Value& value, const Visit& visit) {
+    return visit(value) &&
+           ForEachChild(value, [&](const Value& child) { return Descend(child, visit); });
   }
 
-  void FollowSlice(const ArrayItems& items, const Step::Slice& slice, Values* out) {
+  template <class Visit>
+  bool FollowSlice(const ArrayItems& items, const Step::Slice& slice, const Visit& visit) {
     const int64_t size = std::ssize(items);
     const auto at = [&](int64_t index) {
       return std::clamp<int64_t>(index < 0 ? index + size : index, 0, size);
     };
     const int64_t to = slice.to ? at(*slice.to) : size;
-    for (int64_t i = at(slice.from.value_or(0)); i < to && Spend(); i += slice.step)
-      out->push_back(&items[static_cast<size_t>(i)]);
+    for (int64_t i = at(slice.from.value_or(0)); i < to; i += slice.step)
+      if (!(Spend() && visit(items[static_cast<size_t>(i)]))) return false;
+    return true;
   }
 
   // The first value that the operand stands for, or nullptr.
   const Value* Resolve(const Filter::Operand& operand, const Value& item) {
     if (!operand.is_path) return &operand.literal;
-    const Values found = Walk(operand.from_root ? root_ : item, operand.steps);
-    return found.empty() ? nullptr : found.front();
+    const Step* const first = operand.steps.data();
+    return First(operand.from_root ? root_ : item, first, first + operand.steps.size());
   }
 
   bool Holds(const Filter& filter, const Value& item) {
@@ -115,7 +139,7 @@ class Walker {
   }
 
   const Value& root_;
-  int budget_ = 1'000'000;
+  int budget_;
 };
 
 }  // namespace
@@ -126,6 +150,12 @@ Result<JsonPath> JsonPath::Compile(std::string_view text) {
   return JsonPath(std::make_shared<const Steps>(std::move(*steps)));
 }
 
-Values JsonPath::Find(const Value& root) const { return Walker(root).Walk(root, *steps_); }
+Values JsonPath::Find(const Value& root) const {
+  return Walker(root, 1'000'000).Walk(root, *steps_);
+}
+
+const Value* JsonPath::FindFirst(const Value& root) const {
+  return Walker(root, 10'000).First(root, steps_->data(), steps_->data() + steps_->size());
+}
 
 }  // namespace leat::json

@@ -23,6 +23,9 @@ class JsonPath {
   // Matches in document order; empty when a step finds nothing. The pointers live as long as
   // `root` unchanged. After looking at 1,000,000 values it gives what it has found so far.
   std::vector<const Value*> Find(const Value& root) const;
+  // The first of these matches, or nullptr; nullptr too when none is among the first 10,000 values
+  // that it looks at, so that a table of many such cells takes little time.
+  const Value* FindFirst(const Value& root) const;
 
  private:
   using Steps = std::vector<JsonPathStep>;

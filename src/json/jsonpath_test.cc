@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace leat::json {
 namespace {
 
@@ -157,6 +159,32 @@ TEST(JsonPath, RefusesBrokenPathsWithTheCharacter) {
   std::string nested = ".a";
   for (int i = 0; i < 100; ++i) nested += "[?(@";
   EXPECT_NE(Find(nested).find("too many filters"), std::string::npos);
+}
+
+TEST(JsonPath, FindsTheFirstWithoutTheOthers) {
+  const Value pod = *Parse(kPod);
+  for (const char* path :
+       {".metadata.name", ".spec.containers[*].name", ".spec.containers[?(@.cpu<1.5)].name",
+        "..port", ".spec..*", ".status.conditions[-1:].type", ".spec.containers[2,0].name",
+        "..*..*", "."}) {
+    const JsonPath compiled = *JsonPath::Compile(path);
+    EXPECT_EQ(compiled.FindFirst(pod), compiled.Find(pod)[0]) << path;
+  }
+  for (const char* path : {".nothing", ".spec.containers[7]", "..*..nothing"})
+    EXPECT_EQ(JsonPath::Compile(path)->FindFirst(pod), nullptr) << path;
+  // However many items there are, the first costs what one costs.
+  Value many = Object();
+  for (int i = 0; i < 50'000; ++i) many.Mut("l").Push(Object({{"k", i}}));
+  EXPECT_EQ(JsonPath::Compile(".l[*].k")->FindFirst(many)->AsInt(-1), 0);
+}
+
+TEST(JsonPath, StopsLookingForTheFirstAfterTenThousandValues) {
+  Value deep(1);
+  for (int i = 0; i < 60; ++i) deep = Object({{"a", std::move(deep)}});
+  const JsonPath path = *JsonPath::Compile("..*..*..*..*..none");  // half a million ways
+  const auto start = std::chrono::steady_clock::now();
+  for (int cell = 0; cell < 20; ++cell) EXPECT_EQ(path.FindFirst(deep), nullptr);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 TEST(JsonPath, StopsLookingAfterAMillionValues) {

@@ -19,6 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Result<Value> document = leat::json::Parse(parts ? parts->second : "", 1 << 14);
   size_t read = 0;
   for (const Value* value : path->Find(document ? *document : fixed)) read += value->size();
+  const Value& root = document ? *document : fixed;
+  const Value* first = path->FindFirst(root);
+  const auto found = path->Find(root);
+  LEAT_CHECK(!first || (!found.empty() && first == found[0]), "the first is another");
   LEAT_CHECK(read < (uint64_t{1} << 40), "impossible sizes");
   return 0;
 }
