@@ -394,40 +394,6 @@ TEST(Server, RefusesAnAddressThatIsNone) {
   EXPECT_EQ(Server::Start({.address = "203.0.113.1"}, Echo).error().code, Code::kInvalid);
 }
 
-TEST(Server, ClosesTheConnectionThatIsIdleLongestWhenItIsFull) {
-  const auto server = Serve(Echo, {.max_connections = 2});
-  RawPeer silent(server->port());  // has asked nothing yet
-  RawPeer idle(server->port());
-  idle.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  idle.HearUntil("]");
-  RawPeer third(server->port());
-  EXPECT_EQ(silent.HearAll(), "");
-  third.Say("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_NE(third.HearUntil("]").find("[]"), std::string::npos);
-  RawPeer fourth(server->port());
-  EXPECT_EQ(idle.HearAll(), "");
-  fourth.Say("GET /4 HTTP/1.0\r\n\r\n");
-  EXPECT_EQ(Body(fourth.HearAll()), "GET /4 []");
-}
-
-TEST(Server, ClosesTheNewcomerWhenItIsFullOfRequestsInWork) {
-  std::latch running(1), done(1);
-  const auto server = Serve(
-      [&](ServerRequest&, ResponseWriter& response) {
-        running.count_down();
-        done.wait();
-        response.Send(200, "served");
-      },
-      {.max_connections = 1});
-  RawPeer first(server->port());
-  first.Say("GET / HTTP/1.0\r\n\r\n");
-  running.wait();
-  RawPeer second(server->port());
-  EXPECT_EQ(second.HearAll(), "");
-  done.count_down();
-  EXPECT_EQ(Body(first.HearAll()), "served");
-}
-
 TEST(Server, StopLetsARunningHandlerFinish) {
   std::latch running(1);
   auto server = Serve([&](ServerRequest& request, ResponseWriter& response) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <latch>
 #include <memory>
 #include <stop_token>
 
@@ -129,6 +130,38 @@ TEST(SlowClients, WhoseAnswerIsNotReadAreCutOffInTheEnd) {
   peer.Say("GET /whole HTTP/1.1\r\nHost: h\r\n\r\n");
   ended.get_future().get();
   EXPECT_LT(peer.HearAll().size(), kBig);
+}
+
+TEST(FullPort, ClosesTheConnectionThatIsIdleLongestWhenItIsFull) {
+  const auto server = Serve({.max_connections = 2});
+  RawPeer silent(server->port());  // has asked nothing yet
+  RawPeer idle(server->port());
+  idle.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  idle.HearUntil("\r\n\r\n0");
+  RawPeer third(server->port());
+  EXPECT_EQ(silent.HearAll(), "");
+  third.Say("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(third.HearUntil("\r\n\r\n0").ends_with("0"));
+  RawPeer fourth(server->port());
+  EXPECT_EQ(idle.HearAll(), "");
+  fourth.Say("GET /4 HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(fourth.HearAll().ends_with("\r\n\r\n0"));
+}
+
+TEST(FullPort, ClosesTheNewcomerWhenItIsFullOfRequestsInWork) {
+  std::latch running(1), done(1);
+  const auto server = Serve({.max_connections = 1}, [&](ServerRequest&, ResponseWriter& response) {
+    running.count_down();
+    done.wait();
+    response.Send(200, "served");
+  });
+  RawPeer first(server->port());
+  first.Say("GET / HTTP/1.0\r\n\r\n");
+  running.wait();
+  RawPeer second(server->port());
+  EXPECT_EQ(second.HearAll(), "");
+  done.count_down();
+  EXPECT_TRUE(first.HearAll().ends_with("\r\n\r\nserved"));
 }
 
 class BodyFirst : public testing::Test {
