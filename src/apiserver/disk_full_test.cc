@@ -36,6 +36,9 @@ class FullDiskTest : public HttpApiTest {
     return Send("POST", "/api/v1/namespaces/default/configmaps",
                 json::Print(ConfigMap(name, std::string(50'000, 'x'))));
   }
+  HttpAnswer Delete(const std::string& name) {
+    return Send("DELETE", "/api/v1/namespaces/default/configmaps/" + name);
+  }
   HttpAnswer Get(const std::string& name) {
     return Send("GET", "/api/v1/namespaces/default/configmaps/" + name);
   }
@@ -63,12 +66,14 @@ void FillTheDisk() {
   EXPECT_NE(answer.Message().find("free some space"), std::string::npos) << answer.Message();
   EXPECT_EQ(api.Get("m0").status, 200);
   EXPECT_EQ(api.Get(refused).status, 404);
+  EXPECT_EQ(api.Delete("m0").status, 200);
+  EXPECT_EQ(api.Get("m0").status, 404);
   ASSERT_TRUE(io::Remove(ballast));
   EXPECT_EQ(api.Put(refused).status, 201);
   EXPECT_EQ(api.Get(refused).status, 200);
 }
 
-TEST(FullDisk, FailsWritesWithAReasonServesReadsAndHealsWhenSpaceReturns) {
+TEST(FullDisk, FailsWritesWithAReasonServesReadsAndDeletesAndHealsWhenSpaceReturns) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to mount a small tmpfs";
   const pid_t child = fork();
   if (child == 0) {

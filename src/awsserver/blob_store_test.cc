@@ -89,8 +89,8 @@ class FullDisk : public EndpointTest {
   bool Shrink() {
     server_.reset();
     endpoint_.reset();
-    if (::geteuid() != 0 ||
-        ::mount("tmpfs", Mount().c_str(), "tmpfs", MS_NOSUID, "size=64m") != 0) {
+    if (::geteuid() != 0 || ::mount("tmpfs", Mount().c_str(), "tmpfs", MS_NOSUID,
+                                    "size=70m" /* 6 of them the databases hold back */) != 0) {
       return false;
     }
     mounted_ = true;

@@ -255,37 +255,43 @@ class SqliteLogStore : public LogStore {
   }
 
   Status DeleteStreams(const LogGroup& group, const std::string& prefix) override {
-    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
-      auto streams = FindStreams(connection, group, prefix);
-      if (!streams && streams.error().code == Code::kNotFound) return {};
-      if (!streams) return streams.error();
-      return Doom(connection, *streams);
-    });
+    auto doomed = db_->Write(
+        [&](db::Connection& connection) -> Status {
+          auto streams = FindStreams(connection, group, prefix);
+          if (!streams && streams.error().code == Code::kNotFound) return {};
+          if (!streams) return streams.error();
+          return Doom(connection, *streams);
+        },
+        db::Space::kReserve);
     if (!doomed) return doomed;
     return RemoveDoomed();
   }
 
   Status DeleteStream(const LogGroup& group, const std::string& stream) override {
-    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
-      auto streams = FindStreams(connection, group, stream);
-      if (!streams) return streams.error();
-      std::erase_if(*streams, [&](const LogStreamRow& row) { return row.info.name != stream; });
-      if (streams->empty()) return NoSuchStream();
-      return Doom(connection, *streams);
-    });
+    auto doomed = db_->Write(
+        [&](db::Connection& connection) -> Status {
+          auto streams = FindStreams(connection, group, stream);
+          if (!streams) return streams.error();
+          std::erase_if(*streams, [&](const LogStreamRow& row) { return row.info.name != stream; });
+          if (streams->empty()) return NoSuchStream();
+          return Doom(connection, *streams);
+        },
+        db::Space::kReserve);
     if (!doomed) return doomed;
     return RemoveDoomed();
   }
 
   Status DeleteGroup(const LogGroup& group) override {
-    auto doomed = db_->Write([&](db::Connection& connection) -> Status {
-      auto streams = FindStreams(connection, group, "");
-      if (!streams) return streams.error();
-      if (auto done = Doom(connection, *streams); !done) return done;
-      return connection.Prepare("DELETE FROM groups WHERE name = ?1")
-          .Bind(1, GroupKey(group))
-          .Run();
-    });
+    auto doomed = db_->Write(
+        [&](db::Connection& connection) -> Status {
+          auto streams = FindStreams(connection, group, "");
+          if (!streams) return streams.error();
+          if (auto done = Doom(connection, *streams); !done) return done;
+          return connection.Prepare("DELETE FROM groups WHERE name = ?1")
+              .Bind(1, GroupKey(group))
+              .Run();
+        },
+        db::Space::kReserve);
     if (!doomed) return doomed;
     return RemoveDoomed();
   }
@@ -309,12 +315,14 @@ class SqliteLogStore : public LogStore {
   Status RemoveDoomed() {
     bool more = true;
     while (more) {
-      auto removed = db_->Write([&](db::Connection& connection) -> Status {
-        auto step = RemoveSome(connection);
-        if (!step) return step.error();
-        more = *step;
-        return {};
-      });
+      auto removed = db_->Write(
+          [&](db::Connection& connection) -> Status {
+            auto step = RemoveSome(connection);
+            if (!step) return step.error();
+            more = *step;
+            return {};
+          },
+          db::Space::kReserve);
       if (!removed) return removed;
     }
     return {};

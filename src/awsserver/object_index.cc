@@ -139,27 +139,29 @@ Result<std::vector<BucketRecord>> ObjectIndex::Buckets() {
 
 Result<FreedBlobs> ObjectIndex::DeleteBucket(const std::string& name) {
   FreedBlobs freed;
-  auto written = db_->Write([&](db::Connection& connection) -> Status {
-    freed.clear();
-    if (auto there = RequireBucket(connection, name); !there) return there;
-    db::Statement& find = connection.Prepare("SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1");
-    const auto any = find.Bind(1, name).Step();
-    if (!any) return any.error();
-    if (*any) return Error{Code::kConflict, "bucket " + name + " holds objects"};
-    std::vector<std::string> uploads;
-    db::Statement& list = connection.Prepare("SELECT id FROM uploads WHERE bucket = ?1");
-    list.Bind(1, name);
-    while (true) {
-      const auto row = list.Step();
-      if (!row) return row.error();
-      if (!*row) break;
-      uploads.emplace_back(list.Text(0));
-    }
-    for (const std::string& upload : uploads) {
-      if (auto dropped = DropUpload(connection, upload, freed); !dropped) return dropped;
-    }
-    return connection.Prepare("DELETE FROM buckets WHERE name = ?1").Bind(1, name).Run();
-  });
+  auto written = db_->Write(
+      [&](db::Connection& connection) -> Status {
+        freed.clear();
+        if (auto there = RequireBucket(connection, name); !there) return there;
+        db::Statement& find = connection.Prepare("SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1");
+        const auto any = find.Bind(1, name).Step();
+        if (!any) return any.error();
+        if (*any) return Error{Code::kConflict, "bucket " + name + " holds objects"};
+        std::vector<std::string> uploads;
+        db::Statement& list = connection.Prepare("SELECT id FROM uploads WHERE bucket = ?1");
+        list.Bind(1, name);
+        while (true) {
+          const auto row = list.Step();
+          if (!row) return row.error();
+          if (!*row) break;
+          uploads.emplace_back(list.Text(0));
+        }
+        for (const std::string& upload : uploads) {
+          if (auto dropped = DropUpload(connection, upload, freed); !dropped) return dropped;
+        }
+        return connection.Prepare("DELETE FROM buckets WHERE name = ?1").Bind(1, name).Run();
+      },
+      db::Space::kReserve);
   if (!written) return written.error();
   return freed;
 }
@@ -194,19 +196,21 @@ Result<FreedBlobs> ObjectIndex::Put(const std::string& bucket, const ObjectRecor
 Result<FreedBlobs> ObjectIndex::Delete(const std::string& bucket,
                                        std::vector<Deletion>& deletions) {
   FreedBlobs freed;
-  auto written = db_->Write([&](db::Connection& connection) -> Status {
-    freed.clear();
-    for (Deletion& deletion : deletions) {
-      const auto id = ObjectId(connection, bucket, deletion.key);
-      if (!id) return id.error();
-      const auto holds = HasEtag(connection, *id, deletion.if_etag);
-      if (!holds) return holds.error();
-      deletion.refused = !*holds;
-      if (*id == 0 || deletion.refused) continue;
-      if (auto dropped = DropObject(connection, *id, freed); !dropped) return dropped;
-    }
-    return {};
-  });
+  auto written = db_->Write(
+      [&](db::Connection& connection) -> Status {
+        freed.clear();
+        for (Deletion& deletion : deletions) {
+          const auto id = ObjectId(connection, bucket, deletion.key);
+          if (!id) return id.error();
+          const auto holds = HasEtag(connection, *id, deletion.if_etag);
+          if (!holds) return holds.error();
+          deletion.refused = !*holds;
+          if (*id == 0 || deletion.refused) continue;
+          if (auto dropped = DropObject(connection, *id, freed); !dropped) return dropped;
+        }
+        return {};
+      },
+      db::Space::kReserve);
   if (!written) return written.error();
   return freed;
 }

@@ -17,15 +17,17 @@ Result<std::vector<std::string>> AllTexts(db::Database& database, const char* sq
   return texts;
 }
 
-// Runs `sql` with each of the texts, in one transaction.
+// Runs `sql` with each of the texts, in one transaction: what starting and deleting need.
 Status ForEach(db::Database& database, const char* sql, const std::vector<std::string>& texts) {
   if (texts.empty()) return {};
-  return database.Write([&](db::Connection& connection) -> Status {
-    for (const std::string& text : texts) {
-      if (auto done = connection.Prepare(sql).Bind(1, text).Run(); !done) return done;
-    }
-    return {};
-  });
+  return database.Write(
+      [&](db::Connection& connection) -> Status {
+        for (const std::string& text : texts) {
+          if (auto done = connection.Prepare(sql).Bind(1, text).Run(); !done) return done;
+        }
+        return {};
+      },
+      db::Space::kReserve);
 }
 
 }  // namespace

@@ -167,11 +167,13 @@ Result<std::vector<PartRecord>> ObjectIndex::Parts(const std::string& upload, in
 
 Result<FreedBlobs> ObjectIndex::AbortUpload(const std::string& upload) {
   FreedBlobs freed;
-  auto written = db_->Write([&](db::Connection& connection) -> Status {
-    freed.clear();
-    if (auto there = RequireUpload(connection, upload); !there) return there;
-    return DropUpload(connection, upload, freed);
-  });
+  auto written = db_->Write(
+      [&](db::Connection& connection) -> Status {
+        freed.clear();
+        if (auto there = RequireUpload(connection, upload); !there) return there;
+        return DropUpload(connection, upload, freed);
+      },
+      db::Space::kReserve);
   if (!written) return written.error();
   return freed;
 }

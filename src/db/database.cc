@@ -12,16 +12,19 @@ Database::Database(std::unique_ptr<Writer> writer, std::unique_ptr<ReaderPool> r
 Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::Open(Options options) {
-  Status whole = CheckFile(options.path);
+  Status whole = CheckFile(options);
   if (!whole) return whole.error();
   Result<std::unique_ptr<Connection>> connection = OpenForWriting(options);
   if (!connection) return connection.error();
+  KeepMark(options.path);
   return std::unique_ptr<Database>(
-      new Database(std::make_unique<Writer>(*std::move(connection)),
-                   std::make_unique<ReaderPool>(std::move(options.path))));
+      new Database(std::make_unique<Writer>(*std::move(connection), options.path),
+                   std::make_unique<ReaderPool>(options.path)));
 }
 
-Status Database::Write(std::function<Status(Connection&)> work) { return writer_->Write(work); }
+Status Database::Write(std::function<Status(Connection&)> work, Space space) {
+  return writer_->Write(work, space);
+}
 
 Status Database::Read(const std::function<Status(Connection&)>& read) {
   return readers_->Read(read);

@@ -1,6 +1,7 @@
-// A SQLite file in WAL mode. Readers use their own connections; all writes go through one writer
-// thread that commits whatever has gathered in one transaction (group commit), so that a hundred
-// concurrent writers share one fsync.
+// A SQLite file in WAL mode, which this process has for itself: another that opens it finds it
+// locked. Readers use their own connections; all writes go through one writer thread that commits
+// whatever has gathered in one transaction (group commit), so that a hundred concurrent writers
+// share one fsync.
 #pragma once
 
 #include <cstdint>
@@ -88,24 +89,41 @@ struct Options {
   // migrations[i] is SQL that brings the schema from version i to i + 1; versions only grow.
   std::vector<std::string> migrations;
   bool full_sync = true;  // fsync at each commit: an acknowledged write survives power loss
+  // What to do to begin with an empty database on purpose, after "to begin anew, "; the default is
+  // to move its files away. For a database without which other files cannot be understood.
+  std::string begin_anew;
 };
 
+// What a write may use of the disk.
+enum class Space {
+  kOrdinary,  // refused with kExhausted while the disk is short: see Database
+  kReserve,   // also what is held back for it: for writes that delete, and those that starting and
+              // stopping need
+};
+
+// Deleting works on a full disk, also while somebody else takes every byte that comes free: up to
+// 4 MiB beyond what they use are allocated to the file and to its log each (less on small disks).
+// Ordinary writes are refused once the disk has less than 16 MiB (or a sixteenth) left, so that
+// they leave that alone. It is filled up again after the next write with room.
 class Database {
  public:
   // Opens or makes the file (mode 0600) and migrates it. kCorrupt: damaged, or not a database, or
-  // one with other tables than the migrations make (the file is left as it is); kInvalid: written
-  // by a newer Leat. Looks at the header and the schema only: damage further in is a kCorrupt of
-  // the call that meets it.
+  // one with other tables than the migrations make, or missing or empty although it has been there
+  // before, which PATH.mark says (what is there is left as it is); kInvalid: written by a newer
+  // Leat; kUnavailable: another process has it. Looks at the header and the schema only: damage
+  // further in is a kCorrupt of the call that meets it.
   static Result<std::unique_ptr<Database>> Open(Options options);
-  // Finishes the queued writes, then closes.
+  // Finishes the queued writes, folds the log into the file and closes: the file alone is a backup
+  // then.
   ~Database();
 
   // Runs `work` on the writer thread inside a transaction that it may share with other callers,
   // and returns once it is durable. If work returns an error, its own changes (only) are rolled
   // back and that error is returned. A failed commit (disk full: kExhausted) fails every caller
-  // that shared it. Blocks while 1,024 writes are queued. `work` may read too, but must not begin
-  // or end transactions nor call Write.
-  Status Write(std::function<Status(Connection&)> work);
+  // that shared it, but those of Space::kReserve, which are then run once more, alone. Blocks while
+  // 1,024 writes are queued. `work` may read too, but must not begin or end transactions nor call
+  // Write.
+  Status Write(std::function<Status(Connection&)> work, Space space = Space::kOrdinary);
 
   // Runs `read` on a pooled read-only connection, in the calling thread, within one snapshot; sees
   // every write that returned before. Blocks while 8 reads run; never call it from inside read. A

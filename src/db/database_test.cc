@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <latch>
@@ -24,6 +26,13 @@ Status Put(Connection& c, std::string_view key, int64_t value = 1) {
 
 std::function<Status(Connection&)> Putting(std::string key) {
   return [key](Connection& c) { return Put(c, key); };
+}
+
+// The bytes of its pages, as the header counts them.
+size_t PagesIn(const std::string& file) {
+  size_t pages = 0;
+  for (size_t at = 28; at < 32; ++at) pages = pages << 8 | static_cast<unsigned char>(file[at]);
+  return pages * 4096;
 }
 
 class DatabaseTest : public ::testing::Test {
@@ -67,7 +76,6 @@ TEST_F(DatabaseTest, KeepsWhatWasWrittenAcrossReopening) {
   Open();
   ASSERT_TRUE(db_->Write(Putting("a")));
   db_.reset();
-  EXPECT_EQ(*io::ListDir(dir_.path()), std::vector<std::string>{"leat.db"});
   Open();
   EXPECT_EQ(Count(), 1);
   struct stat info {};
@@ -75,6 +83,85 @@ TEST_F(DatabaseTest, KeepsWhatWasWrittenAcrossReopening) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ASSERT_EQ(stat((path_ + "-wal").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(DatabaseTest, OnceClosedTheFileAloneIsABackup) {
+  Open();
+  ASSERT_TRUE(db_->Write(Putting("a")));
+  db_.reset();
+  ASSERT_TRUE(io::WriteFile(dir_.path() + "/backup", *io::ReadFile(path_)));
+  Open();
+  ASSERT_TRUE(db_->Write(Putting("b")));
+  db_.reset();
+  // Put back in place, beside the log of what came after it.
+  ASSERT_TRUE(io::Rename(dir_.path() + "/backup", path_));
+  Open();
+  EXPECT_EQ(Count(), 1);
+}
+
+TEST_F(DatabaseTest, AnotherProcessFindsItLocked) {
+  int opened[2];
+  ASSERT_EQ(pipe(opened), 0);
+  const pid_t child = fork();  // before this process opens it: SQLite's state is not for children
+  if (child == 0) {
+    close(opened[1]);
+    char ready = 0;
+    sqlite3* other = nullptr;
+    const bool locked =
+        read(opened[0], &ready, 1) == 1 && sqlite3_open(path_.c_str(), &other) == SQLITE_OK &&
+        sqlite3_exec(other, "SELECT * FROM t", nullptr, nullptr, nullptr) == SQLITE_BUSY;
+    _exit(locked ? 0 : 1);
+  }
+  close(opened[0]);
+  Open();
+  EXPECT_EQ(write(opened[1], "x", 1), 1);
+  close(opened[1]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(DatabaseTest, RefusesToBeginAnewWhereItWasBefore) {
+  Open();
+  ASSERT_TRUE(db_->Write(Putting("a")));
+  db_.reset();
+  const std::string whole = *io::ReadFile(path_);
+  for (const bool is_missing : {false, true}) {
+    ASSERT_TRUE(is_missing ? io::Remove(path_) : io::WriteFile(path_, ""));
+    const auto opened = Database::Open(MakeOptions());
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Code::kCorrupt);
+    EXPECT_NE(opened.error().message.find(is_missing ? "it is missing" : "it is empty"),
+              std::string::npos)
+        << opened.error().message;
+    EXPECT_NE(opened.error().message.find(path_ + ".mark"), std::string::npos);
+    EXPECT_NE(opened.error().message.find("restore a backup"), std::string::npos);
+    EXPECT_EQ(io::Exists(path_), !is_missing);
+  }
+  ASSERT_TRUE(io::WriteFile(path_, whole));
+  Open();
+  EXPECT_EQ(Count(), 1);
+}
+
+TEST_F(DatabaseTest, ALogWithoutItsDatabaseIsKept) {
+  const std::string log(8192, '7');
+  ASSERT_TRUE(io::WriteFile(path_ + "-wal", log));
+  const auto opened = Database::Open(MakeOptions());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kCorrupt);
+  EXPECT_EQ(*io::ReadFile(path_ + "-wal"), log);
+}
+
+TEST_F(DatabaseTest, WhatToDoToBeginAnewIsItsOwnersToSay) {
+  Open();
+  db_.reset();
+  ASSERT_TRUE(io::Remove(path_));
+  Options options = MakeOptions();
+  options.begin_anew = "ask its owner";
+  const auto opened = Database::Open(options);
+  ASSERT_FALSE(opened);
+  EXPECT_TRUE(opened.error().message.ends_with("or, to begin anew, ask its owner"))
+      << opened.error().message;
 }
 
 TEST_F(DatabaseTest, AllTypesComeBackAsTheyWere) {
@@ -275,7 +362,8 @@ TEST_F(DatabaseTest, RefusesATruncatedFileAndLeavesItUntouched) {
   Open();
   ASSERT_TRUE(db_->Write(Putting(std::string(20'000, 'k'))));
   db_.reset();
-  const std::string whole = *io::ReadFile(path_);
+  const std::string file = *io::ReadFile(path_);
+  const std::string whole = file.substr(0, PagesIn(file));  // behind them is the reserve
   for (const size_t size : {whole.size() - 1, whole.size() - 4096, size_t{4096}, size_t{512}}) {
     ASSERT_TRUE(io::WriteFile(path_, whole.substr(0, size)));
     EXPECT_EQ(Refusal().code, Code::kCorrupt) << size;
@@ -357,10 +445,10 @@ TEST_F(DatabaseTest, TheLogStaysShortUnderOverlappingReaders) {
 class WriterTest : public DatabaseTest {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(CheckFile(path_));
+    ASSERT_TRUE(CheckFile(MakeOptions()));
     Result<std::unique_ptr<Connection>> connection = OpenForWriting(MakeOptions());
     ASSERT_TRUE(connection) << connection.error().message;
-    writer_ = std::make_unique<Writer>(*std::move(connection));
+    writer_ = std::make_unique<Writer>(*std::move(connection), path_);
   }
   // Queues the works in this order behind a write that ends once all are there.
   std::vector<Status> WriteTogether(const std::vector<std::function<Status(Connection&)>>& works) {

@@ -9,7 +9,9 @@ namespace leat::db {
 namespace {
 
 constexpr size_t kMaxQueued = 1024;
-constexpr int kCopyAtPages = 1000;     // 4 MB
+constexpr int kCopyAtPages = 1000;  // 4 MB
+constexpr int kCopyAtPagesWhenShort = 50;
+constexpr int64_t kLogPageBytes = 4096 + 24;
 constexpr int kRestartAtPages = 8000;  // 32 MB
 constexpr int kPatienceMs = 100;
 constexpr int kTries = 10;
@@ -17,8 +19,11 @@ constexpr int kBusyTimeoutMs = 5000;
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)), restart_at_pages_(kRestartAtPages) {
+Writer::Writer(std::unique_ptr<Connection> connection, const std::string& path)
+    : path_(path),
+      connection_(std::move(connection)),
+      reserve_(path),
+      restart_at_pages_(kRestartAtPages) {
   // In place of the automatic checkpoint, which would run while the callers still wait.
   sqlite3_wal_hook(
       connection_->handle(),
@@ -27,14 +32,28 @@ Writer::Writer(std::unique_ptr<Connection> connection)
         return SQLITE_OK;
       },
       this);
+  reserve_.Fill(*connection_, LogBytes());
   thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
 }
 
-Writer::~Writer() = default;  // the thread stops and is joined first
+Writer::~Writer() {
+  thread_ = {};
+  sqlite3* handle = connection_->handle();
+  sqlite3_wal_hook(handle, nullptr, nullptr);
+  int log = 0;
+  int copied = 0;
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle, "main", SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
+  const bool folded = code == SQLITE_OK && log == copied;
+  // SQLite would remove the log now; but its blocks are what the next start on a full disk needs.
+  if (folded) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  connection_.reset();
+  if (folded) EmptyLog(path_);
+}
 
-Status Writer::Write(const std::function<Status(Connection&)>& work) {
+Status Writer::Write(const std::function<Status(Connection&)>& work, Space space) {
   LEAT_CHECK(std::this_thread::get_id() != thread_.get_id(), "Write called from inside work");
-  Job job{.work = &work};
+  Job job{.work = &work, .space = space};
   std::future<Status> result = job.done.get_future();
   {
     MutexLock lock(mu_);
@@ -66,11 +85,14 @@ void Writer::Loop(const std::stop_token& stop) {
     }
     std::span<Job> rest(batch);
     while (!rest.empty()) {
+      disk_is_short_ = reserve_.DiskIsShort();
       const size_t ran = RunTransaction(rest);
+      RunAgainFromReserve(rest.first(ran));
       for (Job& job : rest.first(ran)) job.done.set_value(std::move(job.result));
       rest = rest.subspan(ran);
     }
     KeepLogShort();
+    if (!disk_is_short_) reserve_.Fill(*connection_, LogBytes());
   }
 }
 
@@ -98,7 +120,21 @@ size_t Writer::RunTransaction(std::span<Job> batch) {
   return ran;
 }
 
+void Writer::RunAgainFromReserve(std::span<Job> jobs) {
+  for (Job& job : jobs) {
+    const bool again =
+        job.space == Space::kReserve && !job.result && job.result.error().code == Code::kExhausted;
+    if (!again) continue;
+    job.result = {};
+    RunTransaction({&job, 1});
+  }
+}
+
 void Writer::RunJob(Job& job, bool alone) {
+  if (disk_is_short_ && job.space == Space::kOrdinary) {
+    job.result = reserve_.Refusal();
+    return;
+  }
   const auto run = [&](const char* sql) { return connection_->Prepare(sql).Run(); };
   // A lone job needs no savepoint: when it fails, everything is rolled back, and that is itself.
   if (!alone) job.result = run("SAVEPOINT job");
@@ -124,7 +160,7 @@ Status Writer::Commit() {
 }
 
 void Writer::KeepLogShort() {
-  if (log_pages_ < kCopyAtPages) return;
+  if (log_pages_ < (disk_is_short_ ? kCopyAtPagesWhenShort : kCopyAtPages)) return;
   // Copying disturbs nobody, but the log begins anew only when no reader needs it. Where readers
   // overlap without a gap that moment never comes by itself, so a long log waits for it; new
   // readers meanwhile use the database, not the log.
@@ -139,6 +175,8 @@ void Writer::KeepLogShort() {
                {{"error", SqliteError(connection_->handle(), code)}});
   log_is_stuck_ = stuck;
 }
+
+int64_t Writer::LogBytes() const { return log_pages_ * kLogPageBytes; }
 
 int Writer::CopyLog(int mode) {
   return sqlite3_wal_checkpoint_v2(connection_->handle(), "main", mode, nullptr, nullptr);

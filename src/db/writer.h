@@ -5,12 +5,14 @@
 #include <future>
 #include <memory>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "db/database.h"
+#include "db/reserve.h"
 
 namespace leat::db {
 
@@ -20,15 +22,17 @@ namespace leat::db {
 // commit, or an error at which SQLite rolls everything back (disk full), fails all that shared it.
 class Writer {
  public:
-  explicit Writer(std::unique_ptr<Connection> connection);
-  ~Writer();  // finishes what is queued
+  Writer(std::unique_ptr<Connection> connection, const std::string& path);
+  // Finishes what is queued, and folds the log into the database; readers must be gone.
+  ~Writer();
 
-  Status Write(const std::function<Status(Connection&)>& work);
+  Status Write(const std::function<Status(Connection&)>& work, Space space = Space::kOrdinary);
   size_t Queued();  // waiting for the next transaction; for tests
 
  private:
   struct Job {
     const std::function<Status(Connection&)>* work;  // the caller's, who waits for `done`
+    Space space = Space::kOrdinary;
     Status result;
     std::promise<Status> done;
   };
@@ -37,14 +41,20 @@ class Writer {
   // Runs the first jobs of `batch` in one transaction, at least one of them, and returns how many.
   size_t RunTransaction(std::span<Job> batch);
   void RunJob(Job& job, bool alone);
+  // Runs those that the full disk of others has failed once more, each alone.
+  void RunAgainFromReserve(std::span<Job> jobs);
   bool IsOver() const;  // no transaction is open
   Status Commit();
   // Copies the log back into the database so that the log can begin anew.
   void KeepLogShort();
+  int64_t LogBytes() const;
   int CopyLog(int mode);
   int RestartLog();
 
-  const std::unique_ptr<Connection> connection_;
+  const std::string path_;
+  std::unique_ptr<Connection> connection_;
+  Reserve reserve_;
+  bool disk_is_short_ = false;
   int log_pages_ = 0;          // the log's length after the latest commit
   int restart_at_pages_;       // length at which we wait for readers, to begin it anew
   bool log_is_stuck_ = false;  // reported once

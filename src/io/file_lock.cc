@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/strings.h"
@@ -26,8 +28,13 @@ Result<FileLock> FileLock::Take(const std::string& path) {
 }
 
 Status FileLock::SetNote(std::string_view text) {
-  if (ftruncate(fd_.get(), 0) != 0) return ErrnoError(errno, "write the note of a lock");
-  return PWriteAll(fd_.get(), text, 0);
+  // Written over the old one, with spaces to its end: no block is given back, which a full disk
+  // would not give again.
+  struct stat info {};
+  if (fstat(fd_.get(), &info) != 0) return ErrnoError(errno, "look at the note of a lock");
+  std::string padded(text);
+  padded.resize(std::max(padded.size(), static_cast<size_t>(info.st_size)), ' ');
+  return PWriteAll(fd_.get(), padded, 0);
 }
 
 }  // namespace leat::io

@@ -15,6 +15,9 @@
 // published without a commit and waits in `unflushed_` for the next commit or the next tick. It is
 // bounded; beyond that such a batch is committed like any other.
 //
+// On a full disk the batch fails as a whole, and is tried again without those that only fill the
+// disk further: deleting may use what the database holds back for it (db::Space).
+//
 // Revisions are reserved ahead on disk, within the transactions that write objects. After a crash
 // the store goes on behind the reserved ones, so those of lost and of failed writes never return.
 #include "store/durable_store.h"
@@ -51,10 +54,17 @@ Status CheckExpected(const Key& key, Revision expected, const EntryPtr& current)
                            Describe(key), current->revision, expected)};
 }
 
+// What is written of an object that is being deleted brings it nearer to its end: the mark itself,
+// the last status, a finalizer that is taken off.
+bool IsBeingDeleted(const json::Value& value) {
+  return !value["metadata"]["deletionTimestamp"].IsNull();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DurableStore>> DurableStore::Open(Options options, Clock& clock) {
-  auto database = db::Database::Open({.path = options.path, .migrations = Migrations()});
+  auto database = db::Database::Open(
+      {.path = options.path, .migrations = Migrations(), .begin_anew = options.begin_anew});
   if (!database) return database.error();
   Loaded loaded;
   auto opened = (*database)->Read([&](db::Connection& connection) -> Status {
@@ -65,7 +75,8 @@ Result<std::unique_ptr<DurableStore>> DurableStore::Open(Options options, Clock&
   });
   if (opened)
     opened = (*database)->Write(
-        [&](db::Connection& connection) { return MarkOpen(connection, loaded.ledger); });
+        [&](db::Connection& connection) { return MarkOpen(connection, loaded.ledger); },
+        db::Space::kReserve);
   if (!opened) return opened.error().Within("open store " + options.path);
   return std::unique_ptr<DurableStore>(
       new DurableStore(std::move(options), clock, std::move(*database), loaded));
@@ -109,6 +120,7 @@ Result<EntryPtr> DurableStore::Put(const Key& key, Revision expected, json::Valu
   entry->revision = ++last_revision_;
   entry->value.Mut("metadata").Set("resourceVersion", std::to_string(entry->revision));
   write.change.type = current ? ChangeType::kModified : ChangeType::kAdded;
+  write.ends_something = current && IsBeingDeleted(entry->value);
   write.change.entry = std::move(entry);
   write.change.previous = std::move(current);
   return AwaitOutcome(write);
@@ -124,6 +136,7 @@ Result<EntryPtr> DurableStore::Delete(const Key& key, Revision expected) {
   write.change.type = ChangeType::kDeleted;
   write.change.entry = Restamped(*current, ++last_revision_);
   write.change.previous = std::move(current);
+  write.ends_something = true;
   return AwaitOutcome(write);
 }
 
@@ -200,15 +213,24 @@ void DurableStore::CommitUntil(const std::stop_token& stop) {
   for (;;) {
     const Work work = NextWork(stop);
     if (!work.batch.empty()) {
-      std::vector<Change> changes;
-      for (const Write* write : work.batch) changes.push_back(write->change);
-      Settle(work.batch, Commit(changes));
+      CommitBatch(work.batch);
     } else if (!work.flush) {
       break;
     }
-    if (work.flush) FlushRelaxed();
+    if (work.flush) FlushRelaxed(db::Space::kOrdinary);
   }
   Close();
+}
+
+void DurableStore::CommitBatch(const std::vector<Write*>& batch) {
+  const auto outcome = Commit(batch, db::Space::kOrdinary);
+  if (outcome || outcome.error().code != Code::kExhausted) return Settle(batch, outcome);
+  // The disk is full. What ends something may use the reserve; the others must not.
+  std::vector<Write*> ending;
+  std::vector<Write*> others;
+  for (Write* write : batch) (write->ends_something ? ending : others).push_back(write);
+  Settle(others, outcome);
+  if (!ending.empty()) Settle(ending, Commit(ending, db::Space::kReserve));
 }
 
 DurableStore::Work DurableStore::NextWork(const std::stop_token& stop) {
@@ -218,7 +240,9 @@ DurableStore::Work DurableStore::NextWork(const std::stop_token& stop) {
   return {.batch = std::exchange(pending_, {}), .flush = std::exchange(flush_wanted_, false)};
 }
 
-Status DurableStore::Commit(const std::vector<Change>& changes) {
+Status DurableStore::Commit(const std::vector<Write*>& batch, db::Space space) {
+  std::vector<Change> changes;
+  for (const Write* write : batch) changes.push_back(write->change);
   const bool may_wait = unflushed_.size() + changes.size() <= kMaxUnflushed &&
                         changes.back().entry->revision <= ledger_.reserved &&
                         std::all_of(changes.begin(), changes.end(), [this](const Change& change) {
@@ -226,22 +250,24 @@ Status DurableStore::Commit(const std::vector<Change>& changes) {
                         });
   if (may_wait) {
     unflushed_.insert(unflushed_.end(), changes.begin(), changes.end());
-  } else if (auto flushed = Flush(changes); !flushed) {
+  } else if (auto flushed = Flush(changes, space); !flushed) {
     return flushed;
   }
   feed_->Publish(changes);
   return {};
 }
 
-Status DurableStore::Flush(const std::vector<Change>& changes) {
+Status DurableStore::Flush(const std::vector<Change>& changes, db::Space space) {
   std::vector<Change> all = unflushed_;
   all.insert(all.end(), changes.begin(), changes.end());
   if (all.empty()) return {};
   Ledger ledger = ledger_;
-  auto written = database_->Write([&](db::Connection& connection) {
-    ledger = ledger_;
-    return WriteChanges(connection, all, options_.history_changes, ledger);
-  });
+  auto written = database_->Write(
+      [&](db::Connection& connection) {
+        ledger = ledger_;
+        return WriteChanges(connection, all, options_.history_changes, ledger);
+      },
+      space);
   if (!written) return written;
   ledger_ = ledger;
   unflushed_.clear();
@@ -250,8 +276,8 @@ Status DurableStore::Flush(const std::vector<Change>& changes) {
   return {};
 }
 
-void DurableStore::FlushRelaxed() {
-  const auto flushed = Flush({});
+void DurableStore::FlushRelaxed(db::Space space) {
+  const auto flushed = Flush({}, space);
   if (!flushed && !flush_failed_)
     LogWarning("relaxed writes wait in memory; free disk space",
                {{"store", options_.path}, {"error", flushed.error()}});
@@ -269,14 +295,15 @@ void DurableStore::Settle(const std::vector<Write*>& batch, const Status& outcom
 }
 
 void DurableStore::Close() {
-  FlushRelaxed();
+  FlushRelaxed(db::Space::kReserve);
   if (flush_failed_) return;  // the next start must take it for a crash
   const Revision last = [this] {
     MutexLock lock(mu_);
     return last_revision_;
   }();
   const auto marked =
-      database_->Write([&](db::Connection& connection) { return MarkClosed(connection, last); });
+      database_->Write([&](db::Connection& connection) { return MarkClosed(connection, last); },
+                       db::Space::kReserve);
   if (!marked)
     LogWarning("store not marked as closed; the next start skips revisions",
                {{"store", options_.path}, {"error", marked.error()}});

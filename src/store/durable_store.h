@@ -40,6 +40,7 @@ class DurableStore : public Store {
   // A write on its way; lives on the stack of the caller that waits for its outcome.
   struct Write {
     Change change;
+    bool ends_something = false;  // a deletion, or a step towards one
     std::optional<Status> outcome;
     CondVar settled;
   };
@@ -65,9 +66,10 @@ class DurableStore : public Store {
   // The committing thread.
   void CommitUntil(const std::stop_token& stop);
   Work NextWork(const std::stop_token& stop) EXCLUDES(mu_);
-  Status Commit(const std::vector<Change>& changes);  // and publish
-  Status Flush(const std::vector<Change>& changes);   // after those in unflushed_
-  void FlushRelaxed();
+  void CommitBatch(const std::vector<Write*>& batch);                 // and settle
+  Status Commit(const std::vector<Write*>& batch, db::Space space);   // and publish
+  Status Flush(const std::vector<Change>& changes, db::Space space);  // after those in unflushed_
+  void FlushRelaxed(db::Space space);
   void Settle(const std::vector<Write*>& batch, const Status& outcome) EXCLUDES(mu_);
   void Close();
   void Tick(const std::stop_token& stop);

@@ -92,6 +92,7 @@ struct Options {
   // the next write of another type or within a second. A crash loses what was not yet there; their
   // watchers of before the crash then get kExpired.
   std::vector<std::string> relaxed_types;
+  std::string begin_anew;  // as db::Options
 };
 
 // Thread-safe. Calls must have returned before it is destroyed; subscriptions may outlive it. A
@@ -113,10 +114,12 @@ class Store {
 
   // Writes one object and returns once it is durable. `expected`: 0 = must not exist
   // (kAlreadyExists); otherwise the revision it must have now (kConflict; kNotFound when gone).
-  // The store sets metadata.resourceVersion. kExhausted when the disk is full: nothing changed.
+  // The store sets metadata.resourceVersion. kExhausted when the disk is full: nothing changed. An
+  // object that is being deleted can be written on a full disk too.
   // While another write of the same key is under way, it waits for its outcome.
   virtual Result<EntryPtr> Put(const Key& key, Revision expected, json::Value value) = 0;
-  // Deletes it at that revision; returns its last value with the deletion's revision.
+  // Deletes it at that revision, on a full disk too; returns its last value with the deletion's
+  // revision.
   virtual Result<EntryPtr> Delete(const Key& key, Revision expected) = 0;
   // Read, change, write, again while others interfere (100 times, then kConflict). `update` may run
   // several times; it returns the new value, nullopt for "leave it" (the current entry is
