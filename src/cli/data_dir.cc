@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "json/value.h"
 #include "json/yaml.h"
@@ -38,6 +39,12 @@ Status WritePair(const std::string& stem, const net::KeyPair& pair) {
   return io::WriteFileAtomic(stem + ".crt", pair.certificate_pem);
 }
 
+// Leaves a file alone that reads so already: a start on a full disk must not need space for it.
+Status Keep(const std::string& path, const std::string& text) {
+  if (const auto kept = io::ReadFile(path); kept && *kept == text) return {};
+  return io::WriteFileAtomic(path, text);
+}
+
 // The pair in the file, or a new one that is kept there.
 template <class Make>
 Result<net::KeyPair> ReadOrMake(const std::string& stem, Make make) {
@@ -47,6 +54,19 @@ Result<net::KeyPair> ReadOrMake(const std::string& stem, Make make) {
   if (!made) return made.error();
   if (auto kept = WritePair(stem, *made); !kept) return kept.error();
   return made;
+}
+
+Status CheckAuthority(const std::string& stem, const net::KeyPair& authority, WallTime now) {
+  const auto valid = net::CertificateValidity(authority.certificate_pem);
+  if (!valid) return valid.error().Within(stem + ".crt");
+  if (now >= valid->begin && now < valid->end) return {};
+  return Error{Code::kCorrupt,
+               fmt::format("the certificate authority {}.crt is valid from {} to {}, and this "
+                           "machine's clock says {}: set the clock right; if it is right, the "
+                           "authority was made while it was wrong, or has served its time: remove "
+                           "{}.crt, {}.key and {}/admin.*, start again, and use the new kubeconfig",
+                           stem, FormatTime(valid->begin), FormatTime(valid->end), FormatTime(now),
+                           stem, stem, stem.substr(0, stem.rfind('/')))};
 }
 
 }  // namespace
@@ -76,7 +96,7 @@ std::string DataDir::Default() {
   return std::string(home != nullptr ? home : "/tmp") + "/.leat";
 }
 
-Result<DataDir> DataDir::Take(const std::string& given) {
+Result<DataDir> DataDir::Take(const std::string& given, Clock& clock) {
   // Absolute: users paste it elsewhere, and containers are started elsewhere.
   std::error_code failed;
   const std::string path = std::filesystem::absolute(given, failed).lexically_normal().string();
@@ -86,20 +106,11 @@ Result<DataDir> DataDir::Take(const std::string& given) {
                                          "--data-dir",
                                          path, error.message)};
   };
-  if (auto made = io::MakeDirs(path, 0700); !made) return within(made.error());
-  if (chmod(path.c_str(), 0700) != 0) return within(io::ErrnoError(errno, "chmod"));
+  if (auto made = MakeOrCheckDirectory(path); !made) return within(made.error());
+  auto lock = DirectoryLock::Take(path, clock);
+  if (!lock) return lock.error().code == Code::kAlreadyExists ? lock.error() : within(lock.error());
   for (const char* part : {"/pki", "/aws", "/node"})
     if (auto made = io::MakeDirs(path + part, 0700); !made) return within(made.error());
-  auto lock = io::FileLock::Take(path + "/lock");
-  if (!lock && lock.error().code == Code::kAlreadyExists) {
-    const auto note = io::ReadFile(path + "/lock");
-    return Error{Code::kAlreadyExists,
-                 fmt::format("another Leat is running on {}{}; stop it, or give this one its own "
-                             "--data-dir and ports",
-                             path, note && !note->empty() ? " (process " + *note + ")" : "")};
-  }
-  if (!lock) return within(lock.error());
-  if (auto noted = lock->SetNote(std::to_string(getpid())); !noted) return within(noted.error());
   return DataDir(path, is_new, std::move(*lock));
 }
 
@@ -108,10 +119,30 @@ Status DataDir::DiscardIfNew() {
   return io::RemoveTree(path_);
 }
 
-Result<Identity> DataDir::LoadIdentity() {
+Status DataDir::CheckDatabaseIsThere() const {
+  const auto pods = io::ListDir(File("node/pods"));
+  if (!pods || pods->empty()) return {};
+  std::error_code failed;
+  const auto bytes = std::filesystem::file_size(File("leat.db"), failed);
+  if (!failed && bytes > 0) return {};
+  return Error{Code::kCorrupt,
+               fmt::format("{} is missing or empty, but {} has pods that it knew. They were left "
+                           "untouched; restore a backup, or, to begin anew, {}",
+                           File("leat.db"), File("node/pods"), kBeginAnew)};
+}
+
+Result<Identity> DataDir::LoadIdentity(Clock& clock) {
   Identity identity;
+  for (const char* file : {"pki/ca.crt", "pki/secrets.json"})
+    if (!io::Exists(File(file)) && io::Exists(File("leat.db")))
+      LogWarning(
+          "keys of this data directory are missing and are made anew: copies of its "
+          "kubeconfig and credentials no longer work",
+          {{"missing", File(file)}});
   auto authority = ReadOrMake(File("pki/ca"), [] { return net::MakeCertificateAuthority("leat"); });
   if (!authority) return authority.error();
+  if (auto valid = CheckAuthority(File("pki/ca"), *authority, clock.Now()); !valid)
+    return valid.error();
   identity.authority = *authority;
   auto admin = ReadOrMake(File("pki/admin"), [&] {
     return net::IssueCertificate(*authority, {.common_name = "admin",
@@ -143,16 +174,6 @@ Result<Identity> DataDir::LoadIdentity() {
   return identity;
 }
 
-Result<net::KeyPair> DataDir::ServerCertificate(const Identity& identity, const std::string& host) {
-  net::CertificateRequest request{.common_name = "leat",
-                                  .dns_names = {"localhost", "kubernetes", "kubernetes.default"},
-                                  .ip_addresses = {"127.0.0.1", "::1"}};
-  const bool is_address = host.find_first_not_of("0123456789.") == std::string::npos ||
-                          host.find(':') != std::string::npos;
-  (is_address ? request.ip_addresses : request.dns_names).push_back(host);
-  return net::IssueCertificate(identity.authority, request);
-}
-
 uint16_t DataDir::KeptPort(const std::string& service) const {
   const auto text = io::ReadFile(File("ports"));
   if (!text) return 0;
@@ -165,7 +186,7 @@ Status DataDir::KeepPort(const std::string& service, uint16_t port) {
   if (const auto text = io::ReadFile(File("ports")); text)
     if (auto kept = json::Parse(*text); kept) ports = *kept;
   ports.Set(service, port);
-  return io::WriteFileAtomic(File("ports"), json::Print(ports));
+  return Keep(File("ports"), json::Print(ports));
 }
 
 Status DataDir::WriteKubeconfig(const Identity& identity, const std::string& server_url) {
@@ -190,7 +211,7 @@ Status DataDir::WriteKubeconfig(const Identity& identity, const std::string& ser
                                        {"client-key-data", Base64Encode(identity.admin.key_pem)},
                                        {"token", identity.bearer_token}})}})})},
   });
-  return io::WriteFileAtomic(File("kubeconfig"), json::PrintYaml(config));
+  return Keep(File("kubeconfig"), json::PrintYaml(config));
 }
 
 Status DataDir::WriteAwsFiles(const Identity& identity, const std::string& endpoint_url,
@@ -198,11 +219,11 @@ Status DataDir::WriteAwsFiles(const Identity& identity, const std::string& endpo
   const std::string credentials =
       fmt::format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
                   identity.aws.access_key_id, identity.aws.secret_access_key);
-  if (auto done = io::WriteFileAtomic(File("aws/credentials"), credentials); !done) return done;
+  if (auto done = Keep(File("aws/credentials"), credentials); !done) return done;
   std::string config =
       fmt::format("[default]\nregion = {}\nendpoint_url = {}\n", kRegion, endpoint_url);
   if (!ca_file.empty()) config += fmt::format("ca_bundle = {}\n", ca_file);
-  return io::WriteFileAtomic(File("aws/config"), config);
+  return Keep(File("aws/config"), config);
 }
 
 }  // namespace leat::cli

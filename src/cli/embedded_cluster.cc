@@ -9,30 +9,11 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/embedded_files.h"
+#include "cli/port_holder.h"
 #include "json/yaml.h"
 
 namespace leat::cli {
 namespace {
-
-// Binds the wanted port, or the one kept from the last start when any will do, and keeps it.
-Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAddress wanted,
-                                           DataDir& data_dir, const std::string& service,
-                                           const std::string& flag, net::Handler handler) {
-  const bool any = wanted.port == 0;
-  if (any) wanted.port = data_dir.KeptPort(service);
-  options.address = wanted.host;
-  options.port = wanted.port;
-  auto server = net::Server::Start(std::move(options), std::move(handler));
-  if (!server && server.error().code == Code::kAlreadyExists)
-    return Error{Code::kAlreadyExists,
-                 fmt::format("{} is in use by another program; stop it, or choose another address "
-                             "with {}",
-                             wanted.ToString(), flag)};
-  if (!server) return server.error().Within("cannot listen on " + wanted.ToString());
-  if (any)
-    if (auto kept = data_dir.KeepPort(service, (*server)->port()); !kept) return kept.error();
-  return server;
-}
 
 // What one of the two ports may hold: a quarter of the descriptors each, so that neither takes them
 // from the other or from files. The limit is raised first, to what both want at most, where it may.
@@ -63,10 +44,53 @@ Result<std::string> ProgramsDir() {
 
 }  // namespace
 
+Error EmbeddedCluster::PortInUse(const ListenAddress& wanted, const std::string& flag) {
+  const auto holder = FindPortHolder(wanted.port);
+  std::string who = "another program";
+  std::string advice = fmt::format("stop it, or choose another address with {}", flag);
+  if (holder) who = fmt::format("process {} ({})", holder->pid, holder->program);
+  const auto pods = holder && !holder->pod_uid.empty()
+                        ? apiserver_->client().List(api::gvr::kPods, {})
+                        : Result<api::ObjectList>(api::ObjectList{});
+  if (pods)
+    for (const json::Value& pod : pods->items) {
+      if (pod["metadata"]["uid"].AsString() != holder->pod_uid) continue;
+      const api::ObjectName name = api::NameOf(pod);
+      // Named, since port 0 would be the kept one, which may be just this.
+      const auto other = static_cast<uint16_t>(wanted.port == 65535 ? 1024 : wanted.port + 1);
+      who = fmt::format("pod {} ({})", name.ToString(), who);
+      advice = fmt::format(
+          "start with another port ({} {}), delete the pod with \"kubectl delete pod -n {} {}\", "
+          "and "
+          "start again as before",
+          flag, ListenAddress{wanted.host, other}.ToString(), name.ns, name.name);
+    }
+  return {Code::kAlreadyExists,
+          fmt::format("{} is in use by {}; {}", wanted.ToString(), who, advice)};
+}
+
+Result<std::unique_ptr<net::Server>> EmbeddedCluster::Serve(net::ServerOptions options,
+                                                            ListenAddress wanted, DataDir& data_dir,
+                                                            const std::string& service,
+                                                            const std::string& flag,
+                                                            net::Handler handler) {
+  const bool any = wanted.port == 0;
+  if (any) wanted.port = data_dir.KeptPort(service);
+  options.address = wanted.host;
+  options.port = wanted.port;
+  auto server = net::Server::Start(std::move(options), std::move(handler));
+  if (!server && server.error().code == Code::kAlreadyExists) return PortInUse(wanted, flag);
+  if (!server) return server.error().Within("cannot listen on " + wanted.ToString());
+  if (any)
+    if (auto kept = data_dir.KeepPort(service, (*server)->port()); !kept) return kept.error();
+  return server;
+}
+
 Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOptions& options,
                                                                 DataDir& data_dir, Clock& clock) {
   std::unique_ptr<EmbeddedCluster> cluster(new EmbeddedCluster);
-  auto identity = data_dir.LoadIdentity();
+  if (auto there = data_dir.CheckDatabaseIsThere(); !there) return there.error();
+  auto identity = data_dir.LoadIdentity(clock);
   if (!identity) return identity.error();
   cluster->identity_ = *identity;
   if (auto done = cluster->StartApi(options, data_dir, clock); !done) return done.error();
@@ -98,10 +122,19 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(const ClusterOpt
   return cluster;
 }
 
+net::TlsServerOptions EmbeddedCluster::TlsFor(const std::string& host, Clock& clock) {
+  server_identities_.push_back(std::make_unique<ServerIdentity>(identity_.authority, host, clock));
+  ServerIdentity& identity = *server_identities_.back();
+  net::TlsServerOptions tls;
+  tls.current_identity = [&identity] { return identity.Current(); };
+  return tls;
+}
+
 Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
-  auto store = store::Store::Open(
-      {.path = data_dir.File("leat.db"), .relaxed_types = {"events", "leases.coordination.k8s.io"}},
-      clock);
+  auto store = store::Store::Open({.path = data_dir.File("leat.db"),
+                                   .relaxed_types = {"events", "leases.coordination.k8s.io"},
+                                   .begin_anew = kBeginAnew},
+                                  clock);
   if (!store) return store.error();
   store_ = std::move(*store);
   auto server = apiserver::ApiServer::Start(
@@ -111,13 +144,10 @@ Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_di
   if (!server) return server.error();
   apiserver_ = std::move(*server);
 
-  auto certificate = DataDir::ServerCertificate(identity_, options.listen.host);
-  if (!certificate) return certificate.error();
-  auto port =
-      Serve({.tls = net::TlsServerOptions{.identity = *certificate,
-                                          .client_ca_pem = identity_.authority.certificate_pem},
-             .max_connections = ConnectionsOfAPort()},
-            options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
+  net::TlsServerOptions tls = TlsFor(options.listen.host, clock);
+  tls.client_ca_pem = identity_.authority.certificate_pem;
+  auto port = Serve({.tls = std::move(tls), .max_connections = ConnectionsOfAPort()},
+                    options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
   if (!port) return port.error();
   api_port_ = std::move(*port);
   api_url_ = "https://" + ListenAddress{options.listen.host, api_port_->port()}.ToString();
@@ -132,9 +162,7 @@ Status EmbeddedCluster::StartAws(const ClusterOptions& options, DataDir& data_di
   net::ServerOptions port_options{
       .threads = 32, .max_connections = ConnectionsOfAPort(), .body_first = awsserver::BodyFirst};
   if (options.aws_tls) {
-    auto certificate = DataDir::ServerCertificate(identity_, options.aws_listen.host);
-    if (!certificate) return certificate.error();
-    port_options.tls = net::TlsServerOptions{.identity = *certificate, .client_ca_pem = ""};
+    port_options.tls = TlsFor(options.aws_listen.host, clock);
     aws_ca_pem_ = identity_.authority.certificate_pem;
   }
   auto port = Serve(std::move(port_options), options.aws_listen, data_dir, "aws", "--aws-listen",

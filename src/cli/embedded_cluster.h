@@ -13,6 +13,7 @@
 #include "cli/data_dir.h"
 #include "cli/own_definitions.h"
 #include "cli/own_objects.h"
+#include "cli/server_identity.h"
 #include "engine/engine.h"
 #include "net/server.h"
 #include "node/node.h"
@@ -45,13 +46,24 @@ class EmbeddedCluster {
 
  private:
   EmbeddedCluster() = default;
+  // TLS for a port on this host, with a certificate that is renewed.
+  net::TlsServerOptions TlsFor(const std::string& host, Clock& clock);
   Status StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
   Status StartAws(const ClusterOptions& options, DataDir& data_dir, Clock& clock);
   // The CRDs, and the ConfigMap and Secret by which clients find the AWS endpoint.
   Status Install(Clock& clock);
 
+  // Binds the wanted port, or the one kept from the last start when any will do, and keeps it.
+  Result<std::unique_ptr<net::Server>> Serve(net::ServerOptions options, ListenAddress wanted,
+                                             DataDir& data_dir, const std::string& service,
+                                             const std::string& flag, net::Handler handler);
+  // Why a port cannot be had, and who has it.
+  Error PortInUse(const ListenAddress& wanted, const std::string& flag);
+
   Identity identity_;
   std::string api_url_, aws_url_, aws_ca_pem_;
+
+  std::vector<std::unique_ptr<ServerIdentity>> server_identities_;  // of the ports
 
   // Destroyed from the last to the first: no part outlives what it uses, and the ports close before
   // what answers on them goes away.

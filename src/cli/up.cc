@@ -92,10 +92,10 @@ int Up(const UpFlags& flags) {
     if (!given) return Fail(given.error());
     cache_dirs = std::move(*given);
   }
-  auto data_dir = DataDir::Take(flags.data_dir);
+  RealClock clock;
+  auto data_dir = DataDir::Take(flags.data_dir, clock);
   if (!data_dir) return Fail(data_dir.error());
 
-  RealClock clock;
   auto cluster =
       EmbeddedCluster::Start({.listen = *listen,
                               .aws_listen = *aws_listen,

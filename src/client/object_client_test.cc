@@ -33,7 +33,8 @@ class ObjectClientTest : public testing::TestWithParam<bool> {
     const auto identity =
         *net::IssueCertificate(authority_, {.common_name = "s", .ip_addresses = {"127.0.0.1"}});
     net::ServerOptions options;
-    options.tls = net::TlsServerOptions{identity, authority_.certificate_pem};
+    options.tls =
+        net::TlsServerOptions{.identity = identity, .client_ca_pem = authority_.certificate_pem};
     port_ = *net::Server::Start(options, server_->HttpHandler());
     ClusterAccess access{.server = "https://127.0.0.1:" + std::to_string(port_->port()),
                          .token = kToken};

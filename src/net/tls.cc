@@ -56,10 +56,11 @@ bool AddExtension(X509* certificate, X509* issuer, int kind, const std::string& 
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-bool SetLifetime(X509* certificate, std::chrono::seconds lifetime) {
-  const auto skew = std::chrono::duration_cast<std::chrono::seconds>(kClockSkew);
-  return X509_gmtime_adj(X509_getm_notBefore(certificate), -skew.count()) != nullptr &&
-         X509_gmtime_adj(X509_getm_notAfter(certificate), lifetime.count()) != nullptr;
+bool SetLifetime(X509* certificate, WallTime now, std::chrono::seconds lifetime) {
+  const std::time_t begin = std::chrono::system_clock::to_time_t(now - kClockSkew);
+  const std::time_t end = std::chrono::system_clock::to_time_t(now + lifetime);
+  return ASN1_TIME_set(X509_getm_notBefore(certificate), begin) != nullptr &&
+         ASN1_TIME_set(X509_getm_notAfter(certificate), end) != nullptr;
 }
 
 // A certificate of version 3 with a new key, everything set but its issuer and extensions.
@@ -73,7 +74,9 @@ Result<Draft> NewDraft(const CertificateRequest& request) {
   const NamePtr subject(X509_NAME_new());
   X509* certificate = draft.certificate.get();
   bool made = draft.key && subject && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-              SetSerial(certificate) && SetLifetime(certificate, request.lifetime) &&
+              SetSerial(certificate) &&
+              SetLifetime(certificate, request.now.value_or(std::chrono::system_clock::now()),
+                          request.lifetime) &&
               X509_set_pubkey(certificate, draft.key.get()) == 1;
   for (const std::string& organization : request.organizations)
     made = made && AddName(subject.get(), "O", organization);
@@ -181,13 +184,16 @@ Result<KeyPair> IssueCertificate(const KeyPair& authority, const CertificateRequ
   return ToPem(leaf, draft->key.get());
 }
 
-Result<int64_t> CertificateExpiry(std::string_view certificate_pem) {
+Result<Validity> CertificateValidity(std::string_view certificate_pem) {
   const auto certificate = ReadCertificate(certificate_pem, "the text");
   if (!certificate) return certificate.error();
-  std::tm time{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate->get()), &time) != 1)
-    return OpenSslError(Code::kInvalid, "read the end of the certificate's validity");
-  return static_cast<int64_t>(::timegm(&time));
+  std::tm begin{};
+  std::tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate->get()), &begin) != 1 ||
+      ASN1_TIME_to_tm(X509_get0_notAfter(certificate->get()), &end) != 1)
+    return OpenSslError(Code::kInvalid, "read the certificate's validity");
+  const auto time = [](std::tm& tm) { return std::chrono::system_clock::from_time_t(timegm(&tm)); };
+  return Validity{time(begin), time(end)};
 }
 
 }  // namespace leat::net

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace leat::net {
@@ -26,6 +28,10 @@ struct PeerIdentity {
 
 struct TlsServerOptions {
   KeyPair identity;
+  // When set, the identity for the next connection, in place of `identity`: so that a certificate
+  // can be renewed. Asked by the server's loop, so it must not block; on an error the connection
+  // gets what the one before it had.
+  std::function<Result<KeyPair>()> current_identity;
   // When set, client certificates are asked for (not required) and verified against it; an
   // unverifiable one ends the handshake.
   std::string client_ca_pem;
@@ -47,10 +53,15 @@ struct CertificateRequest {
   std::vector<std::string> ip_addresses;
   bool server = true;  // extended key usage: serverAuth, else clientAuth
   std::chrono::hours lifetime{24 * 365};
+  std::optional<WallTime> now;  // when it begins; the system's time if not given
 };
 Result<KeyPair> IssueCertificate(const KeyPair& authority, const CertificateRequest& request);
 
-// When the certificate stops being valid, in seconds since the epoch; kInvalid for no certificate.
-Result<int64_t> CertificateExpiry(std::string_view certificate_pem);
+struct Validity {
+  WallTime begin;
+  WallTime end;
+};
+// When the (first) certificate is valid; kInvalid for no certificate.
+Result<Validity> CertificateValidity(std::string_view certificate_pem);
 
 }  // namespace leat::net

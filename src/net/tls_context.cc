@@ -237,8 +237,9 @@ void SetCommonOptions(SSL_CTX* context) {
 
 void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 
-Status TlsContext::UseIdentity(const KeyPair& identity) {
-  SSL_CTX* context = context_.get();
+namespace {
+
+Status UseIdentity(SSL_CTX* context, const KeyPair& identity) {
   const auto leaf = ReadCertificate(identity.certificate_pem, "TLS certificate");
   if (!leaf) return leaf.error();
   const auto key = ReadKey(identity.key_pem, "TLS key");
@@ -253,12 +254,15 @@ Status TlsContext::UseIdentity(const KeyPair& identity) {
   return {};
 }
 
-Result<std::unique_ptr<TlsContext>> TlsContext::ForServer(const TlsServerOptions& options) {
-  std::unique_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_server_method())));
-  SSL_CTX* context = made->context_.get();
+}  // namespace
+
+Result<TlsContext::ContextPtr> TlsContext::MakeForServer(const TlsServerOptions& options,
+                                                         const KeyPair& identity) {
+  ContextPtr made(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX* context = made.get();
   if (context == nullptr) return OpenSslError(Code::kInternal, "set up TLS");
   SetCommonOptions(context);
-  if (auto used = made->UseIdentity(options.identity); !used) return used.error();
+  if (auto used = UseIdentity(context, identity); !used) return used.error();
   SSL_CTX_set_alpn_select_cb(context, ChooseAlpn, nullptr);
   // Resumption with client certificates needs a context id; any constant will do, as tickets are
   // sealed with this context's own key.
@@ -273,22 +277,46 @@ Result<std::unique_ptr<TlsContext>> TlsContext::ForServer(const TlsServerOptions
   return made;
 }
 
+Result<std::unique_ptr<TlsContext>> TlsContext::ForServer(const TlsServerOptions& options) {
+  const auto identity =
+      options.current_identity ? options.current_identity() : Result<KeyPair>(options.identity);
+  if (!identity) return identity.error();
+  auto context = MakeForServer(options, *identity);
+  if (!context) return context.error();
+  std::unique_ptr<TlsContext> made(new TlsContext(std::move(*context)));
+  made->options_ = options;
+  MutexLock lock(made->mu_);
+  made->certificate_pem_ = identity->certificate_pem;
+  return made;
+}
+
 Result<std::unique_ptr<TlsContext>> TlsContext::ForClient(const TlsClientOptions& options) {
-  std::unique_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_client_method())));
-  SSL_CTX* context = made->context_.get();
+  ContextPtr owned(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX* context = owned.get();
   if (context == nullptr) return OpenSslError(Code::kInternal, "set up TLS");
   SetCommonOptions(context);
   SSL_CTX_set_alpn_protos(context, kAlpn, sizeof kAlpn);
-  made->verify_ = !options.insecure_skip_verify;
-  if (made->verify_) SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  if (!options.insecure_skip_verify) SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   if (options.ca_pem.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (auto trusted = Trust(context, options.ca_pem); !trusted) {
     return trusted.error();
   }
   if (options.identity)
-    if (auto used = made->UseIdentity(*options.identity); !used) return used.error();
+    if (auto used = UseIdentity(context, *options.identity); !used) return used.error();
+  std::unique_ptr<TlsContext> made(new TlsContext(std::move(owned)));
+  made->verify_ = !options.insecure_skip_verify;
   return made;
+}
+
+void TlsContext::Renew() const {
+  const auto identity = options_.current_identity();
+  if (!identity || identity->certificate_pem == certificate_pem_) return;
+  // A context that serves is not changed; connections that were made with it keep it.
+  auto renewed = MakeForServer(options_, *identity);
+  if (!renewed) return;
+  context_ = std::move(*renewed);
+  certificate_pem_ = identity->certificate_pem;
 }
 
 namespace {
@@ -308,6 +336,8 @@ Result<SslPtr> NewSsl(SSL_CTX* context, int fd) {
 }  // namespace
 
 Result<std::unique_ptr<Transport>> TlsContext::Accept(io::UniqueFd fd) const {
+  MutexLock lock(mu_);
+  if (options_.current_identity) Renew();
   auto ssl = NewSsl(context_.get(), fd.get());
   if (!ssl) return ssl.error();
   SSL_set_accept_state(ssl->get());
@@ -316,6 +346,7 @@ Result<std::unique_ptr<Transport>> TlsContext::Accept(io::UniqueFd fd) const {
 
 Result<std::unique_ptr<Transport>> TlsContext::Connect(io::UniqueFd fd,
                                                        const std::string& host) const {
+  MutexLock lock(mu_);
   auto ssl = NewSsl(context_.get(), fd.get());
   if (!ssl) return ssl.error();
   SSL_set_connect_state(ssl->get());

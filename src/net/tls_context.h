@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "io/fd.h"
 #include "net/tls.h"
@@ -30,10 +32,17 @@ class TlsContext {
   struct Free {
     void operator()(ssl_ctx_st* context) const;
   };
-  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
-  Status UseIdentity(const KeyPair& identity);
-  std::unique_ptr<ssl_ctx_st, Free> context_;
+  using ContextPtr = std::unique_ptr<ssl_ctx_st, Free>;
+  explicit TlsContext(ContextPtr context) : context_(std::move(context)) {}
+  static Result<ContextPtr> MakeForServer(const TlsServerOptions& options, const KeyPair& identity);
+  // Takes up a renewed identity.
+  void Renew() const REQUIRES(mu_);
+
   bool verify_ = true;
+  TlsServerOptions options_;
+  mutable Mutex mu_;
+  mutable ContextPtr context_ GUARDED_BY(mu_);
+  mutable std::string certificate_pem_ GUARDED_BY(mu_);  // that the context shows
 };
 
 }  // namespace leat::net

@@ -100,6 +100,34 @@ TEST_F(TlsTest, EndsTheHandshakeOfAClientWithAForeignCertificate) {
   EXPECT_EQ(answer.error().code, Code::kUnauthorized) << answer.error().message;
 }
 
+TEST_F(TlsTest, ShowsARenewedCertificateToTheNextConnection) {
+  const auto elsewhere = IssueCertificate(ca_, {.common_name = "x", .dns_names = {"elsewhere"}});
+  Mutex mu;
+  Result<KeyPair> current = *elsewhere;
+  auto server =
+      Server::Start({.tls = TlsServerOptions{.identity = {},
+                                             .current_identity =
+                                                 [&] {
+                                                   MutexLock lock(mu);
+                                                   return current;
+                                                 }}},
+                    [](ServerRequest&, ResponseWriter& response) { response.Send(200, "hello"); });
+  ASSERT_TRUE(server) << server.error().message;
+  server_ = std::move(*server);
+  EXPECT_FALSE(Ask({.ca_pem = ca_.certificate_pem}));
+  {
+    MutexLock lock(mu);
+    current = identity_;
+  }
+  EXPECT_EQ(Ask({.ca_pem = ca_.certificate_pem}).value_or("failed"), "hello");
+  {
+    MutexLock lock(mu);
+    current = Error{Code::kInternal, "no new one can be made"};
+  }
+  EXPECT_EQ(Ask({.ca_pem = ca_.certificate_pem}).value_or("failed"), "hello");
+  server_.reset();
+}
+
 TEST_F(TlsTest, TellsAClientThatForgotTheS) {
   RawPeer peer(server_->port());
   peer.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -182,15 +210,20 @@ TEST_F(TlsTest, UsesAConnectionAgain) {
 TEST(Certificates, ExpireWhenAskedTo) {
   const auto ca = MakeCertificateAuthority("ca");
   ASSERT_TRUE(ca);
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const auto seconds_after = [](WallTime begin, const std::string& pem) {
+    return std::chrono::duration<double>(CertificateValidity(pem)->end - begin).count();
+  };
+  const WallTime now = std::chrono::system_clock::now();
   const auto leaf = IssueCertificate(*ca, {.common_name = "x", .lifetime = 48h});
   ASSERT_TRUE(leaf);
-  EXPECT_NEAR(static_cast<double>(*CertificateExpiry(leaf->certificate_pem) - now), 48 * 3600, 60);
-  EXPECT_NEAR(static_cast<double>(*CertificateExpiry(ca->certificate_pem) - now), 3650.0 * 86400,
-              60);
-  EXPECT_EQ(CertificateExpiry("no certificate").error().code, Code::kInvalid);
+  EXPECT_NEAR(seconds_after(now, leaf->certificate_pem), 48 * 3600, 60);
+  EXPECT_NEAR(seconds_after(now, ca->certificate_pem), 3650.0 * 86400, 60);
+  const WallTime later = now + 1000h;
+  const auto coming = IssueCertificate(*ca, {.common_name = "x", .lifetime = 48h, .now = later});
+  ASSERT_TRUE(coming);
+  EXPECT_NEAR(seconds_after(later, coming->certificate_pem), 48 * 3600, 1);
+  EXPECT_GT(CertificateValidity(coming->certificate_pem)->begin, now + 999h);
+  EXPECT_EQ(CertificateValidity("no certificate").error().code, Code::kInvalid);
 }
 
 TEST(Certificates, KeysArePkcs8Pem) {

@@ -39,6 +39,7 @@ class Leat:
         self.env = env
         self.own_dir = data_dir is None
         self.dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="leat-test-"))
+        self.log_path = self.dir.with_name(self.dir.name + ".log")  # beside it: a data directory begins empty
         self.process = None
         self.log = None
 
@@ -53,10 +54,10 @@ class Leat:
         """Starts it and waits for the `ready` line."""
         if self.log:
             self.log.close()
-        self.log = open(self.dir / "leat.log", "ab")
+        self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             [str(self.bin_dir / "leat"), "up", "--data-dir", str(self.dir), "--listen", "127.0.0.1:0",
-             "--aws-listen", "127.0.0.1:0", *self.flags],
+             *(() if "--aws-listen" in self.flags else ("--aws-listen", "127.0.0.1:0")), *self.flags],
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=self.env)
         selector = selectors.DefaultSelector()
         selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -106,6 +107,8 @@ class Leat:
         texts = {**pod_logs, "leat.log": self.log_text()}
         if self.own_dir and not os.environ.get("LEAT_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+        if not os.environ.get("LEAT_KEEP"):
+            self.log_path.unlink(missing_ok=True)
         for where, text in texts.items():
             assert_no_report(text, where)
 
@@ -116,7 +119,7 @@ class Leat:
         return sorted({item["metadata"]["namespace"] for item in json.loads(found.stdout)["items"]})
 
     def log_text(self):
-        return (self.dir / "leat.log").read_text(errors="replace")
+        return self.log_path.read_text(errors="replace")
 
     def environment(self):
         path = f"{self.bin_dir}:{os.environ['PATH']}"

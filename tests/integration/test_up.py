@@ -80,6 +80,92 @@ class Refusals(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assert_one_line(err, file.name, "--data-dir")
 
+    def test_a_directory_that_holds_something_else_is_left_as_it_is(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            theirs = pathlib.Path(scratch) / "theirs"
+            theirs.mkdir(mode=0o755)
+            (theirs / "thesis.tex").write_text("precious")
+            (pathlib.Path(scratch) / "link").symlink_to(theirs)
+            for name in ("theirs", "link"):
+                status, err = run_up("--data-dir", f"{scratch}/{name}")
+                self.assertEqual(status, 1)
+                self.assert_one_line(err, f"{scratch}/{name}", "thesis.tex", "--data-dir")
+                self.assertEqual(theirs.stat().st_mode & 0o7777, 0o755)
+                self.assertEqual(os.listdir(theirs), ["thesis.tex"])
+
+    def test_a_lost_database_is_not_begun_anew(self):
+        """Neither the API's nor the AWS endpoint's, and nothing that belongs to it goes."""
+        for name in ("leat.db", "aws/s3.sqlite", "aws/logs.sqlite"):
+            for lose in (pathlib.Path.unlink, lambda path: path.write_bytes(b"")):
+                with self.subTest(name=name), Leat() as leat:
+                    leat.kubectl("create", "configmap", "kept")
+                    leat.s3().create_bucket(Bucket="bucket")
+                    leat.s3().put_object(Bucket="bucket", Key="k", Body=b"bytes")
+                    leat.stop()
+                    path = leat.dir / name
+                    whole = path.read_bytes()
+                    lose(path)
+                    for _ in range(2):
+                        status, err = run_up("--data-dir", leat.dir, "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0")
+                        self.assertEqual(status, 1, err)
+                        self.assert_one_line(err, str(path), "restore a backup", "to begin anew, ")
+                    path.write_bytes(whole)
+                    leat.start()
+                    leat.kubectl("get", "configmap", "kept")
+                    self.assertEqual(leat.s3().get_object(Bucket="bucket", Key="k")["Body"].read(), b"bytes")
+
+    @needs_root
+    def test_running_pods_outlive_the_loss_of_the_database(self):
+        """Also when its mark was removed with it, as whoever begins anew in place might do."""
+        with Leat() as leat:
+            leat.apply(trapping("p", "true", 1))
+            eventually(lambda: leat.get("pod", "p")["status"].get("phase") == "Running", "the pod runs")
+            leat.kill()
+            aside = leat.dir.with_name(leat.dir.name + "-aside")
+            aside.mkdir()
+            self.addCleanup(subprocess.run, ["rm", "-rf", str(aside)], check=True)
+            for path in leat.dir.glob("leat.db*"):
+                path.rename(aside / path.name)
+            status, err = run_up("--data-dir", leat.dir, "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0")
+            self.assertEqual(status, 1, err)
+            self.assert_one_line(err, "leat.db", "pods", "restore a backup")
+            self.assertTrue(processes_of(leat))
+            for path in aside.glob("leat.db*"):
+                path.rename(leat.dir / path.name)
+            leat.start()
+            self.assertEqual(leat.get("pod", "p")["status"]["phase"], "Running")
+
+    @needs_root
+    def test_a_port_that_a_pod_has_taken_is_refused_with_its_name(self):
+        with Leat() as leat:
+            host, port = leat.aws.removeprefix("http://").split(":")
+            taker = (f"import socket,time\ns=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n"
+                     f"while True:\n try:\n  s.bind(('{host}',{port}))\n  break\n except OSError: time.sleep(.01)\n"
+                     f"s.listen()\ntime.sleep(600)")
+            leat.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "taker"}, "spec": {
+                "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [
+                    {"name": "c", "image": "leat.dev/host", "command": ["python3", "-c", taker]}]}})
+            eventually(lambda: leat.get("pod", "taker")["status"].get("phase") == "Running", "the pod runs")
+            leat.kill()
+            def is_taken():
+                with socket.socket() as probe:
+                    return probe.connect_ex((host, int(port))) == 0
+            eventually(is_taken, "the pod has the port")
+            status, err = run_up("--data-dir", leat.dir, "--listen", "127.0.0.1:0", "--aws-listen", f"{host}:{port}")
+            self.assertEqual(status, 1)
+            self.assert_one_line(err, "pod default/taker", f"{host}:{port}", "kubectl delete pod -n default taker")
+            # What it says to do helps.
+            with socket.socket() as probe:
+                probe.bind((host, 0))
+                other = probe.getsockname()[1]
+            leat.flags = ("--aws-listen", f"{host}:{other}")
+            leat.start()
+            leat.kubectl("delete", "pod", "-n", "default", "taker", "--timeout=60s")
+            leat.stop()
+            leat.flags = ()
+            leat.start()
+            self.assertEqual(leat.aws, f"http://{host}:{port}")
+
     def test_a_wrong_address_is_explained(self):
         status, err = run_up("--listen", "6443")
         self.assertEqual(status, 1)
