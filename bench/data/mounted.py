@@ -27,12 +27,14 @@ class Scratch:
 
 
 def write_random(path, size):
-    """A file that no file system can make smaller."""
+    """A file that no file system can make smaller, written in pieces of 8 MiB: the page cache then holds it in the
+    largest pieces of memory that it knows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    block = os.urandom(1 << 20)
-    with open(path, "wb") as out:
-        for at in range(0, size, 1 << 20):
-            out.write((at.to_bytes(8, "big") + block[8:])[:size - at])
+    rest = os.urandom((1 << 20) - 8)
+    with open(path, "wb", buffering=0) as out:
+        for begin in range(0, size, 8 << 20):
+            piece = b"".join(at.to_bytes(8, "big") + rest for at in range(begin, begin + (8 << 20), 1 << 20))
+            out.write(piece[:size - begin])
 
 
 def warm_alike(roots, paths):
