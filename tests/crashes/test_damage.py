@@ -178,6 +178,25 @@ class Damage(unittest.TestCase):
                     self.assertEqual(s3_client(leat).get_object(Bucket=BUCKET, Key=f"later-{n}")["Body"].read(), b"later")
                 leat.stop()
 
+    def test_without_its_objects_a_used_directory_is_refused(self):
+        leat = self.started()
+        leat.stop()
+        right, database = self.copy(leat, "leat.db"), leat.dir / "leat.db"
+        for what in ("lost", "empty"):
+            with self.subTest(what):
+                for suffix in BESIDE:
+                    pathlib.Path(f"{database}{suffix}").unlink(missing_ok=True)
+                if what == "empty":
+                    database.touch()
+                serves, message = self.tries_to_start(leat)
+                self.assertFalse(serves)
+                self.assertIn("leat.db", message)
+                self.assertEqual(database.exists() and database.stat().st_size, 0 if what == "empty" else False)
+                self.put_back(leat, "leat.db", right)
+                leat.start()
+                self.all_is_there(leat)
+                leat.stop()
+
 
 if __name__ == "__main__":
     unittest.main()
