@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <system_error>
+#include <utility>
 
 #include "base/log.h"
 
@@ -50,13 +52,20 @@ void HandlerThreads::StopAndJoin() {
 
 void HandlerThreads::Begin(int fd, MonoTime deadline) {
   size_t waiting;
+  bool falls_short = false;
   {
     MutexLock lock(mu_);
     waiting_[fd] = deadline;
     waiting = waiting_.size();
     if (waiting > max_waiting_) CutTheSlowest();
-    if (!stopped_ && threads_.size() < count_ + waiting) AddThread();
+    if (!stopped_ && threads_.size() < count_ + waiting) {
+      const bool was_short = std::exchange(short_, !TryAddThread());
+      falls_short = short_ && !was_short;
+    }
   }
+  if (falls_short)
+    LogWarning("the system gives no more threads: slow clients may keep others waiting",
+               {{"waiting", waiting}});
   if (waiting > max_waiting_)
     LogInfo("the slowest client is cut off: too many are waited for", {{"waiting", waiting}});
 }
@@ -78,6 +87,15 @@ void HandlerThreads::CutTheSlowest() {
 void HandlerThreads::AddThread() {
   retired_.clear();
   threads_.emplace_back([this](const std::stop_token& stop) { Run(stop); });
+}
+
+bool HandlerThreads::TryAddThread() {
+  try {
+    AddThread();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 void HandlerThreads::RetireThisThread() {

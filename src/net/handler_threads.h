@@ -36,6 +36,8 @@ class HandlerThreads : public LongWaits {
   void Run(const std::stop_token& stop);
   std::shared_ptr<ServerConnection> Next(const std::stop_token& stop);
   void AddThread() REQUIRES(mu_);
+  // False when the system has none: those that are there go on.
+  bool TryAddThread() REQUIRES(mu_);
   void RetireThisThread() REQUIRES(mu_);
   void CutTheSlowest() REQUIRES(mu_);
 
@@ -48,6 +50,7 @@ class HandlerThreads : public LongWaits {
   std::map<int, MonoTime> waiting_ GUARDED_BY(mu_);  // deadlines by socket
   std::list<std::jthread> threads_ GUARDED_BY(mu_);
   std::list<std::jthread> retired_ GUARDED_BY(mu_);  // they only return
+  bool short_ GUARDED_BY(mu_) = false;               // the system had no thread for us
   bool stopped_ GUARDED_BY(mu_) = false;
 };
 
