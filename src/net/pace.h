@@ -22,15 +22,22 @@ class Pace {
 
   void Waited(Duration duration);
   void Moved(uint64_t bytes);
+  // The client has taken these out of a full send buffer, which accepts more, to be told by Moved,
+  // only when a good part of it is free. Each byte is counted once.
+  void Drained(uint64_t bytes);
   // How long the client may yet be waited for; zero when it was too slow.
   Duration left() const { return left_; }
+  Duration waited() const { return waited_; }
   // What is asked of the client now, in bytes a second.
   int64_t rate() const;
 
  private:
+  void Earn(uint64_t bytes);
+
   Duration slack_;
   Duration left_;
   Duration waited_{0};
+  uint64_t drained_ = 0;  // of what Moved will tell
 };
 
 // Is told of the threads that wait for a client, so that others can do their work meanwhile.
@@ -44,8 +51,9 @@ class LongWaits {
   virtual void End(int fd) = 0;
 };
 
-// Blocks until the transport, which a step left at `blocked`, is ready for another. kTimeout when
-// the client is too slow, kCancelled after the stop (see Patience).
+// Blocks until the transport, which a step left at `blocked`, may be ready for another. kTimeout
+// when the client is too slow, kCancelled after the stop (see Patience). `waits` is told once the
+// waits of a transfer, all together, are not short any more.
 Status AwaitClient(const Transport& transport, IoState blocked, const std::stop_token& stop,
                    Pace* pace, LongWaits* waits);
 

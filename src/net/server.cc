@@ -179,6 +179,12 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
     }
   }
   void GaveUp(size_t bytes) override { taken_in_ -= bytes; }
+  bool Queue(size_t body) override {
+    if (body > 0 && queued_ + body > options_.max_taken_in) return false;
+    queued_ += body;
+    return true;
+  }
+  void Unqueue(size_t body) override { queued_ -= body; }
   LongWaits& waits() override { return *handlers_; }
   const ServerOptions& options() const override { return options_; }
   std::stop_token stopping() const override { return stopping_.get_token(); }
@@ -192,7 +198,8 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
   const uint16_t port_;
   std::stop_source stopping_;
   std::stop_source force_stop_;
-  std::atomic<size_t> taken_in_ = 0;                       // of requests that no handler has yet
+  size_t taken_in_ = 0;                                    // of requests that are not whole yet
+  std::atomic<size_t> queued_ = 0;                         // of bodies that wait for a handler
   Connections connections_;                                // the loop's thread
   std::vector<std::shared_ptr<ServerConnection>> closed_;  // the loop's thread
 

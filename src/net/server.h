@@ -103,8 +103,9 @@ struct ServerOptions {
   // handlers that cannot tell from the head alone who asks, so that nobody holds a thread who has
   // not shown a key. None without it. Called on the event loop with only the head: must not block.
   std::function<size_t(const ServerRequest& head)> body_first;
-  // Bytes of heads and bodies, all together, of requests that no handler has yet; beyond, the
-  // request that has been coming in longest is answered 408.
+  // Bytes of heads and bodies, all together, of requests that are still coming in; beyond, the one
+  // that has been coming longest is answered 408. As many bytes of bodies may wait for a handler;
+  // beyond, a request with a body is answered 503.
   size_t max_taken_in = 64u << 20;
   size_t max_header_bytes = 64 << 10;
   // From the connection, or from the first byte of a later request, to the end of the head.

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -23,6 +24,8 @@ int HttpStatus(Code code) {
       return 408;
     case Code::kTooLarge:
       return 431;
+    case Code::kExhausted:
+      return 503;
     case Code::kUnimplemented:
       return 505;
     default:
@@ -83,8 +86,10 @@ void ServerConnection::OnDeadline() {
     LogDebug("connection closed: no whole request head in time", {{"remote", remote_}});
   if (state_ == State::kTakingBody) return GiveUpRequest();
   if (state_ == State::kDroppingBody) return Linger();
-  if (state_ == State::kSending)
+  if (state_ == State::kSending) {
+    if (CountWait()) return StartWaiting();
     LogInfo("answer cut off: the client does not read it, or too slowly", {{"remote", remote_}});
+  }
   Close();
 }
 
@@ -186,6 +191,7 @@ void ServerConnection::TakeBody() {
   const IoStep step = exchange_->TakeIn(body_first_);
   pace_.Waited(Now() - wait_begun_);
   pace_.Moved(step.bytes);
+  body_ += step.bytes;
   if (!TakeIn(step.bytes)) return;
   if (step.state == IoState::kOk) return Dispatch();
   Watch((step.state == IoState::kWantRead ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP);
@@ -195,7 +201,18 @@ void ServerConnection::TakeBody() {
 // The client is waited for as long as its pace allows.
 void ServerConnection::StartWaiting() {
   wait_begun_ = Now();
+  untaken_ = transport_->Untaken();
   loop_->SetDeadline(this, std::chrono::ceil<std::chrono::milliseconds>(pace_.left()));
+}
+
+// While sending: true when the client has taken something since StartWaiting.
+bool ServerConnection::CountWait() {
+  const MonoTime now = Now();
+  pace_.Waited(now - wait_begun_);
+  const size_t drained = untaken_ - std::min(transport_->Untaken(), untaken_);
+  pace_.Drained(drained);
+  if (drained > 0) since_ = now;
+  return drained > 0;
 }
 
 // False when this connection was ended for it.
@@ -219,6 +236,13 @@ std::optional<MonoTime> ServerConnection::idle_since() const {
 }
 
 void ServerConnection::Dispatch() {
+  GiveUpTaken();
+  if (!host_.Queue(body_)) {
+    LogInfo("request refused: too much waits for its turn", {{"remote", remote_}});
+    return Refuse(
+        {Code::kExhausted,
+         "the server has too many requests that wait for their turn: send it again later"});
+  }
   state_ = State::kHandling;
   loop_->ClearDeadline(this);
   Watch(EPOLLRDHUP | EPOLLONESHOT);
@@ -238,7 +262,7 @@ void ServerConnection::Refuse(const Error& error) {
 }
 
 void ServerConnection::Handle(const Handler& handler) {
-  GiveUpTaken();
+  host_.Unqueue(std::exchange(body_, 0));
   Aftermath aftermath = exchange_->Run(handler);
   loop_->Post([self = shared_from_this(), aftermath = std::move(aftermath)]() mutable {
     self->OnHandled(std::move(aftermath));
@@ -299,7 +323,7 @@ void ServerConnection::StartSending() {
 void ServerConnection::Pump() {
   const uint32_t hang_up = aftermath_.stream ? uint32_t{EPOLLRDHUP} : 0;
   if (EventLoop::HasDeadline(this)) {
-    pace_.Waited(Now() - wait_begun_);
+    CountWait();
     loop_->ClearDeadline(this);
   }
   while (FillPending()) {
@@ -309,6 +333,7 @@ void ServerConnection::Pump() {
       case IoState::kOk:
         pending_sent_ += step.bytes;
         pace_.Moved(step.bytes);
+        since_ = Now();
         break;
       case IoState::kWantRead:
       case IoState::kWantWrite:

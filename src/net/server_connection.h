@@ -40,11 +40,16 @@ class ConnectionHost {
   virtual void Dispatch(std::shared_ptr<ServerConnection> connection) = 0;
   // The connection is closed; drop it once the loop's turn is over.
   virtual void Forget(ServerConnection* connection) = 0;
-  // So many more bytes are held of a request that no handler has yet. May end connections that have
+  // So many more bytes are held of a request that is not whole yet. May end connections that have
   // been sending one for long, also the one that says so.
   virtual void TookIn(size_t bytes) = 0;
-  // And so many are not any more. From any thread.
+  // And so many are not any more.
   virtual void GaveUp(size_t bytes) = 0;
+  // Before Dispatch: so many bytes of a body will wait for a handler. False when too many do; never
+  // for none.
+  virtual bool Queue(size_t body) = 0;
+  // And a handler has them. From any thread.
+  virtual void Unqueue(size_t body) = 0;
   // For handlers' threads.
   virtual LongWaits& waits() = 0;
   virtual const ServerOptions& options() const = 0;
@@ -110,6 +115,7 @@ class ServerConnection : public EventLoop::Watcher,
   void Conclude(const Aftermath& ended);
   void DropBody();
   void StartWaiting();
+  bool CountWait();
   void Linger();
   void DropInput();
   void Watch(uint32_t epoll_events);
@@ -127,13 +133,15 @@ class ServerConnection : public EventLoop::Watcher,
   std::unique_ptr<Exchange> exchange_;     // from a whole head to the end of the answer
   bool head_begun_ = false;
   size_t body_first_ = 0;  // how much of the body is taken in
-  size_t taken_in_ = 0;    // as the host was told; a handler's thread gives it up
+  size_t taken_in_ = 0;    // of a request that is not whole yet, as the host was told
+  size_t body_ = 0;        // of the body, until a handler has it
   bool served_ = false;    // at least one request
   bool hung_up_ = false;   // its client sends no more
 
-  MonoTime since_;       // when this state, or the head, began
+  MonoTime since_;       // when this state, or the head, began, or bytes of the answer moved
   Pace pace_;            // while taking a body or sending
   MonoTime wait_begun_;  // when the loop began to wait for the client to keep it
+  size_t untaken_ = 0;   // of the answer, by the client, then
 
   // While sending.
   Aftermath aftermath_;

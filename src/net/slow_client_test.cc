@@ -1,13 +1,21 @@
 // What slow clients may hold, and that the others are served meanwhile.
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
 #include <latch>
 #include <memory>
 #include <stop_token>
+#include <system_error>
+#include <thread>
 
+#include "net/handler_threads.h"
 #include "net/pace.h"
 #include "net/server.h"
 #include "net/testing/raw_peer.h"
@@ -63,6 +71,75 @@ TEST(Pace, AsksForMoreTheLongerItWaits) {
   EXPECT_EQ(pace.rate(), 64 << 10);
 }
 
+TEST(Pace, CountsWhatADrainingBufferTookOnce) {
+  Pace pace(60s);
+  pace.Waited(1s);
+  pace.Waited(59s);
+  EXPECT_EQ(pace.rate(), 7 << 10);
+  pace.Drained(70 << 10);
+  EXPECT_EQ(pace.left(), 10s);
+  pace.Moved(70 << 10);
+  EXPECT_EQ(pace.left(), 10s);
+  pace.Moved(7 << 10);
+  EXPECT_EQ(pace.left(), 11s);
+}
+
+class CountedWaits : public LongWaits {
+ public:
+  void Begin(int, MonoTime) override { ++begun; }
+  void End(int) override { ++ended; }
+  int begun = 0;
+  int ended = 0;
+};
+
+TEST(AwaitClient, TellsOfEveryWaitOnceTheShortOnesAreUsedUp) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  RawPeer peer{io::UniqueFd(ends[0])};
+  const auto transport = MakePlainTransport(io::UniqueFd(ends[1]));
+  peer.Say("x");
+  CountedWaits waits;
+  Pace pace(60s);
+  EXPECT_TRUE(AwaitClient(*transport, IoState::kWantRead, {}, &pace, &waits));
+  EXPECT_EQ(waits.begun, 0);
+  for (int i = 0; i < 4; ++i) pace.Waited(5ms);
+  EXPECT_TRUE(AwaitClient(*transport, IoState::kWantRead, {}, &pace, &waits));
+  EXPECT_EQ(waits.begun, 1);
+  EXPECT_EQ(waits.ended, 1);
+}
+
+// While it lives no thread can be made: there is no room for its stack.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    ::pthread_getattr_default_np(&usual_);
+    pthread_attr_t huge;
+    ::pthread_attr_init(&huge);
+    ::pthread_attr_setstacksize(&huge, size_t{1} << 60);
+    ::pthread_setattr_default_np(&huge);
+    ::pthread_attr_destroy(&huge);
+  }
+  ~NoMoreThreads() {
+    ::pthread_setattr_default_np(&usual_);
+    ::pthread_attr_destroy(&usual_);
+  }
+
+ private:
+  pthread_attr_t usual_;
+};
+
+TEST(HandlerThreads, GoOnWithThoseThereAreWhenTheSystemHasNoMore) {
+  const Handler handler = Serving;
+  HandlerThreads threads(1, 4, handler);
+  {
+    const NoMoreThreads none;
+    EXPECT_THROW(std::jthread([] {}), std::system_error);
+    EXPECT_NO_THROW(threads.Begin(-1, MonoTime::max()));
+    threads.End(-1);
+  }
+  threads.StopAndJoin();
+}
+
 TEST(SlowClients, ThatSendABodyHoldNoThreadFromTheOthers) {
   const auto server = Serve({.threads = 1});
   RawPeer first(server->port()), second(server->port());
@@ -81,6 +158,28 @@ TEST(SlowClients, ThatDoNotReadHoldNoThreadFromTheOthers) {
       peer->Say("GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n");
     ExpectServed(*server);
   }
+}
+
+// The buffer of a socket accepts more only when a good part of it, here of megabytes, is free.
+TEST(SlowClients, ThatReadSteadilyMayTakeLongerThanTheTimeoutToMakeRoom) {
+  const auto server = Serve({.write_timeout = 2s});
+  RawPeer big(server->port()), whole(server->port());
+  const int window = 64 << 10;
+  for (const RawPeer* peer : {&big, &whole})
+    ::setsockopt(peer->fd(), SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+  big.Say("GET /big HTTP/1.0\r\n\r\n");
+  whole.Say("GET /whole HTTP/1.0\r\n\r\n");
+  size_t read[2] = {0, 0};
+  const auto begun = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begun < 5s) {
+    std::array<char, 8 << 10> piece;
+    read[0] += static_cast<size_t>(std::max<ssize_t>(::recv(big.fd(), &piece, piece.size(), 0), 0));
+    read[1] +=
+        static_cast<size_t>(std::max<ssize_t>(::recv(whole.fd(), &piece, piece.size(), 0), 0));
+    ::poll(nullptr, 0, 50);  // the client's pace
+  }
+  EXPECT_GT(read[0] + big.HearAll().size(), kBig);
+  EXPECT_GT(read[1] + whole.HearAll().size(), kBig);
 }
 
 TEST(SlowClients, GetTheirWholeAnswerAlsoWhenTheyHaveEndedTheirSide) {
@@ -146,6 +245,23 @@ TEST(FullPort, ClosesTheConnectionThatIsIdleLongestWhenItIsFull) {
   EXPECT_EQ(idle.HearAll(), "");
   fourth.Say("GET /4 HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(fourth.HearAll().ends_with("\r\n\r\n0"));
+}
+
+TEST(FullPort, KeepsAConnectionThatReadsItsAnswer) {
+  constexpr size_t kHalf = 16u << 20;  // more than the buffers of the kernel hold
+  const auto server = Serve(
+      {.threads = 1, .max_connections = 2}, [](ServerRequest& request, ResponseWriter& response) {
+        if (request.path == "/") return response.Send(200, "0");
+        response.Send(200, std::string(kHalf, 'x') + "HALF" + std::string(kHalf, 'x') + "END");
+      });
+  RawPeer reader(server->port()), idle(server->port());
+  reader.Say("GET /much HTTP/1.1\r\nHost: h\r\n\r\n");
+  idle.Say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  idle.HearUntil("\r\n\r\n0");
+  EXPECT_TRUE(reader.HearUntil("HALF").ends_with("HALF"));
+  ExpectServed(*server);
+  EXPECT_EQ(idle.HearAll(), "");
+  EXPECT_TRUE(reader.HearUntil("END").ends_with("END"));
 }
 
 TEST(FullPort, ClosesTheNewcomerWhenItIsFullOfRequestsInWork) {
@@ -249,6 +365,38 @@ TEST_F(BodyFirst, TheOneThatHasBeenComingLongestGivesWayWhenTooMuchIsHeld) {
   third.Say("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" + std::string(230, 'x'));
   EXPECT_TRUE(first.HearAll().starts_with("HTTP/1.1 408 "));
   EXPECT_EQ(handled_, 0);
+}
+
+TEST(BodiesThatWaitForAHandler, AreBoundedAndKeepNoHeadOut) {
+  std::latch running(1), done(1);
+  const auto server =
+      Serve({.threads = 1,
+             .body_first = [](const ServerRequest& head) { return head.path == "/" ? 0u : 1000u; },
+             .max_taken_in = 1000},
+            [&](ServerRequest&, ResponseWriter& response) {
+              running.count_down();
+              done.wait();
+              response.Send(200, "served");
+            });
+  RawPeer first(server->port());
+  first.Say("GET / HTTP/1.0\r\n\r\n");
+  running.wait();
+  std::array<RawPeer, 3> bodies{RawPeer(server->port()), RawPeer(server->port()),
+                                RawPeer(server->port())};
+  std::array<pollfd, 3> heard{};
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    bodies[i].Say("PUT /x HTTP/1.0\r\nContent-Length: 400\r\n\r\n" + std::string(400, 'x'));
+    heard[i] = {bodies[i].fd(), POLLIN, 0};
+  }
+  ASSERT_EQ(::poll(heard.data(), heard.size(), 20'000), 1);  // two wait
+  RawPeer head(server->port());
+  head.Say("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(Ask(*server, "no head\r\n\r\n").substr(0, 13), "HTTP/1.1 400 ");  // it waits, too
+  done.count_down();
+  EXPECT_TRUE(head.HearAll().ends_with("\r\n\r\nserved"));
+  for (size_t i = 0; i < bodies.size(); ++i)
+    EXPECT_TRUE(
+        bodies[i].HearAll().starts_with(heard[i].revents ? "HTTP/1.1 503 " : "HTTP/1.1 200 "));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "net/transport.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -75,6 +77,11 @@ Result<size_t> Complete(Transport& transport, const Patience& patience, Step ste
 }
 
 }  // namespace
+
+size_t Transport::Untaken() const {
+  int bytes = 0;
+  return ::ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? static_cast<size_t>(bytes) : 0;
+}
 
 void Transport::CloseWrite() { ::shutdown(fd(), SHUT_WR); }
 

@@ -48,6 +48,8 @@ class Transport {
   // Bytes wait inside this object, so that the socket need not become readable for Read to give
   // some.
   virtual bool HasBuffered() const { return false; }
+  // Bytes on the socket that the other side's system has not taken yet.
+  size_t Untaken() const;
   // Tells the other side that nothing more will come.
   virtual void CloseWrite();
   virtual std::optional<PeerIdentity> Peer() const { return std::nullopt; }
