@@ -168,6 +168,7 @@ bool LacksDefaults(const Schema& schema, const json::Value& value) {
              if (LacksValue(field, member)) return !field.schema->default_value.IsNull();
              return LacksDefaults(*field.schema, *member);
            });
+  if (!schema.items) return false;
   return std::any_of(value.Items().begin(), value.Items().end(),
                      [&](const json::Value& item) { return LacksDefaults(*schema.items, item); }) ||
          std::any_of(value.Members().begin(), value.Members().end(),

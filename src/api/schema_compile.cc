@@ -56,11 +56,13 @@ Result<SchemaPtr> Compiler::Node(const json::Value& node, const Place& place) co
        {&Compiler::SetType, &Compiler::AddFields, &Compiler::AddItems, &Compiler::AddListKind,
         &Compiler::AddValidations, &Compiler::AddJunctors, &Compiler::AddDefault})
     if (Status ok = (this->*step)(node, place, *schema); !ok) return ok.error();
-  schema->defaults_within =
-      (schema->items && schema->items->defaults_within) ||
+  // The members of a node without a type are only checked, not defaulted.
+  const bool in_fields =
+      schema->type == SchemaType::kObject &&
       std::any_of(schema->fields.begin(), schema->fields.end(), [](const Field& field) {
         return field.schema->defaults_within || !field.schema->default_value.IsNull();
       });
+  schema->defaults_within = in_fields || (schema->items && schema->items->defaults_within);
   return SchemaPtr(std::move(schema));
 }
 

@@ -400,5 +400,30 @@ properties:
   EXPECT_FALSE(LacksDefaults(*Compile("{type: object, properties: {a: {type: string}}}"), Y("{}")));
 }
 
+TEST(Schema, LooksForNoDefaultsInWhatGivesNone) {
+  const SchemaPtr schema = Compile(R"(
+type: object
+properties:
+  any:
+    x-kubernetes-preserve-unknown-fields: true
+    properties: {a: {type: integer, default: 9}}
+  either:
+    x-kubernetes-int-or-string: true
+    properties: {a: {type: integer, default: 9}}
+  text: {type: string, properties: {a: {type: integer, default: 9}}}
+  list:
+    type: array
+    items:
+      x-kubernetes-preserve-unknown-fields: true
+      properties: {a: {type: object, properties: {b: {type: integer, default: 9}}}}
+)");
+  for (const char* stored :
+       {"{any: {z: {y: 1}}}", "{any: {a: 1}}", "{any: [{}]}", "{either: {z: 1}}", "{text: {z: 1}}",
+        "{text: [1]}", "{list: [{z: 1}, {a: {}}]}"}) {
+    EXPECT_FALSE(LacksDefaults(*schema, Y(stored))) << stored;
+    EXPECT_EQ(Defaulted(*schema, stored), Y(stored));
+  }
+}
+
 }  // namespace
 }  // namespace leat::api
