@@ -115,6 +115,7 @@ class Builder {
     const auto& [value, extent] = found->second;
     if (WantsKey()) {
       if (!value.IsString()) return Invalid(mark, "a key must be a string");
+      if (auto room = Charge(extent.weight); !room) return room;
       SetKey(mark, value.Str(), false);
       return {};
     }

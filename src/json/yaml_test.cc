@@ -190,6 +190,16 @@ TEST(ParseYaml, BoundsWhatAliasesBlowUp) {
   std::string long_text = "a: &a " + std::string(1 << 20, 'x') + "\nb: [*a";
   for (int i = 0; i < 10'000; ++i) long_text += ",*a";
   EXPECT_EQ(ParseYaml(long_text + "]\n").error().code, Code::kTooLarge);
+
+  const auto with_keys = [](int count) {
+    std::string text = "- &a " + std::string(1 << 20, 'x') + "\n";
+    for (int i = 0; i < count; ++i) text += "- {*a : 1}\n";
+    return ParseYaml(text);
+  };
+  EXPECT_TRUE(with_keys(10));
+  const auto many = with_keys(100);
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().code, Code::kTooLarge);
 }
 
 TEST(ParseYaml, ReadsTheEscapesOfYaml) {
