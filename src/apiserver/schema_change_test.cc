@@ -87,6 +87,39 @@ TEST_F(SchemaChangeTest, WhatASchemaNoLongerKnowsIsNotTheClientsFault) {
   EXPECT_FALSE((*client().Get(kWidgets, {"default", "w"}))["spec"].Has("color"));
 }
 
+TEST_F(SchemaChangeTest, AListThatLosesAMemberAndBecomesStricterLocksNobodyOut) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  Change(R"({"lamps": {"type": "array", "items": {"type": "object", "properties": {
+      "watts": {"type": "integer"}, "hue": {"type": "string"},
+      "note": {"type": "string", "nullable": true}}}}})");
+  json::Value widget = Widget("w", 3);
+  widget.Mut("spec").Set("lamps", *json::Parse(R"([{"watts": 500, "hue": "red", "note": null}])"));
+  const json::Value made = Make(kWidgets, widget);
+  Change(R"({"lamps": {"type": "array", "items": {"type": "object", "properties": {
+      "watts": {"type": "integer", "maximum": 100}, "note": {"type": "string"}}}}})");
+  auto labelled = Merge(R"({"metadata":{"labels":{"a":"b"}}})");
+  ASSERT_TRUE(labelled) << labelled.error().message;
+  EXPECT_EQ((*labelled)["metadata"]["generation"], made["metadata"]["generation"]);
+  EXPECT_EQ(json::Print((*labelled)["spec"]["lamps"]), R"([{"watts":500}])");
+  EXPECT_FALSE(Merge(R"({"spec":{"lamps":[{"watts":501}]}})"));
+}
+
+TEST_F(SchemaChangeTest, AFinalizerCanBeTheFirstToGoAfterAListLostAMember) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  Change(R"({"lamps": {"type": "array", "items": {"type": "object", "properties": {
+      "watts": {"type": "integer"}, "hue": {"type": "string"}}}}})");
+  json::Value widget = Widget("w", 3);
+  widget.Mut("metadata").Set("finalizers", json::Array({"example.com/hold"}));
+  widget.Mut("spec").Set("lamps", *json::Parse(R"([{"watts": 500, "hue": "red"}])"));
+  Make(kWidgets, widget);
+  ASSERT_TRUE(client().Delete(kWidgets, {"default", "w"}));
+  Change(R"({"lamps": {"type": "array", "items": {"type": "object", "properties": {
+      "watts": {"type": "integer", "maximum": 100}}}}})");
+  auto freed = Merge(R"({"metadata":{"finalizers":null}})");
+  EXPECT_TRUE(freed) << freed.error().message;
+  AwaitGone(kWidgets, {"default", "w"});
+}
+
 TEST_F(SchemaChangeTest, AnotherVersionShowsOnlyWhatItsSchemaKnows) {
   json::Value crd = WidgetDefinition();
   json::Value second = crd["spec"]["versions"][0];

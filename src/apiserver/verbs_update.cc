@@ -49,6 +49,14 @@ Error UidConflict(const Target& target, std::string_view wanted, std::string_vie
               ", UID in object meta: " + std::string(actual)};
 }
 
+// A custom object that is stored, as its schema would take it today, so that what the schema alone
+// changed is no change of the client's.
+void BringUpToDate(const Target& target, json::Value& stored) {
+  if (!target.type->custom) return;
+  api::Prune(*target.version->schema, stored);
+  api::ApplyDefaults(*target.version->schema, stored);
+}
+
 }  // namespace
 
 // What is stored when `object` replaces `current` through the target's endpoint.
@@ -82,6 +90,7 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   checked.version = shaped->checked;
   auto old = InVersion(checked, current.value);
   if (!old) return old.error();
+  BringUpToDate(checked, *old);
   KeepOwnedMetadata(old_metadata, next.Mut("metadata"));
   if (!status_only) {
     PrepareUpdate(types_, type, *shaped->checked, clock_.Now(), *old, next);
