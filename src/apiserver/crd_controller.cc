@@ -57,6 +57,14 @@ void CrdController::Serve(const store::Entry& definition) {
   }
 }
 
+// Takes back a row that WithNames gave it for a write that then came too late.
+void CrdController::Unserve(const store::Entry& definition) {
+  MutexLock lock(mu_);
+  if (applied_[definition.key.name] > definition.revision) return;
+  const json::Value& spec = definition.value["spec"];
+  types_.RemoveCustom(spec["group"].AsString(), spec["names"]["plural"].AsString());
+}
+
 void CrdController::OnWritten(const store::Entry& entry) {
   if (entry.key.type != kCrdStorageName) return;
   Serve(entry);
@@ -73,7 +81,6 @@ void CrdController::OnRemoved(const store::Entry& last) {
       store::Revision& applied = applied_[last.key.name];
       if (applied >= last.revision) return;
       applied = last.revision;
-      if (!IsEstablished(last.value)) return;
       types_.RemoveCustom(group, last.value["spec"]["names"]["plural"].AsString());
     }
     AddThoseWithoutNames(group);
@@ -102,7 +109,10 @@ Result<std::optional<json::Value>> CrdController::WithNames(const store::Entry& 
   if (json::Value* status = next.Find("status"); !served && status != nullptr)
     status->Erase("conditions");  // what they say is not so
   SetCrdStatus(types_, verbs_.clock().Now(), next);
-  if (!HasItsNames(next)) return std::optional(std::move(next));
+  if (!HasItsNames(next)) {
+    if (!IsEstablished(next)) Unserve(definition);
+    return std::optional(std::move(next));
+  }
   if (auto added = types_.AddCustom(next); !added) return added.error();
   return std::optional(std::move(next));
 }
@@ -119,7 +129,9 @@ Status CrdController::Delete(const store::Key& key, const store::Entry& definiti
   const json::Value& spec = definition.value["spec"];
   const api::TypePtr type =
       types_.FindResource(spec["group"].AsString(), spec["names"]["plural"].AsString());
-  if (type != nullptr && type->custom && IsEstablished(definition.value)) {
+  // Its row may be there although it is not Established: the delete came between WithNames and the
+  // write of its status. No other definition can have the row, whose name is the definition's.
+  if (type != nullptr && type->custom) {
     verbs_.AwaitCreates();
     auto left = DeleteAll(verbs_, type, std::nullopt);
     if (!left) return left.error();

@@ -35,10 +35,11 @@ class CrdController : public WriteObserver {
 
  private:
   void Serve(const store::Entry& definition) EXCLUDES(mu_);
+  void Unserve(const store::Entry& definition) EXCLUDES(mu_);
   Status Reconcile(const store::Key& key);
   Status Delete(const store::Key& key, const store::Entry& definition);
   Status AcceptNames(const store::Key& key);
-  Result<std::optional<json::Value>> WithNames(const store::Entry& definition);
+  Result<std::optional<json::Value>> WithNames(const store::Entry& definition) EXCLUDES(mu_);
   void AddThoseWithoutNames(std::string_view group);
   std::vector<store::EntryPtr> Definitions() const;
 

@@ -200,6 +200,37 @@ TEST_F(CrdControllerTest, ADefinitionThatEndsTakesItsObjectsAlong) {
   EXPECT_FALSE(store_->Get(widget->key));
 }
 
+// The names were given, and the write that says so lost against a client's.
+TEST_F(CrdControllerTest, ADefinitionThatEndsBeforeItIsEstablishedIsServedNoMore) {
+  json::Value definition = WidgetDefinition();
+  ASSERT_TRUE(types_.AddCustom(definition));
+  definition.Mut("metadata")
+      .Set("deletionTimestamp", FormatTime(clock_.Now()))
+      .Set("finalizers", json::Array({kCrdFinalizer}));
+  const auto crd = Put(std::string(kCrdStorageName), definition);
+  const auto widget = Put("widgets.example.com", Widget("w", 1));
+  crds_.Start();
+  AwaitGone(crd->key);
+  crds_.Stop();  // after the row has gone, too
+  EXPECT_FALSE(store_->Get(widget->key));
+  EXPECT_EQ(types_.FindStorage("widgets.example.com"), nullptr);
+}
+
+TEST_F(CrdControllerTest, ADefinitionThatAsksForTakenNamesMeanwhileIsServedNoMore) {
+  ASSERT_TRUE(types_.AddCustom(WidgetDefinition()));
+  json::Value gadgets = GadgetDefinition();
+  gadgets.Mut("spec").Mut("names").Erase("shortNames");
+  ASSERT_TRUE(types_.AddCustom(gadgets));
+  Put(std::string(kCrdStorageName), GadgetDefinition());
+  crds_.Start();
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (types_.FindStorage("gadgets.example.com") && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(types_.FindStorage("gadgets.example.com"), nullptr);
+  EXPECT_NE(types_.FindStorage("widgets.example.com"), nullptr);
+}
+
 TEST_F(CrdControllerTest, WhatItsObjectsOwnedGoesBeforeTheDefinition) {
   // As if the server had died after the last object: its owner is gone, and "mine" not collected.
   const auto crd = PutEndingDefinition();
