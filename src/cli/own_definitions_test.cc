@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "apiserver/apiserver.h"
 #include "io/file.h"
 #include "json/yaml.h"
+#include "node/testing/no_objects.h"
 
 namespace leat::cli {
 namespace {
@@ -119,6 +122,47 @@ TEST_F(OwnDefinitionsTest, WritesNothingWhenNothingIsToBeChanged) {
   ASSERT_TRUE(before && after);
   EXPECT_EQ((*before)["spec"], (*after)["spec"]);
   EXPECT_EQ((*before)["metadata"]["generation"], (*after)["metadata"]["generation"]);
+}
+
+// Another operator, who is quick: after each of the first looks at a definition comes one of its
+// writes.
+class QuickOperator : public node::NoObjects {
+ public:
+  QuickOperator(api::ObjectClient& client, std::vector<std::function<void()>> writes)
+      : client_(client), writes_(std::move(writes)) {}
+
+  Result<json::Value> Get(const api::Gvr& type, const api::ObjectName& name) override {
+    auto seen = client_.Get(type, name);
+    if (!writes_.empty()) {
+      writes_.front()();
+      writes_.erase(writes_.begin());
+    }
+    return seen;
+  }
+  Result<json::Value> Create(const api::Gvr& type, const json::Value& object) override {
+    return client_.Create(type, object);
+  }
+  Result<json::Value> Update(const api::Gvr& type, const json::Value& object) override {
+    return client_.Update(type, object);
+  }
+
+ private:
+  api::ObjectClient& client_;
+  std::vector<std::function<void()>> writes_;
+};
+
+TEST_F(OwnDefinitionsTest, AreBroughtAlsoWhereAnotherOperatorWritesThemMeanwhile) {
+  const auto create = [this] {
+    EXPECT_TRUE(client().Create(kCustomResourceDefinitions, Definition("Theirs")));
+  };
+  const auto label = [this] { EXPECT_TRUE(Patch(R"({"metadata": {"labels": {"by": "them"}}})")); };
+  QuickOperator operator_client(client(), {create, label});
+  {
+    OwnDefinitions own(operator_client, clock_, {Definition("Ours")});
+    const Status started = own.Start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  EXPECT_EQ(Column(), "Ours");
 }
 
 }  // namespace
