@@ -105,6 +105,12 @@ Status AdvanceLog(const std::string& log_path, WallTime now) {
   return {};
 }
 
+bool MayBeginNextFile(const std::string& log_path) {
+  struct stat at {};
+  return stat(log_path.c_str(), &at) == 0 && static_cast<uint64_t>(at.st_size) > kLogFileSize &&
+         at.st_nlink > 1;
+}
+
 Status RemoveLog(const std::string& log_path) {
   std::vector<std::string> files = NamedFiles(log_path);
   files.push_back(log_path);

@@ -33,6 +33,10 @@ std::vector<io::UniqueFd> OpenLogFiles(const std::string& log_path);
 // those that are too old. What conmon wrote since and replaced again itself is lost.
 Status AdvanceLog(const std::string& log_path, WallTime now);
 
+// Whether its file is larger than it may be, as a holder that an earlier Leat started lets it grow,
+// and has the name by which it is kept when the holder is told to begin the next one.
+bool MayBeginNextFile(const std::string& log_path);
+
 // With the names that its files have.
 Status RemoveLog(const std::string& log_path);
 

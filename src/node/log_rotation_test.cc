@@ -44,6 +44,16 @@ TEST_F(LogRotationTest, WhatTheNextFileReplacesIsKept) {
   EXPECT_EQ(Text(), "abc");
 }
 
+TEST_F(LogRotationTest, AFileThatIsTooLargeIsReplacedOnlyOnceItIsSureToBeKept) {
+  ASSERT_TRUE(io::WriteFile(log_, std::string(kLogFileSize + 1, 'x')));
+  EXPECT_FALSE(MayBeginNextFile(log_));
+  Advance();
+  EXPECT_TRUE(MayBeginNextFile(log_));
+  BeginNextFile();
+  EXPECT_EQ(Text().size(), kLogFileSize + 1);
+  EXPECT_FALSE(MayBeginNextFile(log_));
+}
+
 TEST_F(LogRotationTest, OneFileMoreMayPassUnnoticed) {
   Advance();
   for (const char* text : {"a", "b"}) {

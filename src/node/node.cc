@@ -1,10 +1,10 @@
 #include "node/node.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "api/meta.h"
 #include "base/log.h"
@@ -206,10 +206,9 @@ class EmbeddedNode : public Node {
       ++count;
       const std::string log = dirs_.Log(uid, container.name, container.attempt);
       logs_.Follow(log);
-      // The holder that an earlier Leat started knows no limit.
-      struct stat at {};
-      if (stat(log.c_str(), &at) != 0 || static_cast<uint64_t>(at.st_size) <= kLogFileSize)
-        continue;
+      // The holder that an earlier Leat started knows no limit. What is not ready yet is so when
+      // the house is next kept.
+      if (!MayBeginNextFile(log)) continue;
       if (auto opened = runtime_->ReopenLog(container.id); !opened)
         LogWarning("cannot begin a log's next file", {{"log", log}, {"error", opened.error()}});
     }
