@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/log.h"
@@ -437,6 +438,8 @@ class RuncRuntime : public ContainerRuntime {
       status.state = ContainerState::kExited;
       status.exit_code = static_cast<int>(ParseInt(Trim(*exit_text)).value_or(255));
       status.finished_at = ModifiedAt(ExitFile(id));
+      // We note the start when runc has told us of it: what is short may have ended by then.
+      status.started_at = std::min(status.started_at, status.finished_at);
       status.oom_killed = io::Exists(OomFile(bundle));
       status.lost = io::Exists(bundle + "/lost");
       if (auto error = io::ReadFile(bundle + "/error"); error) status.error = std::move(*error);
