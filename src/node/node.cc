@@ -97,8 +97,7 @@ class EmbeddedNode : public Node {
   void StartPods() {
     if (auto settled = runtime_->SettleStarts(); !settled)
       LogWarning("cannot settle starts that were cut short", {{"error", settled.error()}});
-    if (auto kept = sync_.KeepOrphans(); !kept)
-      LogWarning("cannot end pods that the API does not know", {{"error", kept.error()}});
+    KeepOrphans();
     if (const int count = FollowAllLogs(); count > 0)
       LogInfo("found pods still running", {{"pods", count}});
     pods_.Start();
@@ -119,6 +118,16 @@ class EmbeddedNode : public Node {
         sync_);
     exits_ = std::jthread([this](const std::stop_token& stop) { FollowExits(stop); });
     housekeeping_ = std::jthread([this](const std::stop_token& stop) { KeepHouse(stop); });
+  }
+
+  // What fails is tried again, and told again when it fails in another way.
+  void KeepOrphans() {
+    if (!orphans_) return;
+    const auto kept = sync_.KeepOrphans();
+    if (!kept && kept.error().message != *orphans_)
+      LogWarning("cannot end pods that the API does not know, trying again",
+                 {{"error", kept.error()}});
+    orphans_ = kept ? std::nullopt : std::optional(kept.error().message);
   }
 
   // Returns how many pods have containers that run.
@@ -164,6 +173,8 @@ class EmbeddedNode : public Node {
                                      : runtime_->Terminate(container.id));
     }
     if (running) return false;
+    for (const ContainerStatus& container : *containers)
+      (void)sync_.KeepMessage(UidOf(pod), container);
     (void)runtime_->StopSandbox(UidOf(pod));
     (void)UnmountData(dirs_.Pod(UidOf(pod)));
     return true;
@@ -193,6 +204,7 @@ class EmbeddedNode : public Node {
           LogWarning("cannot evict a pod",
                      {{"pod", api::NameOf(*pod).ToString()}, {"error", evicted.error()}});
       }
+      KeepOrphans();
     }
   }
 
@@ -227,6 +239,7 @@ class EmbeddedNode : public Node {
   LogRotation logs_;
   PodSync sync_;
   client::Informer pods_;
+  std::optional<std::string> orphans_ = "";  // why some are still there; one thread's at a time
   std::unique_ptr<reconcile::Controller> controller_;
   std::jthread exits_, housekeeping_;  // behind what they use: they stop first
   std::jthread starter_;               // makes all these, when runc and conmon were not there yet

@@ -17,10 +17,14 @@ class PodDirs {
 
   std::string Root() const { return data_dir_ + "/pods"; }
   std::string Pod(const std::string& uid) const { return Root() + "/" + uid; }
-  // A small file system of its own, for the files of ours that containers may write to: what they
-  // append there fills nothing else. It is there while the pod runs.
+  // A small file system of its own, for /etc/hosts, which containers may write to: what they append
+  // there fills nothing else. It is there while the pod runs.
   std::string Shared(const std::string& uid) const { return run_dir_ + "/" + uid + "/shared"; }
   std::string Hosts(const std::string& uid) const { return Shared(uid) + "/hosts"; }
+  // Another one for each container, for its termination messages.
+  std::string MessageDir(const std::string& uid, const std::string& container) const {
+    return Shared(uid) + "/messages/" + container;
+  }
   std::string Volume(const std::string& uid, const std::string& volume) const {
     return Pod(uid) + "/volumes/" + volume;
   }
@@ -34,7 +38,13 @@ class PodDirs {
   // Bound to the container's terminationMessagePath.
   std::string TerminationMessage(const std::string& uid, const std::string& container,
                                  int attempt) const {
-    return fmt::format("{}/{}_{}", Shared(uid), container, attempt);
+    return fmt::format("{}/{}", MessageDir(uid, container), attempt);
+  }
+  // Where these two lie for containers that an earlier Leat started.
+  std::string OldHosts(const std::string& uid) const { return Pod(uid) + "/hosts"; }
+  std::string OldTerminationMessage(const std::string& uid, const std::string& container,
+                                    int attempt) const {
+    return fmt::format("{}/termination/{}_{}", Pod(uid), container, attempt);
   }
   // What was in it when the container had ended.
   std::string KeptMessage(const std::string& uid, const std::string& container, int attempt) const {

@@ -32,12 +32,27 @@ bool HasEnded(const json::Value& pod) {
   return phase == "Succeeded" || phase == "Failed";
 }
 
-// For a file that is bound into containers, which would keep a replaced one.
+// For a file that is bound into containers, which would keep a replaced one. It is never empty
+// meanwhile, and takes no more room than the longer of its two texts.
 Status WriteInPlace(const std::string& path, const std::string& text) {
   if (const auto present = io::ReadFile(path); present && *present == text) return {};
-  auto fd = io::Open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  auto fd = io::Open(path, O_WRONLY | O_CREAT, 0644);
   if (!fd) return fd.error();
-  return io::WriteAll(fd->get(), text);
+  if (auto written = io::PWriteAll(fd->get(), text, 0); !written) return written;
+  if (ftruncate(fd->get(), static_cast<off_t>(text.size())) != 0)
+    return io::ErrnoError(errno, "truncate " + path);
+  return {};
+}
+
+// What the status tells of a run that had ended already.
+std::string KnownMessage(const json::Value& status, const std::string& run_id) {
+  for (const char* list : {"containerStatuses", "initContainerStatuses"})
+    for (const json::Value& entry : status[list].Items())
+      for (const char* state : {"state", "lastState"}) {
+        const json::Value& ended = entry[state]["terminated"];
+        if (ended["containerID"].AsString() == "runc://" + run_id) return ended["message"].Str();
+      }
+  return "";
 }
 
 const json::Value& ContainerNamed(const json::Value& pod, const std::string& name) {
@@ -137,7 +152,7 @@ Result<Outcome> PodSync::Run(Pod& pod, const std::stop_token& stop) {
   }
 
   if (auto made = io::MakeDirs(dirs_.Pod(pod.uid), 0700); !made) return made.error();
-  if (plan.start.empty() && io::Exists(dirs_.Shared(pod.uid))) WriteHosts(pod);
+  if (plan.start.empty()) WriteHosts(pod);
   if (auto started = StartContainers(pod, plan, stop); !started) return started.error();
   if (auto written = WriteStatus(pod, std::nullopt); !written) return written.error();
   Outcome next{plan.look_again};
@@ -161,6 +176,10 @@ Status PodSync::StartContainers(Pod& pod, const PodPlan& plan, const std::stop_t
       pod.waiting[(*start.container)["name"].Str()] = {reason, volumes.error().message};
     pod.retry = true;
   } else if (!plan.start.empty()) {
+    std::vector<std::string> message_dirs;
+    for (const char* list : {"initContainers", "containers"})
+      for (const json::Value& container : pod.object["spec"][list].Items())
+        message_dirs.push_back(dirs_.MessageDir(pod.uid, container["name"].Str()));
     auto sandbox =
         runtime_.RunSandbox({.pod_uid = pod.uid,
                              .ns = pod.object["metadata"]["namespace"].Str(),
@@ -168,6 +187,7 @@ Status PodSync::StartContainers(Pod& pod, const PodPlan& plan, const std::stop_t
                              .hostname = HostnameOf(pod.object),
                              .address = pod.address,
                              .hosts_file = dirs_.Hosts(pod.uid),
+                             .message_dirs = std::move(message_dirs),
                              .share_pid = pod.object["spec"]["shareProcessNamespace"].AsBool(),
                              .host_pid = pod.object["spec"]["hostPID"].AsBool(),
                              .host_ipc = pod.object["spec"]["hostIPC"].AsBool()});
@@ -185,13 +205,18 @@ Status PodSync::StartContainers(Pod& pod, const PodPlan& plan, const std::stop_t
   return {};
 }
 
-// What its containers wrote to the file leaves no room for it, perhaps: their loss alone.
+// What its containers wrote to the file leaves no room for it, perhaps: their loss alone. A pod
+// that was started by an earlier Leat may have containers with the one file and with the other.
 void PodSync::WriteHosts(const Pod& pod) {
+  std::vector<std::string> files;
+  if (io::Exists(dirs_.Shared(pod.uid))) files.push_back(dirs_.Hosts(pod.uid));
+  if (io::Exists(dirs_.OldHosts(pod.uid))) files.push_back(dirs_.OldHosts(pod.uid));
+  if (files.empty()) return;
   const auto peers =
       client_.List(api::gvr::kPods, {.ns = pod.object["metadata"]["namespace"].Str()});
   Status written = peers ? Status() : peers.error();
-  if (written)
-    written = WriteInPlace(dirs_.Hosts(pod.uid), HostsFile(pod.object, pod.address, peers->items));
+  for (const std::string& file : files)
+    if (written) written = WriteInPlace(file, HostsFile(pod.object, pod.address, peers->items));
   if (!written)
     LogWarning("cannot write a pod's /etc/hosts",
                {{"pod", api::NameOf(pod.object).ToString()}, {"error", written.error()}});
@@ -260,15 +285,24 @@ void PodSync::StartContainer(Pod& pod, const PodPlan::Start& start, const Volume
 void PodSync::RemoveEarlierRuns(const Pod& pod, const std::string& container) {
   const auto runs = pod.runs.find(container);
   if (runs == pod.runs.end()) return;
-  for (size_t i = 0; i + 1 < runs->second.size(); ++i) {
-    const ContainerStatus& run = runs->second[i];
-    Status removed = RemoveLog(dirs_.Log(pod.uid, run.name, run.attempt));
-    if (removed) removed = io::Remove(dirs_.TerminationMessage(pod.uid, run.name, run.attempt));
-    if (removed)
-      removed =
-          runtime_.RemoveContainer(run.id);  // last: as long as it is there, it is tried again
-    if (!removed) LogWarning("cannot remove an earlier run", {{"error", removed.error()}});
-  }
+  const ContainerStatus& last = runs->second.back();
+  Status removed;
+  (void)KeepMessage(pod.uid, last);
+  // Its room is the next run's.
+  if (io::Exists(dirs_.KeptMessage(pod.uid, last.name, last.attempt)))
+    removed = io::Remove(dirs_.TerminationMessage(pod.uid, last.name, last.attempt));
+  for (size_t i = 0; i + 1 < runs->second.size(); ++i)
+    if (auto done = RemoveRun(pod.uid, runs->second[i]); !done) removed = done;
+  if (!removed) LogWarning("cannot remove an earlier run", {{"error", removed.error()}});
+}
+
+Status PodSync::RemoveRun(const std::string& uid, const ContainerStatus& run) {
+  if (auto removed = RemoveLog(dirs_.Log(uid, run.name, run.attempt)); !removed) return removed;
+  for (const std::string& message : {dirs_.TerminationMessage(uid, run.name, run.attempt),
+                                     dirs_.OldTerminationMessage(uid, run.name, run.attempt),
+                                     dirs_.KeptMessage(uid, run.name, run.attempt)})
+    if (auto removed = io::Remove(message); !removed) return removed;
+  return runtime_.RemoveContainer(run.id);  // last: as long as it is there, it is tried again
 }
 
 std::optional<PodSync::Retry> PodSync::RetryOf(const std::string& uid,
@@ -352,9 +386,15 @@ Status PodSync::Forget(const std::string& uid) {
 
 Status PodSync::SetAside(const std::string& uid) {
   if (auto released = Release(uid); !released) return released;
-  const std::string place = dirs_.LostAndFound() + "/" + uid;
-  for (const auto& [from, name] :
-       {std::pair(dirs_.Pod(uid) + "/volumes", "/volumes"), std::pair(dirs_.Logs(uid), "/logs")}) {
+  const auto parts = {std::pair(dirs_.Pod(uid) + "/volumes", "/volumes"),
+                      std::pair(dirs_.Logs(uid), "/logs")};
+  std::string place = dirs_.LostAndFound() + "/" + uid;
+  const auto taken = [&](const auto& part) {
+    return io::Exists(part.first) && io::Exists(place + part.second);
+  };
+  for (int n = 2; std::any_of(parts.begin(), parts.end(), taken); ++n)
+    place = fmt::format("{}/{}.{}", dirs_.LostAndFound(), uid, n);
+  for (const auto& [from, name] : parts) {
     if (!io::Exists(from)) continue;
     if (auto made = io::MakeDirs(place, 0700); !made) return made;
     if (auto moved = io::Rename(from, place + name); !moved) return moved;
@@ -398,28 +438,45 @@ Status PodSync::RemoveOrphans() {
 }
 
 Status PodSync::KeepOrphans() {
+  std::set<std::string> known;  // as of now: who is forgotten meanwhile is none
+  {
+    MutexLock lock(mu_);
+    known = seen_;
+  }
   const auto orphans = FindOrphans();
   if (!orphans) return orphans.error();
-  for (const std::string& uid : *orphans)
-    if (auto kept = SetAside(uid); !kept) return kept;
+  std::string failed;
+  for (const std::string& uid : *orphans) {
+    {
+      MutexLock lock(mu_);
+      if (known.contains(uid) || seen_.contains(uid)) continue;
+    }
+    if (auto kept = SetAside(uid); !kept)
+      failed += fmt::format("{}{}: {}", failed.empty() ? "" : "; ", uid, kept.error().message);
+  }
+  if (!failed.empty()) return Error{Code::kInternal, failed};
   return {};
 }
 
+std::string PodSync::KeepMessage(const std::string& uid, const ContainerStatus& run) const {
+  const std::string keep = dirs_.KeptMessage(uid, run.name, run.attempt);
+  if (auto kept = io::ReadFile(keep); kept) return *kept;
+  // The file is bound into the container, which can write but not replace it.
+  auto fd = io::Open(dirs_.TerminationMessage(uid, run.name, run.attempt), O_RDONLY);
+  if (!fd) fd = io::Open(dirs_.OldTerminationMessage(uid, run.name, run.attempt), O_RDONLY);
+  if (!fd) return "";
+  std::string message(kMaxMessage, '\0');
+  const ssize_t size = pread(fd->get(), message.data(), message.size(), 0);
+  message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
+  Status written = io::MakeDirs(keep.substr(0, keep.rfind('/')), 0700);
+  if (written) written = io::WriteFileAtomic(keep, message);
+  if (!written) LogWarning("cannot keep a termination message", {{"error", written.error()}});
+  return message;
+}
+
 std::string PodSync::TerminationMessage(const Pod& pod, const ContainerStatus& run) const {
-  const std::string keep = dirs_.KeptMessage(pod.uid, run.name, run.attempt);
-  std::string message;
-  if (auto kept = io::ReadFile(keep); kept) {
-    message = std::move(*kept);
-  } else if (auto fd = io::OpenBeneath(dirs_.Shared(pod.uid),
-                                       fmt::format("{}_{}", run.name, run.attempt), O_RDONLY)) {
-    // The file is bound into the container, which can write but not replace it.
-    message.resize(kMaxMessage);
-    const ssize_t size = pread(fd->get(), message.data(), message.size(), 0);
-    message.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
-    Status written = io::MakeDirs(keep.substr(0, keep.rfind('/')), 0700);
-    if (written) written = io::WriteFile(keep, message);
-    if (!written) LogWarning("cannot keep a termination message", {{"error", written.error()}});
-  }
+  std::string message = KeepMessage(pod.uid, run);
+  if (message.empty()) message = KnownMessage(pod.object["status"], run.id);
   const bool fallback =
       ContainerNamed(pod.object, run.name)["terminationMessagePolicy"].AsString() ==
       "FallbackToLogsOnError";

@@ -36,10 +36,14 @@ class PodSync : public reconcile::Reconciler {
   // Ends and removes what is left of pods that were there since KeepOrphans, and are gone (or were
   // replaced).
   Status RemoveOrphans();
-  // Once, before all else: of pods that nobody has seen go. They were deleted just before a crash,
+  // Before all else: of pods that nobody has seen go. They were deleted just before a crash,
   // or the database is an older or another one. Their containers are ended, their volumes and logs
-  // are moved to lost+found.
+  // are moved to lost+found. One that fails holds up no other; after an error all that is left is
+  // tried by another call, at any time.
   Status KeepOrphans();
+  // The termination message of a run that has ended. It is on the disk when this returns, for its
+  // file goes with the sandbox. "" when there is none.
+  std::string KeepMessage(const std::string& uid, const ContainerStatus& run) const;
 
  private:
   struct Pod;  // one reconcile's view
@@ -56,6 +60,7 @@ class PodSync : public reconcile::Reconciler {
   void StartContainer(Pod& pod, const PodPlan::Start& start, const VolumePaths& volumes);
   // With their logs, but for the last one: its log is `kubectl logs --previous`.
   void RemoveEarlierRuns(const Pod& pod, const std::string& container);
+  Status RemoveRun(const std::string& uid, const ContainerStatus& run);
   // Whether all of the pod's images are there.
   bool FindImages(Pod& pod);
   // nullopt: it is not there, or one of the container's starts has failed a moment ago.

@@ -55,6 +55,16 @@ class PodSyncTest : public testing::Test {
     EXPECT_TRUE(outcome) << outcome.error().message;
     return cluster_.pods.front();
   }
+  void Ended(int run) {
+    runtime_.sandboxes["u"].push_back({.id = "u_c_" + std::to_string(run),
+                                       .sandbox_id = "u",
+                                       .name = "c",
+                                       .attempt = run,
+                                       .state = ContainerState::kExited});
+  }
+  static std::string Message(const json::Value& pod) {
+    return pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"].Str();
+  }
 
   io::TempDir dir_;
   const PodDirs dirs_{dir_.path(), dir_.path() + "/run"};
@@ -104,21 +114,91 @@ TEST_F(PodSyncTest, WhatBelongsToAPodThatWasNeverThereIsKept) {
   EXPECT_TRUE(io::Exists(dirs_.LostAndFound() + "/other/logs"));
 }
 
+TEST_F(PodSyncTest, AnOrphanThatCannotBeEndedHoldsUpNoOtherAndIsTriedAgain) {
+  for (const char* uid : {"a", "b"}) {
+    runtime_.sandboxes[uid];
+    ASSERT_TRUE(io::MakeDirs(dirs_.Volume(uid, "v")));
+  }
+  runtime_.unstoppable = {"a"};
+  const Status kept = sync_.KeepOrphans();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().message, "a: a does not end");
+  EXPECT_TRUE(runtime_.sandboxes.contains("a"));
+  EXPECT_FALSE(runtime_.sandboxes.contains("b"));
+  EXPECT_TRUE(io::Exists(dirs_.LostAndFound() + "/b/volumes/v"));
+
+  runtime_.unstoppable.clear();
+  runtime_.sandboxes["u"];  // not one of them: it came and went meanwhile
+  cluster_.pods = {Pod("{nodeName: node-1, restartPolicy: Never, containers: [{name: c}]}")};
+  Reconciled();
+  cluster_.pods.clear();
+  ASSERT_TRUE(sync_.KeepOrphans());
+  EXPECT_FALSE(runtime_.sandboxes.contains("a"));
+  EXPECT_TRUE(io::Exists(dirs_.LostAndFound() + "/a/volumes/v"));
+  EXPECT_TRUE(runtime_.sandboxes.contains("u"));
+}
+
+TEST_F(PodSyncTest, WhatIsFoundOfTheSamePodOnceMoreIsKeptBesideTheFirst) {
+  for (const char* text : {"first", "second"}) {
+    ASSERT_TRUE(io::MakeDirs(dirs_.Volume("other", "v")));
+    ASSERT_TRUE(io::WriteFile(dirs_.Volume("other", "v") + "/results", text));
+    ASSERT_TRUE(sync_.KeepOrphans());
+  }
+  EXPECT_EQ(*io::ReadFile(dirs_.LostAndFound() + "/other/volumes/v/results"), "first");
+  EXPECT_EQ(*io::ReadFile(dirs_.LostAndFound() + "/other.2/volumes/v/results"), "second");
+}
+
+TEST_F(PodSyncTest, AMessageIsAlsoFoundWhereAnEarlierLeatPutIt) {
+  cluster_.pods = {Pod("{nodeName: node-1, restartPolicy: Never, containers: [{name: c}]}")};
+  Ended(0);
+  const std::string file = dirs_.OldTerminationMessage("u", "c", 0);
+  ASSERT_TRUE(io::MakeDirs(file.substr(0, file.rfind('/'))));
+  ASSERT_TRUE(io::WriteFile(file, "report"));
+  EXPECT_EQ(Message(Reconciled()), "report");
+}
+
+TEST_F(PodSyncTest, AMessageThatTheStatusTellsStaysWhenItsFileIsGone) {
+  cluster_.pods = {Pod("{nodeName: node-1, restartPolicy: Never, containers: [{name: c}]}")};
+  Ended(0);
+  const std::string file = dirs_.TerminationMessage("u", "c", 0);
+  ASSERT_TRUE(io::MakeDirs(file.substr(0, file.rfind('/'))));
+  ASSERT_TRUE(io::WriteFile(file, "report"));
+  EXPECT_EQ(Message(Reconciled()), "report");
+  for (const std::string& gone : {file, dirs_.KeptMessage("u", "c", 0)})
+    ASSERT_TRUE(io::Remove(gone));
+  EXPECT_EQ(Message(Reconciled()), "report");
+}
+
+TEST_F(PodSyncTest, TheHostsOfAPodThatAnEarlierLeatStartedAreKeptUpToDate) {
+  cluster_.pods = {Pod()};
+  runtime_.sandboxes["u"].push_back(
+      {.id = "u_c_0", .sandbox_id = "u", .name = "c", .state = ContainerState::kRunning});
+  ASSERT_TRUE(io::MakeDirs(dirs_.Pod("u")));
+  ASSERT_TRUE(io::WriteFile(dirs_.OldHosts("u"), std::string(1000, 'x')));
+  Reconciled();
+  const std::string hosts = *io::ReadFile(dirs_.OldHosts("u"));
+  EXPECT_TRUE(hosts.starts_with("127.0.0.1\tlocalhost\n")) << hosts;
+  EXPECT_TRUE(hosts.ends_with("\tp\n")) << hosts;
+}
+
 TEST_F(PodSyncTest, OfTheRunsBeforeTheLastOneNothingStays) {
   cluster_.pods = {Pod()};
   ASSERT_TRUE(io::MakeDirs(dirs_.Logs("u") + "/c"));
   for (int run = 0; run < 2; ++run) {
     ASSERT_TRUE(AdvanceLog(dirs_.Log("u", "c", run), clock_.Now()));
-    runtime_.sandboxes["u"].push_back({.id = "u_c_" + std::to_string(run),
-                                       .sandbox_id = "u",
-                                       .name = "c",
-                                       .attempt = run,
-                                       .state = ContainerState::kExited});
+    ASSERT_TRUE(io::MakeDirs(dirs_.MessageDir("u", "c")));
+    ASSERT_TRUE(io::WriteFile(dirs_.TerminationMessage("u", "c", run), "x"));
+    Ended(run);
+    ASSERT_EQ(sync_.KeepMessage("u", runtime_.sandboxes["u"].back()), "x");
   }
   clock_.Advance(std::chrono::hours(1));
   Reconciled();
   EXPECT_TRUE(OpenLogFiles(dirs_.Log("u", "c", 0)).empty());
   EXPECT_EQ(OpenLogFiles(dirs_.Log("u", "c", 1)).size(), 1u);
+  EXPECT_FALSE(io::Exists(dirs_.KeptMessage("u", "c", 0)));
+  EXPECT_TRUE(io::Exists(dirs_.KeptMessage("u", "c", 1)));
+  for (int run = 0; run < 2; ++run)  // their room is the next run's
+    EXPECT_FALSE(io::Exists(dirs_.TerminationMessage("u", "c", run)));
   ASSERT_EQ(runtime_.sandboxes["u"].size(), 2u);
   EXPECT_EQ(runtime_.sandboxes["u"][0].attempt, 1);
   EXPECT_EQ(runtime_.sandboxes["u"][1].attempt, 2);

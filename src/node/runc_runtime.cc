@@ -121,7 +121,8 @@ class RuncRuntime : public ContainerRuntime {
     if (auto kept = io::WriteFileAtomic(SandboxDir(id) + "/sandbox.json", json::Print(saved));
         !kept)
       return kept.error();
-    if (auto made = MakeSandboxNamespaces(Namespaces(id), config.hostname); !made)
+    if (auto made = MakeSandboxNamespaces(Namespaces(id), config.hostname, config.message_dirs);
+        !made)
       return made.error();
     if (config.share_pid) {
       // The namespace lives as long as its first process: one of ours, that only waits.

@@ -20,8 +20,8 @@ struct RuncOptions {
 };
 
 // Of the runtime at `dir`: where it mounts things and has sockets, <uid>/shared among them, a tmpfs
-// of 1 MiB for the files of ours that a pod's containers may write to (from RunSandbox to
-// StopSandbox).
+// of 1 MiB for the file of ours that a pod's containers may all write to (from RunSandbox to
+// StopSandbox). A sandbox's `message_dirs` lie below it.
 std::string RunDir(const std::string& dir);
 
 std::unique_ptr<ContainerRuntime> MakeRuncRuntime(RuncOptions options, ImageCatalogue& catalogue);

@@ -286,6 +286,18 @@ TEST_F(RuncRuntimeTest, WhatContainersShareEndsWithTheirSandbox) {
   EXPECT_EQ(mounts(), 4u);
   ASSERT_TRUE(runtime_->RunSandbox(Sandbox()));
   EXPECT_EQ(mounts(), 4u);
+  SandboxConfig with_dirs = Sandbox();
+  const std::string shared = RunDir(dir_.path() + "/rt") + "/" + uid_ + "/shared";
+  with_dirs.message_dirs = {shared + "/messages/c", shared + "/messages/d"};
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(runtime_->RunSandbox(with_dirs));
+    EXPECT_EQ(mounts(), 6u);
+  }
+  const std::string full(2 << 20, 'x');
+  EXPECT_FALSE(io::WriteFile(shared + "/messages/c/0", full));
+  EXPECT_TRUE(io::WriteFile(shared + "/messages/d/0", "fits"));
+  EXPECT_FALSE(io::WriteFile(shared + "/hosts", full));
+  EXPECT_TRUE(io::WriteFile(shared + "/messages/d/1", "fits"));
   ASSERT_TRUE(runtime_->StopSandbox(uid_));
   EXPECT_EQ(mounts(), 0u);
   ASSERT_TRUE(runtime_->StopSandbox(uid_));

@@ -33,6 +33,9 @@ struct SandboxConfig {
   std::string hostname;
   std::string address;     // the pod's own 127.x address, until pods have networks
   std::string hosts_file;  // host path, bound to /etc/hosts
+  // Host paths, one for each container: from RunSandbox to StopSandbox a file system of 1 MiB is
+  // there.
+  std::vector<std::string> message_dirs;
   bool share_pid = false;  // shareProcessNamespace
   bool host_pid = false, host_ipc = false;
 };

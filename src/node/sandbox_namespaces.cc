@@ -52,7 +52,8 @@ Status MountTmpfs(const std::string& path, const std::string& dir, const char* o
 
 }  // namespace
 
-Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::string& hostname) {
+Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::string& hostname,
+                             const std::vector<std::string>& own) {
   if (auto made = io::MakeDirs(namespaces.dir, 0700); !made) return made;
   if (auto made = MakeNamespace(CLONE_NEWIPC, "ipc", namespaces, namespaces.ipc, hostname); !made)
     return made;
@@ -60,13 +61,18 @@ Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::str
     return made;
   if (auto mounted = MountTmpfs(namespaces.shm, namespaces.dir, kShmOptions); !mounted)
     return mounted;
-  return MountTmpfs(namespaces.shared, namespaces.dir, kSharedOptions);
+  if (auto mounted = MountTmpfs(namespaces.shared, namespaces.dir, kSharedOptions); !mounted)
+    return mounted;
+  for (const std::string& dir : own)
+    if (auto mounted = MountTmpfs(dir, namespaces.shared, kSharedOptions); !mounted) return mounted;
+  return {};
 }
 
 Status RemoveSandboxNamespaces(const SandboxNamespaces& namespaces) {
   for (const std::string& path :
        {namespaces.ipc, namespaces.uts, namespaces.shm, namespaces.shared})
-    (void)umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // one that is not mounted is fine
+    // With what is mounted below it. One that is not mounted is fine.
+    (void)umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   return io::RemoveTree(namespaces.dir);
 }
 

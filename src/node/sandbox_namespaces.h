@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -21,11 +22,14 @@ struct SandboxNamespaces {
   std::string ipc, uts;  // files to join a namespace by
   // Each a tmpfs, charged to the containers that fill it.
   std::string shm;     // 64 MiB, their /dev/shm
-  std::string shared;  // 1 MiB, for files of ours that they may write to
+  std::string shared;  // 1 MiB, for the file of ours that all may write to
 };
 
-// Makes what is not there yet; the host name is that of the first call. Idempotent. Needs root.
-Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::string& hostname);
+// Makes what is not there yet; the host name is that of the first call. Each of `own`, paths below
+// `shared`, is a tmpfs like it, for what one container may write to: who fills it leaves the others
+// their room. Idempotent. Needs root.
+Status MakeSandboxNamespaces(const SandboxNamespaces& namespaces, const std::string& hostname,
+                             const std::vector<std::string>& own);
 // Lets go of them; containers that still run keep theirs. Idempotent.
 Status RemoveSandboxNamespaces(const SandboxNamespaces& namespaces);
 

@@ -90,15 +90,19 @@ class Pods(unittest.TestCase):
         self.assertNotEqual(seen["same", "one"], own)
 
     def test_who_has_fewer_capabilities_cannot_look_into_who_shares_its_processes(self):
-        look = "for n in 1 2 3 4 5 6 7 8 9 10; do grep -azh TOKEN= /proc/[0-9]*/environ 2>/dev/null; sleep 0.2; done; true"
+        # Anyone may read a command: the holder's shows that it is there. The looker's own does not match.
+        look = ("until grep -aqs 'hold[i]ng' /proc/[0-9]*/cmdline; do sleep 0.1; done; echo looks; "
+                "for n in 1 2 3 4 5; do grep -azhs TOKEN= /proc/[0-9]*/environ; sleep 0.1; done; true")
         fewer = {"securityContext": {"capabilities": {"drop": ["AUDIT_WRITE"]}}}
-        holder = sh("while ! [ -e /proc/1/gone ]; do sleep 0.1; done", name="holder",
+        holder = sh(": holding; while ! [ -e /proc/1/gone ]; do sleep 0.1; done", name="holder",
                     env=[{"name": "TOKEN", "value": "dear"}])
         for name, more, seen in (("equal", {}, True), ("fewer", fewer, False)):
-            self.leat.apply(pod(name, sh(look, name="looker", **more), holder, shareProcessNamespace=True))
-            eventually(lambda: self.leat.get("pod", name)["status"].get("containerStatuses", [{}])[0].get(
+            self.leat.apply(pod(name, holder, sh(look, name="looker", **more), shareProcessNamespace=True))
+            eventually(lambda: self.leat.get("pod", name)["status"].get("containerStatuses", [{}, {}])[1].get(
                 "state", {}).get("terminated"), "the looker's end")
-            self.assertEqual("TOKEN=dear" in self.logs(name, "-c", "looker"), seen, name)
+            log = self.logs(name, "-c", "looker")
+            self.assertIn("looks\n", log)
+            self.assertEqual("TOKEN=dear" in log, seen, name)
             self.leat.kubectl("delete", "pod", name, "--grace-period=0", "--force")
 
     def test_the_files_of_ours_that_it_may_write_to_fill_no_disk(self):
@@ -109,6 +113,12 @@ class Pods(unittest.TestCase):
         used = subprocess.run(["du", "-sk", str(self.leat.dir / "node/pods" / found["metadata"]["uid"])],
                               check=True, capture_output=True, text=True).stdout
         self.assertLess(int(used.split()[0]), 100)
+
+    def test_who_fills_its_message_leaves_the_others_their_room(self):
+        fill = sh("yes x | head -c 3000000 > /dev/termination-log; true", "first")
+        found = self.run_pod(pod("beside", sh("cat /etc/hosts; echo fine > /dev/termination-log"), initContainers=[fill]))
+        self.assertEqual(self.ended(found)["message"], "fine\n")
+        self.assertIn("localhost", self.logs("beside"))
 
     def test_the_ipc_namespace_of_the_host_is_had_for_the_asking(self):
         self.run_pod(pod("host-ipc", sh("readlink /proc/self/ns/ipc"), hostIPC=True))

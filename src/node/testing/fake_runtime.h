@@ -26,7 +26,10 @@ class FakeRuntime : public ContainerRuntime {
     sandboxes[config.pod_uid];
     return config.pod_uid;
   }
-  Status StopSandbox(const std::string&) override { return {}; }
+  Status StopSandbox(const std::string& id) override {
+    if (unstoppable.contains(id)) return Error{Code::kTimeout, id + " does not end"};
+    return {};
+  }
   Status RemoveSandbox(const std::string& id) override {
     sandboxes.erase(id);
     return {};
@@ -62,6 +65,7 @@ class FakeRuntime : public ContainerRuntime {
   Status ReopenLog(const std::string&) override { return {}; }
 
   std::set<std::string> missing_images;
+  std::set<std::string> unstoppable;                              // sandboxes
   std::map<std::string, std::vector<ContainerStatus>> sandboxes;  // by the pod's uid
   std::function<void()> listed;  // called once ListSandboxes has its answer
 };
