@@ -59,9 +59,7 @@ Status S3Client::List(const std::string& bucket, const std::string& prefix,
 }
 
 Result<ObjectInfo> S3Client::Head(const S3Url& url, const std::stop_token& stop) {
-  const auto reply = session_->Call({.method = "HEAD", .bucket = url.bucket, .key = url.key}, stop);
-  if (!reply) return reply.error();
-  return ReadHead(url.key, reply->headers);
+  return HeadObject(*session_, {.bucket = url.bucket, .key = url.key}, url.key, stop);
 }
 
 Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std::string& if_match,

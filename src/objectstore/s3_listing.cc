@@ -9,6 +9,7 @@
 #include "aws/xml.h"
 #include "base/clock.h"
 #include "base/strings.h"
+#include "objectstore/range_reader.h"
 
 namespace leat::objectstore {
 namespace {
@@ -102,6 +103,23 @@ Result<ReadPage> ReadAnswer(const aws::XmlNode& root) {
   return read;
 }
 
+Result<ObjectInfo> ReadHead(const std::string& key, const net::Headers& headers) {
+  ObjectInfo info;
+  info.key = key;
+  const auto size = ParseInt(headers.Get("Content-Length"));
+  if (!size || *size < 0) {
+    return Error{Code::kCorrupt, fmt::format("HEAD of \"{}\": no Content-Length", key)};
+  }
+  info.size = static_cast<uint64_t>(*size);
+  info.etag = EtagOf(headers);
+  if (info.etag.empty()) {
+    return Error{Code::kCorrupt, fmt::format("HEAD of \"{}\": no ETag", key)};
+  }
+  const auto modified = aws::ParseHttpDate(headers.Get("Last-Modified"));
+  info.last_modified = modified ? UnixSeconds(*modified) : 0;
+  return info;
+}
+
 // Markers, resuming and the end of a listing that goes in circles all rest on the order.
 Status CheckOrder(const S3Page& page, std::string& last) {
   for (const ObjectInfo& info : page.objects) {
@@ -131,36 +149,43 @@ Status ListPages(S3Session& session, const S3List& list,
   Position from;
   std::string last;
   while (true) {
+    ReadPage read;
+    const auto take = [&](const S3Reply& reply) -> Status {
+      auto answer = ReadAnswer(reply.root);
+      if (!answer) return answer.error().Within(what);
+      read = std::move(*answer);
+      return {};
+    };
     const auto reply = session.Call({.method = "GET",
                                      .bucket = list.bucket,
                                      .query = QueryOf(list, from),
                                      .answer = "ListBucketResult",
+                                     .check = take,
                                      .scheme = list.scheme},
                                     stop);
     if (!reply) return reply.error();
-    auto read = ReadAnswer(reply->root);
-    if (!read) return read.error().Within(what);
-    if (auto ordered = CheckOrder(read->page, last); !ordered) return ordered.error().Within(what);
-    DropGiven(read->page, list.start_after, from);
-    const auto more = each(std::move(read->page));
+    if (auto ordered = CheckOrder(read.page, last); !ordered) return ordered.error().Within(what);
+    DropGiven(read.page, list.start_after, from);
+    const auto more = each(std::move(read.page));
     if (!more) return more.error();
-    if (!*more || !read->next) return {};
-    if (*read->next == from) return Error{Code::kCorrupt, what + ": the same page comes again"};
-    from = std::move(*read->next);
+    if (!*more || !read.next) return {};
+    if (*read.next == from) return Error{Code::kCorrupt, what + ": the same page comes again"};
+    from = std::move(*read.next);
   }
 }
 
-Result<ObjectInfo> ReadHead(const std::string& key, const net::Headers& headers) {
+Result<ObjectInfo> HeadObject(S3Session& session, S3Call call, const std::string& key,
+                              const std::stop_token& stop) {
   ObjectInfo info;
-  info.key = key;
-  const auto size = ParseInt(headers.Get("Content-Length"));
-  if (!size || *size < 0) {
-    return Error{Code::kCorrupt, fmt::format("HEAD of \"{}\": no Content-Length", key)};
-  }
-  info.size = static_cast<uint64_t>(*size);
-  info.etag = UnquotedEtag(headers.Get("ETag"));
-  const auto modified = aws::ParseHttpDate(headers.Get("Last-Modified"));
-  info.last_modified = modified ? UnixSeconds(*modified) : 0;
+  call.method = "HEAD";
+  call.check = [&](const S3Reply& reply) -> Status {
+    auto read = ReadHead(key, reply.headers);
+    if (!read) return read.error();
+    info = std::move(*read);
+    return {};
+  };
+  const auto reply = session.Call(call, stop);
+  if (!reply) return reply.error();
   return info;
 }
 
@@ -168,6 +193,12 @@ std::string UnquotedEtag(std::string_view etag) {
   std::string text(etag);
   std::erase(text, '"');
   return text;
+}
+
+std::string EtagOf(const net::Headers& headers) {
+  std::string etag = UnquotedEtag(headers.Get("ETag"));
+  if (etag.starts_with("W/") && IsUnencoded(headers)) etag.erase(0, 2);
+  return etag;
 }
 
 }  // namespace leat::objectstore

@@ -31,13 +31,20 @@ struct S3List {
 
 // Page after page (ListObjectsV2, or by markers where the store knows only version 1) until the
 // store says that there are no more, or `each` says false or fails. Success thus means the whole
-// listing. kCorrupt when an answer does not tell what the next page is, or the store does not list
-// in key order: a listing that goes in circles would never end.
+// listing. An answer that does not tell an object's key or size, or what the next page is, is asked
+// for again; kCorrupt in the end, and when the store does not list in key order: a listing that
+// goes in circles would never end.
 Status ListPages(S3Session& session, const S3List& list,
                  const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop);
 
-// Size, ETag and Last-Modified; kCorrupt without a Content-Length.
-Result<ObjectInfo> ReadHead(const std::string& key, const net::Headers& headers);
+// Size, ETag and Last-Modified of the call's object, which ObjectInfo names `key`. An answer
+// without Content-Length or ETag is not the store's: it is asked for again, and kCorrupt in the
+// end.
+Result<ObjectInfo> HeadObject(S3Session& session, S3Call call, const std::string& key,
+                              const std::stop_token& stop);
 std::string UnquotedEtag(std::string_view etag);
+// The version that an answer is of; "" when it does not tell. What compresses answers on the way
+// calls their tags weak, also where it then left the bytes as they were.
+std::string EtagOf(const net::Headers& headers);
 
 }  // namespace leat::objectstore

@@ -75,13 +75,9 @@ class S3ObjectStore : public ObjectStore {
   }
 
   Result<ObjectInfo> Head(const std::string& key, const std::stop_token& stop) override {
-    const auto reply = session_.Call({.method = "HEAD",
-                                      .bucket = source_.bucket,
-                                      .key = source_.prefix + key,
-                                      .scheme = source_.scheme},
-                                     stop);
-    if (!reply) return reply.error();
-    return ReadHead(key, reply->headers);
+    return HeadObject(
+        session_, {.bucket = source_.bucket, .key = source_.prefix + key, .scheme = source_.scheme},
+        key, stop);
   }
 
   Status Get(const std::string& key, const std::string& etag, uint64_t offset, uint64_t size,
@@ -104,13 +100,12 @@ class S3ObjectStore : public ObjectStore {
  private:
   using Answer = Result<std::unique_ptr<net::ClientResponse>>;
 
-  // Some stores do not know If-Match. What compresses answers on the way calls their tags weak,
-  // also where it then left the bytes as they were.
+  // Some stores do not know If-Match. An answer without a tag is not the store's: a proxy's page.
   static Answer OfVersion(Answer answer, const std::string& etag, const std::string& what) {
     if (!answer) return answer;
-    const net::Headers& headers = (*answer)->headers;
-    const std::string got = UnquotedEtag(headers.Get("ETag"));
-    if (got == etag || (got == "W/" + etag && IsUnencoded(headers))) return answer;
+    const std::string got = EtagOf((*answer)->headers);
+    if (got.empty()) return Error{Code::kCorrupt, what + ": the answer has no ETag"};
+    if (got == etag) return answer;
     return Error{Code::kConflict,
                  fmt::format("{}: the object is \"{}\" by now, no longer \"{}\"", what, got, etag)};
   }

@@ -278,6 +278,9 @@ Result<S3Reply> S3Session::Call(const S3Call& call, const std::stop_token& stop)
   while (true) {
     auto response = Open(call, stop);
     auto reply = response ? ReadReply(call, **response) : Result<S3Reply>(response.error());
+    if (reply && call.check) {
+      if (auto good = call.check(*reply); !good) reply = good.error();
+    }
     if (reply) return reply;
     if (auto again = patience.AfterFailure(reply.error(), stop); !again) return again.error();
   }

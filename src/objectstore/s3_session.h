@@ -19,6 +19,8 @@
 
 namespace leat::objectstore {
 
+struct S3Reply;
+
 struct S3Call {
   std::string method;
   std::string bucket;
@@ -29,7 +31,9 @@ struct S3Call {
   // Instead of `body`: makes a source of body_size bytes, anew for each attempt.
   std::function<std::function<Result<size_t>(std::span<char>)>()> make_source;
   uint64_t body_size = 0;
-  std::string answer;         // root element of the XML that a success brings; "": none is needed
+  std::string answer;  // root element of the XML that a success brings; "": none is needed
+  // Looks at a success; what it calls kCorrupt is asked for again. None: all are good.
+  std::function<Status(const S3Reply&)> check;
   std::string scheme = "s3";  // of the source, for messages
   // "GET s3://bucket/key"
   std::string ToString() const;
@@ -59,9 +63,10 @@ class S3Session {
   const S3Options& options() const { return options_; }
   RetryOptions retry() const { return {options_.retry_for, options_.on_retry}; }
 
-  // A success (2xx) whose whole body was read and is what the call expects; retried. A 2xx with an
-  // <Error> in it counts as 500, since stores may fail after they have sent their status; kCorrupt
-  // when the body is something else than `answer`, e.g. the page of a proxy. Errors as S3Client's.
+  // A success (2xx) whose whole body was read and is what the call expects (`answer` and `check`);
+  // retried. A 2xx with an <Error> in it counts as 500, since stores may fail after they have sent
+  // their status; kCorrupt when the body is something else than `answer`, e.g. the page of a proxy.
+  // Errors as S3Client's.
   Result<S3Reply> Call(const S3Call& call, const std::stop_token& stop);
   // One answer, whose body the caller reads. Sent again at once when the store names the bucket's
   // region (from then on it is used) or refuses the credentials (they are read anew), each once,
