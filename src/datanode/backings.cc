@@ -16,12 +16,12 @@ void Backings::Inherit(fuse::NodeId node, int32_t id, std::shared_ptr<ActiveObje
 
 int32_t Backings::RegisterFile(const ActiveObject& object) {
   // A chunk may have been found rotten since all were verified.
-  if (!object.verified || !object.file->complete()) return kCached;
+  if (!object.verified || !object.file->complete()) return kDirect;
   const auto id = session_->OpenBacking(Fetcher::File(object));
   if (id) return *id;
   LogWarning("a cached file cannot be passed through; it is read by the worker",
              {{"key", object.version.key}, {"error", id.error()}});
-  return kCached;
+  return kDirect;
 }
 
 void Backings::Open(fuse::NodeId node, const std::shared_ptr<ActiveObject>& object,
@@ -32,10 +32,10 @@ void Backings::Open(fuse::NodeId node, const std::shared_ptr<ActiveObject>& obje
   if (added) {
     backing = {.id = RegisterFile(*object), .object = object};
     // Before the answer: a successor must know it once the kernel does. Without a supervisor there
-    // will be none; where it keeps too much already, cached opens go unkept.
+    // will be none; where it keeps too much already, the open is direct and goes unkept.
     const auto kept = keeper_.Keep(NameOf(node), std::to_string(backing.id));
-    if (!kept && kept.error().code != Code::kUnavailable && backing.id != kCached) {
-      session_->CloseBacking(std::exchange(backing.id, kCached));
+    if (!kept && kept.error().code != Code::kUnavailable && backing.id != kDirect) {
+      session_->CloseBacking(std::exchange(backing.id, kDirect));
     }
   }
   ++backing.opens;
@@ -84,7 +84,7 @@ void Backings::End(fuse::NodeId node) {
   auto found = backings_.find(node);
   // In this order: a successor that knew a closed id could not open the file any more.
   (void)keeper_.Forget(NameOf(node));
-  if (found->second.id != kCached) session_->CloseBacking(found->second.id);
+  if (found->second.id != kDirect) session_->CloseBacking(found->second.id);
   backings_.erase(found);
 }
 

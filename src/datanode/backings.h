@@ -3,12 +3,15 @@
 // What the kernel demands (docs/adr/0005-data-path.md), and what follows from it here:
 // - Until a node's last close all its passthrough opens name one backing id, also when its object
 //   was evicted meanwhile. So the id is the node's, and the object is held as long as the id is.
-// - Passthrough and the page cache exclude each other on a node until its last close.
-// So how the first open of a node was answered is how all are, until the last close: through the
-// page cache where the object was not complete then, though it may be by now. What was read once is
-// then the kernel's to give, too.
+// - Once a node is passed through, a direct open of it is refused until the last close.
+// - A direct open may stand before passthrough, unless somebody maps it shared, of which nobody
+//   tells us.
+// So how the first open of a node was answered is how all are, until the last close: direct, which
+// is through the worker, where the object was not complete then, though it may be by now.
 // - Ids, and open files, are the connection's: they outlive this process, and its successor must
-//   go on in the same way. So each node's is kept at the keeper.
+//   go on in the same way. So each node's is kept at the keeper. Where that takes no more, opens
+//   are direct, and by a successor, too, until it takes more again. Only then may passthrough
+//   follow direct opens that nobody kept.
 #pragma once
 
 #include <atomic>
@@ -30,9 +33,8 @@ namespace leat::datanode {
 // Thread-safe. Of files that are large enough for it: others are never passed through.
 class Backings {
  public:
-  // The id that stands for "opened in the page cache", in answers and at the keeper; the kernel's
-  // begin at 1.
-  static constexpr int32_t kCached = 0;
+  // The id that stands for "opened direct", in answers and at the keeper; the kernel's begin at 1.
+  static constexpr int32_t kDirect = 0;
 
   // `mount`: how the mount is called in names at the keeper.
   Backings(Keeper& keeper, std::string mount) : keeper_(keeper), mount_(std::move(mount)) {}
@@ -43,7 +45,7 @@ class Backings {
   // it stays as it is until the kernel forgets the node.
   void Inherit(fuse::NodeId node, int32_t id, std::shared_ptr<ActiveObject> object);
 
-  // Decides how the node is opened, and calls `answer` with the backing id or kCached. Under the
+  // Decides how the node is opened, and calls `answer` with the backing id or kDirect. Under the
   // lock: the kernel must learn of opens in the order in which they were decided.
   void Open(fuse::NodeId node, const std::shared_ptr<ActiveObject>& object,
             const std::function<void(int32_t id)>& answer);
@@ -62,7 +64,7 @@ class Backings {
 
  private:
   struct Backing {
-    int32_t id = kCached;
+    int32_t id = kDirect;
     int opens = 0;  // answered here
     bool inherited = false;
     uint64_t lookups = 0;  // of an inherited one, that were told here and are not forgotten

@@ -1,4 +1,4 @@
-// Opens in the page cache; passthrough ones need a mount: tests/mount/test_cached.py.
+// Direct opens; passthrough ones need a mount: tests/mount/test_cached.py.
 #include "datanode/backings.h"
 
 #include <gtest/gtest.h>
@@ -66,10 +66,10 @@ class BackingsTest : public testing::Test {
   std::optional<Backings> backings_;
 };
 
-TEST_F(BackingsTest, ACachedOpenIsKeptUntilTheLastClose) {
-  EXPECT_EQ(Open(), Backings::kCached);
+TEST_F(BackingsTest, ADirectOpenIsKeptUntilTheLastClose) {
+  EXPECT_EQ(Open(), Backings::kDirect);
   EXPECT_EQ(Told(), "+0");
-  EXPECT_EQ(Open(), Backings::kCached);
+  EXPECT_EQ(Open(), Backings::kDirect);
   EXPECT_FALSE(Close());
   EXPECT_EQ(Told(), "");
   EXPECT_FALSE(Close());
@@ -77,8 +77,8 @@ TEST_F(BackingsTest, ACachedOpenIsKeptUntilTheLastClose) {
 }
 
 TEST_F(BackingsTest, WhatAPredecessorOpenedStaysUntilTheKernelForgetsTheNode) {
-  backings_->Inherit(kNode, Backings::kCached, nullptr);
-  EXPECT_EQ(Open(), Backings::kCached);
+  backings_->Inherit(kNode, Backings::kDirect, nullptr);
+  EXPECT_EQ(Open(), Backings::kDirect);
   EXPECT_TRUE(Close()) << "it is worth while to make the kernel forget it";
   EXPECT_TRUE(Close(Backings::Opener::kPredecessor));
   EXPECT_EQ(Told(), "");
@@ -88,7 +88,7 @@ TEST_F(BackingsTest, WhatAPredecessorOpenedStaysUntilTheKernelForgetsTheNode) {
 }
 
 TEST_F(BackingsTest, ForgettingWhatWasToldHereDoesNotCloseWhatAPredecessorOpened) {
-  backings_->Inherit(kNode, Backings::kCached, nullptr);
+  backings_->Inherit(kNode, Backings::kDirect, nullptr);
   backings_->CountLookup(kNode);
   backings_->CountLookup(kNode);
   backings_->Forget(kNode, 1);
@@ -101,8 +101,8 @@ TEST_F(BackingsTest, ForgettingWhatWasToldHereDoesNotCloseWhatAPredecessorOpened
 
 // Of two threads, the one that handles FORGET may be faster than the one with the RELEASE before.
 TEST_F(BackingsTest, AForgetThatOvertakesTheLastCloseCounts) {
-  backings_->Inherit(kNode, Backings::kCached, nullptr);
-  EXPECT_EQ(Open(), Backings::kCached);
+  backings_->Inherit(kNode, Backings::kDirect, nullptr);
+  EXPECT_EQ(Open(), Backings::kDirect);
   backings_->Forget(kNode, 1);
   EXPECT_EQ(Told(), "");
   EXPECT_FALSE(Close());
@@ -110,7 +110,7 @@ TEST_F(BackingsTest, AForgetThatOvertakesTheLastCloseCounts) {
 }
 
 TEST_F(BackingsTest, TheEndOfTheMountIsToldForAll) {
-  backings_->Inherit(kNode, Backings::kCached, nullptr);
+  backings_->Inherit(kNode, Backings::kDirect, nullptr);
   backings_->ForgetAll();
   EXPECT_EQ(Told(), "-");
 }

@@ -80,7 +80,7 @@ void DatasetFilesystem::Begin(fuse::Session& session,
   for (const auto& [node, id] : backings) {
     // One that is read through this worker needs nothing held for it; one that no manifest knows
     // any more cannot be opened again, and what is kept for it must be forgotten like the others.
-    const auto entry = id == Backings::kCached ? std::nullopt : around_.tree.Find(IdOfNode(node));
+    const auto entry = id == Backings::kDirect ? std::nullopt : around_.tree.Find(IdOfNode(node));
     backings_.Inherit(node, id, entry ? around_.fetcher.Activate(VersionOf(*entry)) : nullptr);
   }
 }
@@ -185,6 +185,11 @@ void DatasetFilesystem::Open(const fuse::Caller& caller, fuse::NodeId node, int,
   if (!passthrough_ || object->small()) {
     return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
   }
+  if (IsOfEarlierVersion(node)) {
+    // By its name it is found under the node of today, and may be passed through.
+    if (object->file && object->file->complete()) stale_names_.Add(entry->key);
+    return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
+  }
   if (Verifier::Needed(*object)) {
     OpenOnceChecked(caller.pid, node, handle, file, std::move(reply));
   } else {
@@ -197,8 +202,8 @@ void DatasetFilesystem::OpenLarge(uint32_t thread, fuse::NodeId node, uint64_t h
   file.in_backings = true;
   bool passed = false;
   backings_.Open(node, file.object, [&](int32_t backing) {
-    passed = backing != Backings::kCached;
-    if (!passed) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kCached});
+    passed = backing != Backings::kDirect;
+    if (!passed) return reply.Open({.handle = handle, .mode = fuse::OpenMode::kDirect});
     ++passthrough_opens_;
     readers_.CountPassthrough(thread);
     reply.Open({.handle = handle, .mode = fuse::OpenMode::kPassthrough, .backing_id = backing});

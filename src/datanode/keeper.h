@@ -14,7 +14,7 @@ namespace leat::datanode {
 
 // Something kept. A mount is kept as "mount:<mountpoint>" (its MountRecord) and
 // "devices:<mountpoint>" (its /dev/fuse descriptors), how the open files of a node were
-// opened as "backing:<mount's id>:<node>" (a backing id; 0: in the page cache).
+// opened as "backing:<mount's id>:<node>" (a backing id; 0: direct).
 struct Kept {
   std::string name;  // 1 to 8,192 bytes, none of them zero
   std::string text;  // name and text together: at most 120 KiB

@@ -21,8 +21,11 @@
 namespace leat::datanode {
 
 // Node ids are odd: the root, id 0, must be 1. Versions of Leat before had even ones for files that
-// were incomplete, which the kernel may still know after an upgrade; they stand for the same.
+// were incomplete, which the kernel may still know after an upgrade; they stand for the same. Those
+// were opened direct, and must be for ever: nobody kept which of them are open, and the kernel
+// refuses passthrough on one that is mapped shared.
 inline constexpr fuse::NodeId NodeOf(uint64_t id) { return id * 2 + 1; }
+inline constexpr bool IsOfEarlierVersion(fuse::NodeId node) { return node % 2 == 0; }
 inline constexpr uint64_t IdOfNode(fuse::NodeId node) { return node / 2; }
 inline constexpr uint64_t InodeOf(uint64_t id) { return id + 1; }
 
