@@ -88,8 +88,15 @@ Status Cache::Load(size_t index) {
   if (!noted) return noted.error();
   directory.lock = std::move(*lock);
   if (auto begun = BeginFormat(path); !begun) return begun;
-  auto segments =
-      Segments::Open(path, SegmentSizeFor(directory.options.limit, directories_.size()));
+  const auto pins = ReadPins(path);
+  if (!pins) return pins.error();
+  for (std::string_view line : Split(*pins, '\n')) {
+    if (const auto pin = ParsePin(line)) directory.pins[pin->id] = {.size = pin->size};
+  }
+  // An earlier process may have left more of them than this one may open.
+  auto segments = Segments::Open(path, SegmentSizeFor(directory.options.limit, directories_.size()),
+                                 std::max<size_t>(MostSegments() / directories_.size(), 1),
+                                 [&](const ObjectId& id) { return directory.pins.contains(id); });
   if (!segments) return segments.error();
   directory.segments = std::move(*segments);
 
@@ -116,17 +123,12 @@ Status Cache::Load(size_t index) {
       ++directory.objects;
     }
   }
-  const auto pins = ReadPins(path);
-  if (!pins) return pins.error();
-  for (std::string_view line : Split(*pins, '\n')) {
-    const auto pin = ParsePin(line);
-    if (!pin || !directory.pins.try_emplace(pin->id, PinnedObject{.size = pin->size}).second)
-      continue;
-    directory.pinned += RoomOfPin(pin->size);
-    PlacePin(directory, pin->id);
-    if (auto found = entries_.find(pin->id); found != entries_.end()) {
+  for (const auto& [id, pin] : directory.pins) {
+    directory.pinned += RoomOfPin(pin.size);
+    PlacePin(directory, id);
+    if (auto found = entries_.find(id); found != entries_.end()) {
       found->second.pinned = true;
-      directory.policy.Hold(pin->id);
+      directory.policy.Hold(id);
     }
   }
   // A smaller limit than last time: what is oldest goes at once.

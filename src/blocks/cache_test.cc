@@ -327,6 +327,28 @@ TEST_F(CacheTest, SegmentsAreLargerWhereDescriptorsAreFew) {
   EXPECT_TRUE(*cache->ReadSmall(Id(299)));
 }
 
+// Filled by a process that might open more.
+TEST_F(CacheTest, MoreSegmentsThanDescriptorsAllowLeaveButForPinnedOnes) {
+  constexpr int kObjects = 200;
+  const std::string bytes(kPackedBelow - 1, 'x');
+  {
+    auto cache = Open(64 * kMiB);  // segments of 4 MiB
+    for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(cache->PutSmall(Id(n), bytes)) << n;
+    ASSERT_TRUE(cache->Pin(Id(0), bytes.size()));
+  }
+  const size_t before = io::ListDir(dir_.path() + "/segments")->size();
+  const DescriptorsAtMost few(32);
+  auto cache = Open(64 * kMiB);
+  ASSERT_TRUE(cache);
+  EXPECT_GT(before, 8u);
+  EXPECT_EQ(io::ListDir(dir_.path() + "/segments")->size(), 8u);
+  EXPECT_TRUE(*cache->ReadSmall(Id(0))) << "it is pinned";
+  EXPECT_FALSE(*cache->ReadSmall(Id(20)));
+  EXPECT_TRUE(*cache->ReadSmall(Id(kObjects - 1))) << "one of the newest";
+  EXPECT_EQ(cache->Stats().used, BytesBelow(dir_.path() + "/segments"));
+  EXPECT_TRUE(cache->PutSmall(Id(20), bytes));
+}
+
 TEST_F(CacheTest, CompletenessIsKnownWithoutOpeningFiles) {
   constexpr int kObjects = 40;
   {

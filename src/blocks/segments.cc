@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "blocks/read_window.h"
 #include "hash/hash.h"
 #include "io/file.h"
 
@@ -36,8 +37,6 @@ uint32_t HeaderCrc(const Header& header) {
                        offsetof(Header, dead) - offsetof(Header, size)});
 }
 
-constexpr size_t kPiece = 1 << 20;  // copied at a time; larger than any record
-
 uint64_t RecordSize(uint64_t size) { return sizeof(Header) + (size + 7) / 8 * 8; }
 
 std::string Record(const ObjectId& id, std::string_view bytes) {
@@ -55,42 +54,32 @@ std::string Record(const ObjectId& id, std::string_view bytes) {
   return record;
 }
 
-bool ReadAt(int fd, void* to, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t n =
-        ::pread(fd, static_cast<char*>(to) + done, size - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<size_t>(n);
+// Calls `each` with the records of a segment file, until one was cut short. Where it ends.
+uint64_t ReadRecords(int fd, uint64_t length,
+                     const std::function<void(const Header&, const ObjectId&, uint64_t)>& each) {
+  uint64_t offset = 0;
+  Header header;
+  while (offset + sizeof header <= length && ReadAt(fd, &header, sizeof header, offset)) {
+    if (header.magic != kMagic || header.header_crc32c != HeaderCrc(header)) break;
+    if (offset + RecordSize(header.size) > length) break;
+    ObjectId id;
+    std::copy(std::begin(header.id), std::end(header.id), id.bytes.begin());
+    if (header.dead != kDead) each(header, id, offset);
+    offset += RecordSize(header.size);
   }
-  return true;
+  return offset;
 }
 
-// Reads a file from front to back.
-class Window {
- public:
-  Window(int fd, uint64_t end) : fd_(fd), end_(end) {}
-  // The bytes at an offset; null when they cannot be read.
-  const char* At(uint64_t offset, uint64_t size) {
-    if (offset + size > end_ || size > kPiece) return nullptr;
-    if (offset < begin_ || offset + size > begin_ + bytes_.size()) {
-      begin_ = offset;
-      bytes_.resize(std::min<uint64_t>(kPiece, end_ - offset));
-      if (!ReadAt(fd_, bytes_.data(), bytes_.size(), begin_)) {
-        bytes_.clear();
-        return nullptr;
-      }
-    }
-    return bytes_.data() + (offset - begin_);
+// Whether a segment file has a living record that is to stay.
+bool HoldsAny(const std::string& path, const Segments::Keep& stays) {
+  const auto fd = io::Open(path, O_RDONLY | O_NOFOLLOW);
+  bool holds = false;
+  if (fd) {
+    ReadRecords(fd->get(), kLargestSegment,
+                [&](const Header&, const ObjectId& id, uint64_t) { holds |= stays(id); });
   }
-
- private:
-  const int fd_;
-  const uint64_t end_;
-  uint64_t begin_ = 0;
-  std::string bytes_;
-};
+  return holds;
+}
 
 }  // namespace
 
@@ -100,23 +89,44 @@ std::string Segments::PathOf(uint32_t number) const {
   return fmt::format("{}/segments/{:08}.seg", dir_, number);
 }
 
-Result<std::unique_ptr<Segments>> Segments::Open(const std::string& dir, uint64_t segment_size) {
+Result<std::unique_ptr<Segments>> Segments::Open(const std::string& dir, uint64_t segment_size,
+                                                 size_t most, const Keep& stays) {
   std::unique_ptr<Segments> segments(new Segments(dir, segment_size));
   if (auto made = io::MakeDirs(dir + "/segments", 0700); !made) return made.error();
   auto names = io::ListDir(dir + "/segments");
   if (!names) return names.error();
+  std::vector<uint32_t> numbers;
   for (const std::string& name : *names) {
     const auto number = ParseInt(name.substr(0, name.find('.')));
     if (!number || *number <= 0 || *number >= UINT32_MAX) continue;
     // The process ended before it replaced the segment.
     if (name == fmt::format("{:08}.seg.new", *number)) (void)io::Remove(dir + "/segments/" + name);
     if (name != fmt::format("{:08}.seg", *number)) continue;
-    if (auto loaded = segments->Load(static_cast<uint32_t>(*number)); !loaded) {
+    numbers.push_back(static_cast<uint32_t>(*number));
+  }
+  segments->RemoveOldest(numbers, most, stays);
+  for (const uint32_t number : numbers) {
+    if (auto loaded = segments->Load(number); !loaded) {
       LogWarning("a cache segment cannot be read and is left out",
-                 {{"file", name}, {"error", loaded.error()}});
+                 {{"file", segments->PathOf(number)}, {"error", loaded.error()}});
     }
   }
   return segments;
+}
+
+void Segments::RemoveOldest(std::vector<uint32_t>& numbers, size_t most, const Keep& stays) const {
+  if (numbers.size() <= most) return;
+  std::sort(numbers.begin(), numbers.end());
+  std::stable_partition(numbers.begin(), numbers.end(), [&](uint32_t number) {
+    return !stays || !HoldsAny(PathOf(number), stays);
+  });
+  const auto end = numbers.end() - static_cast<ptrdiff_t>(most);
+  LogWarning(
+      "the oldest small files leave the cache, since the limit of descriptors is too low for all; "
+      "raise it (ulimit -n) before the first mount",
+      {{"directory", dir_}, {"segments", std::to_string(end - numbers.begin())}});
+  for (auto number = numbers.begin(); number != end; ++number) ::unlink(PathOf(*number).c_str());
+  numbers.erase(numbers.begin(), end);
 }
 
 Status Segments::Load(uint32_t number) {
@@ -129,24 +139,13 @@ Status Segments::Load(uint32_t number) {
   auto segment = std::make_shared<Segment>();
   segment->fd = std::move(*fd);
   MutexLock lock(mu_);
-  uint64_t offset = 0;
-  Header header;
-  while (offset + sizeof header <= length &&
-         ReadAt(segment->fd.get(), &header, sizeof header, offset)) {
-    if (header.magic != kMagic || header.header_crc32c != HeaderCrc(header)) break;
-    if (offset + RecordSize(header.size) > length) break;
-    if (header.dead != kDead) {
-      ObjectId id;
-      std::copy(std::begin(header.id), std::end(header.id), id.bytes.begin());
-      const Place place{number, static_cast<uint32_t>(offset), header.size};
-      if (places_.try_emplace(id, place).second) {
-        ++segment->objects;
-        segment->living += RecordSize(header.size);
-      }
-    }
-    offset += RecordSize(header.size);
-  }
-  segment->end = static_cast<uint32_t>(offset);
+  const auto add = [&](const Header& header, const ObjectId& id, uint64_t offset) REQUIRES(mu_) {
+    const Place place{number, static_cast<uint32_t>(offset), header.size};
+    if (!places_.try_emplace(id, place).second) return;
+    ++segment->objects;
+    segment->living += RecordSize(header.size);
+  };
+  segment->end = static_cast<uint32_t>(ReadRecords(segment->fd.get(), length, add));
   next_number_ = std::max(next_number_, number + 1);
   const bool empty = segment->objects == 0;
   Measure(*segment);
@@ -373,7 +372,7 @@ Status Segments::CopyLiving(uint32_t number, const Segment& from, uint32_t begin
     Measure(to);
     return wrote;
   };
-  Window window(from.fd.get(), end);
+  ReadWindow window(from.fd.get(), end);
   for (uint64_t offset = begin; offset < end;) {
     const char* at = window.At(offset, sizeof(Header));
     Header header{};
@@ -396,7 +395,7 @@ Status Segments::CopyLiving(uint32_t number, const Segment& from, uint32_t begin
       const char* record = kept ? window.At(offset, size) : nullptr;
       if (kept && record == nullptr) return unreadable;
       if (kept) out.append(record, size);
-      if (out.size() >= kPiece) {
+      if (out.size() >= ReadWindow::kPiece) {
         if (auto wrote = flush(); !wrote) return wrote;
       }
     }

@@ -32,9 +32,13 @@ inline constexpr uint64_t kLargestSegment = uint64_t{2} << 30;  // offsets in it
 // Thread-safe. Reading waits for no writer's disk.
 class Segments {
  public:
-  // Reads what is in `dir`; a record that was cut short by a crash ends its segment there.
+  using Keep = std::function<bool(const ObjectId&)>;
+
+  // Reads what is in `dir`; a record that was cut short by a crash ends its segment there. Of more
+  // than `most` segments the oldest are removed, last those with an object that `stays` is true of.
   static Result<std::unique_ptr<Segments>> Open(const std::string& dir,
-                                                uint64_t segment_size = kSegmentSize);
+                                                uint64_t segment_size = kSegmentSize,
+                                                size_t most = SIZE_MAX, const Keep& stays = {});
 
   bool Has(const ObjectId& id) const;
   std::optional<uint32_t> SizeOf(const ObjectId& id) const;
@@ -58,7 +62,6 @@ class Segments {
   // Removes all of a segment but the living records that `keep` is true of; it takes nothing more,
   // and is removed when none are left. While they are copied both are on disk, and readers go on.
   // After an error (the disk's, or kCorrupt) it is as it was.
-  using Keep = std::function<bool(const ObjectId&)>;
   Status Reduce(uint32_t number, const Keep& keep);
   // Whether dead records make more than half of it, and more than a sixteenth of a full one.
   bool IsWasteful(uint32_t number) const;
@@ -104,6 +107,7 @@ class Segments {
   Segments(std::string dir, uint64_t segment_size)
       : dir_(std::move(dir)), segment_size_(segment_size) {}
   std::string PathOf(uint32_t number) const;
+  void RemoveOldest(std::vector<uint32_t>& numbers, size_t most, const Keep& stays) const;
   Status Load(uint32_t number);
   void RemoveLocked(const ObjectId& id, bool mark) REQUIRES(mu_);
   void DropSegment(uint32_t number) REQUIRES(mu_);
