@@ -171,7 +171,10 @@ TEST_F(IndexLoss, NoStartRemovesTheBytesOfObjects) {
   Stop();
   std::filesystem::rename(Index(), Index() + ".right");
 
-  ASSERT_TRUE(io::WriteFile(Index(), ""));  // an empty one
+  ASSERT_TRUE(io::WriteFile(Index(), ""));
+  EXPECT_EQ(ObjectIndex::Open(Index()).error().code, Code::kCorrupt);  // it was there before
+  EXPECT_EQ(FilesOnDisk(), 40);
+  for (const char* suffix : {"", "-wal", ".mark"}) std::filesystem::remove(Index() + suffix);
   StartAndAwaitList();
   EXPECT_EQ(Get("/bucket/0").status, 404);
   EXPECT_EQ(FilesOnDisk(), 40);
@@ -210,8 +213,10 @@ TEST_F(IndexLoss, ADamagedPageIsToldAtTheStart) {
     EXPECT_TRUE(index->CheckPages());
   }
   auto bytes = *io::ReadFile(path);
-  const size_t last_page = bytes.size() - 4096;
-  bytes.replace(last_page, 4096, std::string(4096, 'x'));
+  // The header has the number of pages at byte 28, big-endian; the file is longer than they are.
+  size_t pages = 0;
+  for (size_t at = 28; at < 32; ++at) pages = pages << 8 | static_cast<unsigned char>(bytes[at]);
+  bytes.replace((pages - 1) * 4096, 4096, std::string(4096, 'x'));
   ASSERT_TRUE(io::WriteFile(path, bytes));
   auto index = ObjectIndex::Open(path);
   ASSERT_TRUE(index) << index.error().message;
