@@ -181,11 +181,18 @@ void SendResult(S3Call& call, const ObjectRecord& object) {
   SendXml(call.response, xml.Finish());
 }
 
+bool IsGone(const Result<UploadRecord>& upload) {
+  return !upload && upload.error().code == Code::kNotFound;
+}
+
 // A client that lost the answer asks again: the upload is gone, and the object that it made is
-// there.
+// there. So it is, too, when it asks while the first completion is being committed.
 Answer<void> AnswerAgain(const S3Stores& stores, S3Call& call, const std::string& upload,
                          const std::string& etag) {
   const auto object = stores.index.Find(call.bucket, call.key);
+  if (!object && object.error().code != Code::kNotFound) {
+    return StorageError(object.error(), "find object");
+  }
   if (!object || object->upload != upload || object->etag != etag) return NoSuchUpload(upload);
   SendResult(call, *object);
   return {};
@@ -208,13 +215,14 @@ Answer<void> CompleteMultipartUpload(const S3Stores& stores, S3Call& call) {
   if (auto there = RequireBucket(stores, call.bucket); !there) return there;
   const std::string etag = CombinedEtag(*named);
   const auto upload = stores.index.FindUpload(call.bucket, call.key, id);
-  if (!upload && upload.error().code == Code::kNotFound) {
-    return AnswerAgain(stores, call, id, etag);
-  }
+  if (IsGone(upload)) return AnswerAgain(stores, call, id, etag);
   if (!upload) return StorageError(upload.error(), "find upload");
   const auto stored = stores.index.Parts(id, 0, kMaxParts);
   if (!stored) return StorageError(stored.error(), "list parts");
   const auto parts = MatchParts(*stored, *named, id);
+  if (!parts && IsGone(stores.index.FindUpload(call.bucket, call.key, id))) {
+    return AnswerAgain(stores, call, id, etag);
+  }
   if (!parts) return parts.error();
 
   ObjectRecord object{.key = call.key,
@@ -232,7 +240,9 @@ Answer<void> CompleteMultipartUpload(const S3Stores& stores, S3Call& call) {
   }
   if (auto right = CheckWhole(call.request.headers, object); !right) return right;
   const auto freed = stores.index.CompleteUpload(*upload, object, *precondition);
-  if (!freed && freed.error().message.starts_with("no upload")) return NoSuchUpload(id);
+  if (!freed && freed.error().message.starts_with("no upload")) {
+    return AnswerAgain(stores, call, id, etag);
+  }
   if (!freed) return WriteRefused(freed.error(), call.bucket, call.key);
   stores.blobs.Remove(*freed);
   SendResult(call, object);

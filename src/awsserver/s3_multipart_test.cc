@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "awsserver/testing/endpoint_fixture.h"
 #include "base/bytes.h"
 #include "base/strings.h"
@@ -66,6 +68,24 @@ TEST_F(S3Multipart, CompletionIsAnsweredAgainWhenTheAnswerWasLost) {
   EXPECT_EQ(Complete("k", upload, {{1, one}}).status, 200);
   EXPECT_EQ(Complete("k", upload, {{1, one}}).status, 200);
   EXPECT_EQ(Complete("k", "0000", {{1, "\"00\""}}).Code(), "NoSuchUpload");
+}
+
+TEST_F(S3Multipart, CompletionsThatMeetAreAllAnsweredAlike) {
+  for (int round = 0; round < 10; ++round) {
+    const std::string upload = Start("k");
+    const std::string one(Part("k", upload, 1, "x").headers.Get("ETag"));
+    std::vector<HttpAnswer> answers(8);
+    {
+      std::vector<std::jthread> clients;
+      for (HttpAnswer& answer : answers) {
+        clients.emplace_back([&] { answer = Complete("k", upload, {{1, one}}); });
+      }
+    }
+    for (const HttpAnswer& answer : answers) {
+      EXPECT_EQ(answer.status, 200) << answer.body;
+      EXPECT_EQ(answer.body, answers.front().body);
+    }
+  }
 }
 
 TEST_F(S3Multipart, WrongListsAreRefusedAndTheUploadLives) {
