@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "awsserver/s3_operations.h"
 #include "awsserver/testing/endpoint_fixture.h"
 #include "base/bytes.h"
 #include "io/file.h"
@@ -32,6 +33,21 @@ TEST_F(Blobs, WhatIsKeptReadsBackAndWhatIsNotVanishes) {
     ASSERT_TRUE(dropped->Append("half"));
   }
   EXPECT_TRUE(io::ListDir(dir_.path() + "/incoming")->empty());
+}
+
+TEST_F(Blobs, OfAFailedWriteAreRemovedWhenSurelyNoRowNamesThem) {
+  FakeClock clock;
+  auto store = *BlobStore::Open(dir_.path());
+  auto index = *ObjectIndex::Open(dir_.path() + "/s3.sqlite");
+  const S3Stores stores{*index, *store, clock};
+  for (const auto& [why, stays] : {std::pair{Code::kConflict, false},
+                                   {Code::kNotFound, false},
+                                   {Code::kExhausted, false},
+                                   {Code::kInternal, true}}) {
+    const std::string id = Keep(*store, "bytes");
+    SettleBlob(stores, id, Error{why, "refused"});
+    EXPECT_EQ(store->Has(id), stays) << CodeName(why);
+  }
 }
 
 TEST_F(Blobs, AreReadableBeforeAndAfterTheyAreSettled) {

@@ -26,7 +26,8 @@ Result<std::unique_ptr<BlobSweeper>> BlobSweeper::Start(std::string dir, ObjectI
 }
 
 void BlobSweeper::Run(const std::stop_token& stop) {
-  if (auto whole = index_.CheckPages(); !whole) {
+  const auto whole = index_.CheckPages(stop);
+  if (!whole && whole.error().code != Code::kCancelled) {
     LogError("s3 index is damaged: some objects cannot be read; stop Leat and restore s3.sqlite",
              {{"error", whole.error()}});
   }

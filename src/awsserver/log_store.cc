@@ -1,6 +1,7 @@
 #include "awsserver/log_store.h"
 
 #include <algorithm>
+#include <stop_token>
 #include <thread>
 
 #include "awsserver/log_query.h"
@@ -164,7 +165,9 @@ Result<bool> RemoveSome(db::Connection& connection) {
 class SqliteLogStore : public LogStore {
  public:
   SqliteLogStore(std::unique_ptr<db::Database> db, Clock& clock)
-      : db_(std::move(db)), clock_(clock), checker_([this] { CheckPages(); }) {}
+      : db_(std::move(db)),
+        clock_(clock),
+        checker_([this](const std::stop_token& stop) { CheckPages(stop); }) {}
 
   Status Append(const LogGroup& group, const std::string& stream,
                 const std::vector<NewLogEvent>& events) override {
@@ -297,9 +300,9 @@ class SqliteLogStore : public LogStore {
   }
 
  private:
-  void CheckPages() {
-    auto whole = db_->CheckPages();
-    if (whole) return;
+  void CheckPages(const std::stop_token& stop) {
+    auto whole = db_->CheckPages(stop);
+    if (whole || whole.error().code == Code::kCancelled) return;
     LogError(
         "log database is damaged: some logs cannot be read; stop Leat and restore logs.sqlite, "
         "or move it away to begin with an empty one",

@@ -161,8 +161,8 @@ class ObjectIndex {
   Result<std::vector<std::string>> Runs();
   Status EndRuns(const std::vector<std::string>& runs);
 
-  // Reads the whole database: kCorrupt when a page is damaged.
-  Status CheckPages() { return db_->CheckPages(); }
+  // Reads the whole database: kCorrupt when a page is damaged, kCancelled after the stop.
+  Status CheckPages(const std::stop_token& stop = {}) { return db_->CheckPages(stop); }
 
  private:
   explicit ObjectIndex(std::unique_ptr<db::Database> database);

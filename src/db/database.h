@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,8 @@ class Writer;
 //   for (; row && *row; row = s.Step()) Use(s.Text(0));
 //   if (!row) return row.error();
 // Errors: a broken UNIQUE or PRIMARY KEY is kAlreadyExists, another constraint kInvalid, a full
-// disk kExhausted, a damaged page kCorrupt, a lock that another process keeps kUnavailable.
+// disk kExhausted (surely not written), a damaged page kCorrupt, a lock that another process keeps
+// kUnavailable.
 class Statement {
  public:
   ~Statement();
@@ -120,9 +122,10 @@ class Database {
   // Runs `work` on the writer thread inside a transaction that it may share with other callers,
   // and returns once it is durable. If work returns an error, its own changes (only) are rolled
   // back and that error is returned. A failed commit (disk full: kExhausted) fails every caller
-  // that shared it, but those of Space::kReserve, which are then run once more, alone. Blocks while
-  // 1,024 writes are queued. `work` may read too, but must not begin or end transactions nor call
-  // Write.
+  // that shared it, but those of Space::kReserve, which are then run once more, alone. kInternal
+  // leaves open whether it was written: after a failed fsync the next start may find it. Blocks
+  // while 1,024 writes are queued. `work` may read too, but must not begin or end transactions nor
+  // call Write.
   Status Write(std::function<Status(Connection&)> work, Space space = Space::kOrdinary);
 
   // Runs `read` on a pooled read-only connection, in the calling thread, within one snapshot; sees
@@ -131,8 +134,8 @@ class Database {
   Status Read(const std::function<Status(Connection&)>& read);
 
   // Reads every page and holds it against its neighbours: kCorrupt names the first damage. Takes as
-  // long as reading the file does.
-  Status CheckPages();
+  // long as reading the file does, but ends soon after the stop, with kCancelled.
+  Status CheckPages(const std::stop_token& stop = {});
 
  private:
   Database(std::unique_ptr<Writer> writer, std::unique_ptr<ReaderPool> readers);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,18 @@
 #include "db/open.h"
 #include "db/writer.h"
 #include "io/file.h"
+
+namespace {
+
+std::atomic<int> sync_error = 0;  // of every fdatasync, unless 0
+
+}  // namespace
+
+// Before libc's.
+extern "C" int fdatasync(int fd) {
+  errno = sync_error;
+  return errno != 0 ? -1 : static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace leat::db {
 namespace {
@@ -439,6 +452,46 @@ TEST_F(DatabaseTest, TheLogStaysShortUnderOverlappingReaders) {
   stop = true;
   readers.clear();
   EXPECT_LT(longest, 48 << 20);  // of 100 MB written
+}
+
+TEST_F(DatabaseTest, AStoppedCheckEndsEarlyAndIsNoDamage) {
+  Open();
+  for (int i = 0; i < 500; ++i)
+    ASSERT_TRUE(db_->Write(Putting(std::string(100, 'k') + std::to_string(i))));
+  std::stop_source stop;
+  EXPECT_TRUE(db_->CheckPages(stop.get_token()));
+  stop.request_stop();
+  // It began, and had it come to its end, it would be well.
+  EXPECT_EQ(db_->CheckPages(stop.get_token()).error().code, Code::kCancelled);
+  EXPECT_TRUE(db_->CheckPages());
+}
+
+// As on a network share or under a quota: the writes are taken, the fsync says that they had no
+// room.
+TEST_F(DatabaseTest, ACommitWhoseFsyncFailsIsNotToldAsNotWritten) {
+  Options options = MakeOptions();
+  options.full_sync = true;
+  for (const int error : {ENOSPC, EDQUOT}) {
+    const std::string key = std::to_string(error);
+    db_ = *Database::Open(options);
+    ASSERT_TRUE(db_->Write(Putting("before " + key)));
+    sync_error = error;
+    const Status put = db_->Write(Putting(key));
+    const std::string file = *io::ReadFile(path_), log = *io::ReadFile(path_ + "-wal");
+    sync_error = 0;
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().code, Code::kInternal);
+    const int64_t count = Count();
+    db_.reset();
+    // Had it crashed just now, the next start would have found the row.
+    options.path = path_ + key;
+    ASSERT_TRUE(io::WriteFile(options.path, file));
+    ASSERT_TRUE(io::WriteFile(options.path + "-wal", log));
+    db_ = *Database::Open(options);
+    EXPECT_EQ(Count(), count + 1);
+    db_.reset();
+    options.path = path_;
+  }
 }
 
 // Writes that gather while the writer is busy with one that waits for them.

@@ -9,6 +9,9 @@ namespace {
 
 bool IsDiskFull(int system_error) { return system_error == ENOSPC || system_error == EDQUOT; }
 
+// kExhausted is for what was surely not written. When a commit fails later, at its fsync (network
+// shares and quotas tell of the full disk only then) or for lack of memory, its pages are in the
+// log, and a crash may bring them back.
 Code CodeOf(int code, int system_error) {
   if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
       code == SQLITE_CONSTRAINT_ROWID)
@@ -19,10 +22,12 @@ Code CodeOf(int code, int system_error) {
     case SQLITE_RANGE:
       return Code::kInvalid;
     case SQLITE_FULL:
-    case SQLITE_NOMEM:
       return Code::kExhausted;
     case SQLITE_IOERR:
-      return IsDiskFull(system_error) ? Code::kExhausted : Code::kInternal;
+      return code == SQLITE_IOERR_WRITE && IsDiskFull(system_error) ? Code::kExhausted
+                                                                    : Code::kInternal;
+    case SQLITE_INTERRUPT:
+      return Code::kCancelled;
     case SQLITE_TOOBIG:
       return Code::kTooLarge;
     case SQLITE_CORRUPT:
