@@ -34,6 +34,8 @@ class FullDisk(unittest.TestCase):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "leat-test", self.disk], check=True)
         self.addCleanup(os.rmdir, self.disk)
         self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+        self.gate = tempfile.TemporaryDirectory(prefix="leat-gate-")
+        self.addCleanup(self.gate.cleanup)
         self.leat = Leat(data_dir=pathlib.Path(self.disk) / "data")
         self.addCleanup(self.leat.close)
         self.leat.start()
@@ -42,8 +44,15 @@ class FullDisk(unittest.TestCase):
         disk = os.statvfs(self.disk)
         return disk.f_bavail * disk.f_frsize
 
+    def gated(self, name, command):
+        """A filler that waits for the file `go`: all are there before the first one begins."""
+        pod = filler(name, f"until [ -e /gate/go ]; do sleep 0.1; done; {command}")
+        pod["spec"]["volumes"] = [{"name": "gate", "hostPath": {"path": self.gate.name}}]
+        pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "gate", "mountPath": "/gate", "readOnly": True}]
+        return pod
+
     def fill(self, *pods):
-        """S3 until it says 507, then pods until there is nothing left. Returns the objects that were taken."""
+        """S3 until it says 507, then gated pods until there is nothing left. Returns the objects that were taken."""
         s3 = self.leat.s3()
         s3.create_bucket(Bucket="bucket")
         taken = []
@@ -54,6 +63,9 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(refused.exception.response["ResponseMetadata"]["HTTPStatusCode"], 507)
         for pod in pods:
             self.leat.apply(pod)
+            name = pod["metadata"]["name"]
+            eventually(lambda: self.leat.get("pod", name)["status"].get("phase") == "Running", f"{name} runs")
+        (pathlib.Path(self.gate.name) / "go").touch()
         eventually(lambda: self.free() == 0, "the disk is full")
         return taken
 
@@ -79,7 +91,7 @@ class FullDisk(unittest.TestCase):
     def test_objects_can_be_deleted_while_a_pod_takes_what_they_free(self):
         for i in range(20):
             self.leat.apply(config_map(f"m{i}", "x" * 1000))
-        taken = self.fill(filler("greedy", GREEDY))
+        taken = self.fill(self.gated("greedy", GREEDY))
         s3 = self.leat.s3()
         for i in range(20):
             self.leat.kubectl("delete", "configmap", f"m{i}")
@@ -96,7 +108,7 @@ class FullDisk(unittest.TestCase):
     def test_it_starts_again_after_kill_9_and_after_sigterm(self):
         for i in range(20):
             self.leat.apply(config_map(f"m{i}"))
-        taken = self.fill(filler("greedy", GREEDY), filler("once", ONCE))
+        taken = self.fill(self.gated("greedy", GREEDY), self.gated("once", ONCE))
         for stop in (self.leat.kill, self.leat.stop, self.leat.kill):
             stop()
             eventually(lambda: self.free() == 0, "the pod has taken what was free")

@@ -475,7 +475,7 @@ class Endpoint(unittest.TestCase):
 
     def test_a_full_disk_fails_the_job_and_loses_nothing(self):
         scratch = tempfile.mkdtemp(prefix="leat-full-")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", scratch], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=0700", "tmpfs", scratch], check=True)
         try:
             with Leat(data_dir=scratch) as leat:
                 with_data(leat)
