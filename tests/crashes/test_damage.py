@@ -18,6 +18,21 @@ DATABASES = {"leat.db": "leat.db", "s3": "aws/s3.sqlite", "logs": "aws/logs.sqli
 BESIDE = ("", "-wal", "-shm")
 
 
+def pages_in_use(database):
+    """Their numbers from 3 on (pages count from 1): the file is longer than they are, and some may be free."""
+    data = database.read_bytes()
+
+    def number(at):
+        return int.from_bytes(data[at:at + 4], "big")
+
+    free, trunk = set(), number(32)
+    while trunk:
+        start = (trunk - 1) * PAGE
+        free.update({trunk}, (number(start + 8 + 4 * n) for n in range(number(start + 4))))
+        trunk = number(start)
+    return [page for page in range(3, number(28) + 1) if page not in free]
+
+
 class Contents:
     """What a Leat holds, and how much of it can still be had."""
     COUNT = 150
@@ -129,9 +144,9 @@ class Damage(unittest.TestCase):
         for name, path in DATABASES.items():
             with self.subTest(name):
                 right, database = self.copy(leat, name), leat.dir / path
-                page = self.chance.randrange(2, database.stat().st_size // PAGE)
+                page = self.chance.choice(pages_in_use(database))
                 with open(database, "r+b") as file:
-                    file.seek(page * PAGE)
+                    file.seek((page - 1) * PAGE)
                     file.write(self.chance.randbytes(PAGE))
                 damaged = database.read_bytes()
                 serves, message = self.tries_to_start(leat)
