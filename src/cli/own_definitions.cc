@@ -56,30 +56,29 @@ Status OwnDefinitions::Start() {
 Result<Outcome> OwnDefinitions::Reconcile(const api::ObjectName& key, const std::stop_token&) {
   const auto wanted = wanted_.find(key.name);
   if (wanted == wanted_.end()) return Outcome{};
-  auto before = client_.Get(kType, key);
-  if (!before && before.error().code != Code::kNotFound) return before.error();
-  auto now = Bring(wanted->second);
+  const auto now = Bring(wanted->second);
   if (!now) return now.error();
-  if (now->IsNull()) return Outcome{};  // its end wakes us again
-  if (Yields(*now)) {
-    TellOnce(*now, "Yielded", kYields);
+  const json::Value& definition = now->definition;
+  if (definition.IsNull()) return Outcome{};  // its end wakes us again
+  if (Yields(definition)) {
+    TellOnce(definition, "Yielded", kYields);
     return Outcome{};
   }
   {
     MutexLock lock(mu_);
     told_.erase(key.name);
   }
-  if (!before) {
-    events_.Record(*now, EventType::kWarning, "Restored", kRestored);
-  } else if ((*before)["spec"] != (*now)["spec"]) {
+  if (now->made) {
+    events_.Record(definition, EventType::kWarning, "Restored", kRestored);
+  } else if (now->put_back) {
     std::string text = kServedAgain;
     text.replace(text.find("%s"), 2, key.name);
-    events_.Record(*now, EventType::kWarning, "ServedAgain", text);
+    events_.Record(definition, EventType::kWarning, "ServedAgain", text);
   }
   return Outcome{};
 }
 
-Result<json::Value> OwnDefinitions::Bring(const json::Value& wanted) {
+Result<OwnDefinitions::Brought> OwnDefinitions::Bring(const json::Value& wanted) {
   for (int look = 1;; ++look) {
     auto now = BringAsSeen(wanted);
     if (now || look == kMostLooks) return now;
@@ -90,24 +89,28 @@ Result<json::Value> OwnDefinitions::Bring(const json::Value& wanted) {
   }
 }
 
-Result<json::Value> OwnDefinitions::BringAsSeen(const json::Value& wanted) {
+Result<OwnDefinitions::Brought> OwnDefinitions::BringAsSeen(const json::Value& wanted) {
   const api::ObjectName name = api::NameOf(wanted);
   auto present = client_.Get(kType, name);
-  if (!present && present.error().code == Code::kNotFound) return client_.Create(kType, wanted);
-  if (!present) return present;
+  if (!present && present.error().code == Code::kNotFound) {
+    auto made = client_.Create(kType, wanted);
+    if (!made) return made.error();
+    return Brought{.definition = std::move(*made), .made = true};
+  }
+  if (!present) return present.error();
   if (api::IsBeingDeleted(*present)) {
     LogWarning("a definition that Leat needs is being deleted; it comes back when it is gone",
                {{"definition", name.name}});
-    return json::Value();
+    return Brought{};
   }
-  if (Yields(*present)) return present;
-  return PutBack(std::move(*present), wanted);
-}
-
-// Writing what is there already changes nothing, and so wakes nobody.
-Result<json::Value> OwnDefinitions::PutBack(json::Value present, const json::Value& wanted) {
-  present.Set("spec", wanted["spec"]);
-  return client_.Update(kType, present);
+  if (Yields(*present)) return Brought{.definition = std::move(*present)};
+  const json::Value before = (*present)["spec"];
+  present->Set("spec", wanted["spec"]);
+  // Writing what is there already changes nothing, and so wakes nobody.
+  auto now = client_.Update(kType, *present);
+  if (!now) return now.error();
+  const bool put_back = (*now)["spec"] != before;
+  return Brought{.definition = std::move(*now), .put_back = put_back};
 }
 
 void OwnDefinitions::TellOnce(const json::Value& definition, const std::string& reason,

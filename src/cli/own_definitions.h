@@ -31,12 +31,16 @@ class OwnDefinitions : public reconcile::Reconciler {
                                        const std::stop_token& stop) override;
 
  private:
-  // The definition as it is now; null while it is being deleted.
-  Result<json::Value> Bring(const json::Value& wanted);
+  struct Brought {
+    json::Value definition;  // as it is now; null while it is being deleted
+    bool made = false;       // there was none
+    bool put_back = false;   // there was another one
+  };
+
+  Result<Brought> Bring(const json::Value& wanted);
   // The same, but fails where somebody else writes at the same time: kConflict, kNotFound,
   // kAlreadyExists.
-  Result<json::Value> BringAsSeen(const json::Value& wanted);
-  Result<json::Value> PutBack(json::Value present, const json::Value& wanted);
+  Result<Brought> BringAsSeen(const json::Value& wanted);
   void TellOnce(const json::Value& definition, const std::string& reason,
                 const std::string& message);
 
