@@ -10,16 +10,16 @@ import statistics
 import subprocess
 import time
 
-from mounted import LeatMount, write_random
+from mounted import LeatMount, settle, write_random
 from peers import Published
 from servers import download, serve
 
 STREAMS = (8, 1)
 
 
-def read(root, names, streams):
+def read(root, names, total, streams):
     """Seconds to read all files, that many at a time, 1 MiB at a time; by dd, not to measure Python."""
-    os.sync()
+    settle(total)
     begin = time.perf_counter()
     work = "\n".join(f"{root}/{name}" for name in names)
     subprocess.run(["xargs", "-P", str(streams), "-I", "{}", "dd", "if={}", "of=/dev/null", "bs=1M", "status=none"],
@@ -48,19 +48,19 @@ def measure(options, scratch):
         os.sync()
         with LeatMount("s3://bench/", scratch, env=endpoint.environment()) as mount:
             def leat():
-                os.sync()
+                settle(total)
                 begin = time.perf_counter()
                 mount.leat("data", "load", mount.path)
                 note("leat data load", time.perf_counter() - begin)
                 mount.evict()
                 for streams in STREAMS:
-                    note(streamed("leat", streams), read(mount.path, names, streams))
+                    note(streamed("leat", streams), read(mount.path, names, total, streams))
                     if streams == STREAMS[-1]:
-                        note("leat warm, 8 streams", read(mount.path, names, 8))
+                        note("leat warm, 8 streams", read(mount.path, names, total, 8))
                     mount.evict()
 
             def plain():
-                os.sync()
+                settle(total)
                 note("plain downloader", download(endpoint, "bench", names, size, scratch / "plain"))
 
             for turn in range(1 if options.short else 5):
@@ -69,7 +69,7 @@ def measure(options, scratch):
                 if turn < 3:
                     for streams in STREAMS:
                         published.each(lambda peer, streams=streams: note(streamed(peer.name, streams),
-                                                                          read(peer.path, names, streams)))
+                                                                          read(peer.path, names, total, streams)))
                 options.say("cold: " + ", ".join(f"{name} {total / all[-1] / 1e6:.0f} MB/s"
                                                  for name, all in seconds.items()))
             errors = mount.stats()["store_errors"]

@@ -120,7 +120,9 @@ def training(part):
              f"< 1 %: {verdict(warm['loss']['mount'] < 0.01)}"]]
     for row in first["rows"]:
         rows.append([f"loss at {row['demand'] / 1e9:.2f} GB/s, first epoch",
-                     *(f"{row['loss'][name]:.2%}" if name in row["loss"] else "" for name in names), ""])
+                     *(f"{row['loss'][name]:.2%} (at most {row['most'][name]:.2%}, first batch after "
+                       f"{row['first batch'][name]:.2f} s)" if name in row["loss"] else "" for name in names),
+                     f"< 3 %: {verdict(row['loss']['mount'] < 0.03)}" if row is first["rows"][0] else ""])
     highest = part["highest"]
     rows.append(["highest demand with a loss under 1 %",
                  *(rate(highest[name]) if name in highest else "" for name in names), ""])
@@ -130,8 +132,8 @@ def training(part):
             "this is taken from lost 3.29 %); *waits* is the part of the time in which no batch was ready, and the "
             "rest of a loss is the consumer's oversleeping while loaders had the processors. In the search for the "
             "highest demand the consumer has real-time priority, as an accelerator waits for no scheduler. In the "
-            "first epoch server and loaders share the processors: the plain downloader gets "
-            f"{first['plain'] / 1e9:.2f} GB/s from it, and the second demand is half of that. READ requests that "
+            f"first epoch, of {part['first files']} files, server and loaders share the processors: the plain downloader "
+            f"gets {first['plain'] / 1e9:.2f} GB/s from it, and the second demand is half of that. READ requests that "
             f"reached the worker when warm: {part['reads']}.\n\n" + table(["training loop", *names, "goal"], rows) + failed(part))
 
 

@@ -15,7 +15,7 @@ import random
 import statistics
 import time
 
-from mounted import LeatMount, warm_alike, write_random
+from mounted import LeatMount, settle, warm_alike, write_random
 from peers import Published
 from servers import download, serve
 
@@ -23,6 +23,7 @@ LOADERS, AHEAD = 8, 2
 READ = 256 << 10
 BATCH = 256 * 114_660  # the seed's: ResNet-50 on ImageNet
 FILE = 130_000_000
+FILES, FIRST_EPOCH_FILES = 12, 40  # an epoch of some seconds, or it is all beginning
 DEMAND = 0.86e9  # bytes a second of the seed's node of eight V100s
 
 
@@ -56,7 +57,8 @@ def loader(paths, turn, slots, ready, stop):
 
 
 def consume(paths, demand, seconds, real_time=False):
-    """(bytes a second that the consumer gets through from its second batch on, part of the time that it waited)."""
+    """(bytes a second that the consumer gets through from its second batch on, part of the time that it waited,
+    seconds until it had its first batch)."""
     slots, ready, stop = (multiprocessing.Semaphore(LOADERS * AHEAD), multiprocessing.Semaphore(0),
                           multiprocessing.Event())
     turn = multiprocessing.Value("q", 0)
@@ -67,7 +69,7 @@ def consume(paths, demand, seconds, real_time=False):
     pause = BATCH / demand
     # Loaders begin together, so their batches come in bursts: whole bursts are counted, and no begun one is a gain.
     wanted = max(1, int(seconds / pause / LOADERS)) * LOADERS
-    waited = 0
+    started, waited = time.perf_counter(), 0
 
     def take():
         nonlocal waited
@@ -85,7 +87,7 @@ def consume(paths, demand, seconds, real_time=False):
             take()
             time.sleep(pause)
         took = time.perf_counter() - begin
-        return wanted * BATCH / took, waited / took
+        return wanted * BATCH / took, waited / took, begin - started
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         stop.set()
@@ -105,10 +107,10 @@ def losses(sources, demand, seconds, rounds, real_time=False):
             got[name].append(consume(sources[name], demand, seconds, real_time))
     lost = {name: [1 - mine[0] / synthetic[0] for mine, synthetic in zip(got[name], got["synthetic"])]
             for name in sources if name != "synthetic"}
-    return {"demand": demand, "synthetic": statistics.median(rate for rate, _ in got["synthetic"]),
+    return {"demand": demand, "synthetic": statistics.median(rate for rate, *_ in got["synthetic"]),
             "loss": {name: statistics.median(each) for name, each in lost.items()},
             "most": {name: max(each) for name, each in lost.items()},
-            "waited": {name: statistics.median(part for _, part in got[name]) for name in lost}}
+            "waited": {name: statistics.median(part for _, part, _ in got[name]) for name in lost}}
 
 
 def search(sources, options):
@@ -136,11 +138,12 @@ def search(sources, options):
 
 
 def measure(options, scratch):
-    names = [f"train-{at:05}" for at in range(2 if options.short else 12)]
+    first_names = [f"train-{at:05}" for at in range(3 if options.short else FIRST_EPOCH_FILES)]
+    names = first_names[:2 if options.short else FILES]
     root = scratch / "tfrecords"
-    for name in names:
+    for name in first_names:
         write_random(root / name, FILE)
-    result = {"files": len(names), "file": FILE, "batch": BATCH, "loaders": LOADERS}
+    result = {"files": len(names), "first files": len(first_names), "file": FILE, "batch": BATCH, "loaders": LOADERS}
 
     def paths(of):
         return [str(of / name) for name in names]
@@ -148,7 +151,9 @@ def measure(options, scratch):
         published = Published(endpoint, "bench", root, scratch)
         os.sync()
         with LeatMount("s3://bench/", scratch, env=endpoint.environment()) as mount:
-            result["first epoch"] = first_epoch(mount, endpoint, published, names, options, scratch)
+            result["first epoch"] = first_epoch(mount, endpoint, published, first_names, options, scratch)
+            for name in first_names[len(names):]:
+                (root / name).unlink()
             mount.leat("data", "load", mount.path)
             sources = {"native": paths(root), "mount": paths(mount.path)}
             warm_alike((root, mount.cache), sources["native"] + sources["mount"])
@@ -177,22 +182,32 @@ def shown(step):
 
 def first_epoch(mount, endpoint, published, names, options, scratch):
     """The losses of the first epoch, while nothing is cached yet: at the seed's demand, and at half of what a plain
-    downloader gets from the server, for server and loaders share the machine."""
+    downloader gets from the server, for server and loaders share the machine. A loss counts from the second batch on,
+    so how long the first one took is told beside it."""
     total = FILE * len(names)
-    plain = statistics.median(total / download(endpoint, "bench", names, FILE, scratch / "plain") for _ in range(3))
+
+    def plain_rate():
+        settle(total)
+        return total / download(endpoint, "bench", names, FILE, scratch / "plain")
+    plain = statistics.median(plain_rate() for _ in range(3))
     rows = []
     for demand in (DEMAND, plain / 2):
         seconds = (total - LOADERS * BATCH) / demand  # of the last burst, no batch is of the second epoch
-        synthetic, loss = [], {"mount": []}
+        losses, firsts = {}, {}
 
-        def measured(root):
-            return 1 - consume([str(root / each) for each in names], demand, seconds)[0] / statistics.median(synthetic)
+        def measured(name, root):
+            settle(total)
+            got, _, first = consume([str(root / each) for each in names], demand, seconds)
+            losses.setdefault(name, []).append(1 - got / synthetic)
+            firsts.setdefault(name, []).append(first)
         for _ in range(1 if options.short else 3):
+            synthetic = consume([], demand, seconds)[0]
             mount.evict()
-            synthetic.append(consume([], demand, seconds)[0])
-            loss["mount"].append(measured(mount.path))
-        published.each(lambda peer: loss.update({peer.name: [measured(peer.path)]}))
-        rows.append({"demand": demand, "loss": {name: statistics.median(all) for name, all in loss.items()}})
+            measured("mount", mount.path)
+            published.each(lambda peer: measured(peer.name, peer.path))
+        rows.append({"demand": demand, "loss": {name: statistics.median(all) for name, all in losses.items()},
+                     "most": {name: max(all) for name, all in losses.items()},
+                     "first batch": {name: statistics.median(all) for name, all in firsts.items()}})
         options.say(f"training, first epoch, {demand / 1e9:.2f} GB/s: "
                     + ", ".join(f"{name} loses {value:.2%}" for name, value in rows[-1]["loss"].items()))
     return {"plain": plain, "rows": rows, "stall_ms": mount.stats()["stall_ms"]}

@@ -38,6 +38,7 @@ struct Flight {
   bool taken = false;   // by a thread; a hedge offers it to another
   int gets = 0;         // under way: an error is one when the last of them has failed
   bool hedged = false;  // asked for a second time
+  bool read = false;    // somebody has had bytes of it already
   std::vector<std::shared_ptr<Wait>> waits;
 };
 

@@ -74,6 +74,8 @@ struct Fetcher::State {
   // The lane that may begin a GET and should before others; null when none may.
   Lane* NextLane() REQUIRES(mu);
   void Run(const Job& job, const std::stop_token& stop);
+  // Answers who needs no more of the chunk than has come of it.
+  void AnswerEarly(ActiveObject& object, uint64_t index, const Chunk& chunk);
   void Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
                std::shared_ptr<Chunk> chunk);
   // False when the cache does not take it, which is then known of the object.

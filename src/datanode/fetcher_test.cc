@@ -50,6 +50,26 @@ TEST_F(FetcherTest, WaitersOfOneChunkShareItsFetch) {
   EXPECT_EQ(store_->bytes(), kChunkSize);
 }
 
+TEST_F(FetcherTest, BytesAreGivenOnBeforeTheirChunkIsWhole) {
+  Open();
+  auto object = fetcher_->Activate(Object("a", kChunkSize));
+  store_->HoldFrom(600'000);
+  EXPECT_EQ(*Read(object, 500'000, 4096), Expected("a", 500'000, 4096));
+  EXPECT_FALSE(object->file->Has(0));
+  const auto answer = std::make_shared<std::promise<std::string>>();
+  fetcher_->Read(object, 590'000, 20'000, [answer](const Result<std::string_view>& bytes) {
+    answer->set_value(bytes ? std::string(*bytes) : bytes.error().message);
+  });
+  auto future = answer->get_future();
+  EXPECT_NE(future.wait_for(std::chrono::seconds(0)), std::future_status::ready)
+      << "its last bytes have not come";
+  store_->HoldFrom(UINT64_MAX);
+  ASSERT_EQ(future.wait_for(kForFailing), std::future_status::ready);
+  EXPECT_EQ(future.get(), Expected("a", 590'000, 20'000));
+  EXPECT_EQ(ReadAll(object), contents_["a"]);
+  EXPECT_EQ(store_->bytes(), kChunkSize) << "one fetch for all";
+}
+
 TEST_F(FetcherTest, NeighboursTravelTogether) {
   Open();
   auto object = fetcher_->Activate(Object("a", 32 * kChunkSize));

@@ -105,7 +105,10 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
       std::memcpy(chunk->data.get() + chunk->size, bytes.data(), n);
       chunk->size += n;
       bytes.remove_prefix(n);
-      if (n < room) break;
+      if (n < room) {
+        AnswerEarly(*job.object, index, *chunk);
+        break;
+      }
       Arrived(job.object, index++, std::move(chunk));
       chunk = nullptr;
     }
@@ -131,6 +134,30 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   Failed(job, index, got.error());
 }
 
+void Fetcher::State::AnswerEarly(ActiveObject& object, uint64_t index, const Chunk& chunk) {
+  std::vector<std::shared_ptr<Wait>> ready;
+  {
+    MutexLock lock(mu);
+    const auto flight = object.flights.find(index);
+    if (flight == object.flights.end()) return;
+    std::erase_if(flight->second->waits, [&](const std::shared_ptr<Wait>& wait) REQUIRES(mu) {
+      // A part of a larger read would only have to be copied, until the others come.
+      if (!wait->since || wait->end > chunk.size) return false;
+      ready.push_back(wait);
+      return true;
+    });
+    flight->second->read |= !ready.empty();
+    for (const auto& wait : ready) {
+      CountStall(wait->since);
+      Forget(wait);
+    }
+  }
+  const std::string_view bytes = chunk.bytes();
+  for (const auto& wait : ready) {
+    wait->Answer(bytes.substr(wait->begin, wait->end - wait->begin));
+  }
+}
+
 void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
                              std::shared_ptr<Chunk> chunk) {
   const std::string_view bytes = chunk->bytes();
@@ -141,7 +168,8 @@ void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64
   bool ahead = false;  // nobody has waited for it, nor was it here before
   {
     MutexLock lock(mu);
-    ahead = object->flights.contains(index);
+    const auto flight = object->flights.find(index);
+    ahead = flight != object->flights.end() && !flight->second->read;
     waiting = TakeWaits(*object, index);
     ahead &= waiting.empty();
   }
