@@ -119,8 +119,10 @@ class ObjectClient {
   // period hold it. kNotFound, kConflict.
   virtual Status Delete(const Gvr& type, const ObjectName& name,
                         const DeleteOptions& options = {}) = 0;
-  // POST pods/NAME/binding. kConflict when it is bound already.
-  virtual Status BindPod(const ObjectName& pod, const std::string& node) = 0;
+  // POST pods/NAME/binding. kConflict when it is bound already, or is another pod than the one of
+  // that uid (empty: whichever has the name).
+  virtual Status BindPod(const ObjectName& pod, const std::string& node,
+                         const std::string& uid = {}) = 0;
   // GET pods/NAME/log from the start, with RFC 3339 time stamps, following until the container has
   // ended. `line` gets each line as "<timestamp> <text>" and returns false to stop. since: only
   // lines at or after it (empty = all). kNotFound; kInvalid while the container waits to start.

@@ -93,12 +93,14 @@ Status LocalClient::Delete(const api::Gvr& type, const api::ObjectName& name,
   return {};
 }
 
-Status LocalClient::BindPod(const api::ObjectName& pod, const std::string& node) {
+Status LocalClient::BindPod(const api::ObjectName& pod, const std::string& node,
+                            const std::string& uid) {
   auto target = verbs_.Resolve(api::gvr::kPods, pod.ns, pod.name);
   if (!target) return target.error();
   Call call;
-  auto bound =
-      verbs_.Bind(*target, json::Object({{"target", json::Object({{"name", node}})}}), call);
+  const json::Value binding = json::Object(
+      {{"metadata", json::Object({{"uid", uid}})}, {"target", json::Object({{"name", node}})}});
+  auto bound = verbs_.Bind(*target, binding, call);
   if (!bound) return bound.error();
   return {};
 }

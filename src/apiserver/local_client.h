@@ -33,7 +33,8 @@ class LocalClient : public api::ObjectClient {
                             std::string_view subresource) override;
   Status Delete(const api::Gvr& type, const api::ObjectName& name,
                 const api::DeleteOptions& options) override;
-  Status BindPod(const api::ObjectName& pod, const std::string& node) override;
+  Status BindPod(const api::ObjectName& pod, const std::string& node,
+                 const std::string& uid) override;
   Status FollowPodLog(const api::ObjectName& pod, const std::string& container,
                       const std::string& since,
                       const std::function<bool(std::string_view line)>& line,

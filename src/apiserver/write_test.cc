@@ -269,6 +269,16 @@ TEST_F(WriteTest, BindingHappensOnce) {
   EXPECT_NE(again.error().message.find("already assigned to node \"node-a\""), std::string::npos);
 }
 
+TEST_F(WriteTest, BindingMeansThePodOfItsUid) {
+  const auto made = client().Create(kPods, Pod("web"));
+  ASSERT_TRUE(made);
+  auto other = client().BindPod({"default", "web"}, "node-a", "of-an-earlier-pod");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kConflict);
+  EXPECT_TRUE((*client().Get(kPods, {"default", "web"}))["spec"]["nodeName"].AsString().empty());
+  EXPECT_TRUE(client().BindPod({"default", "web"}, "node-a", (*made)["metadata"]["uid"].Str()));
+}
+
 TEST_F(WriteTest, ManyWritersOfOneObjectAllGetThrough) {
   ASSERT_TRUE(client().Create(kConfigMaps, ConfigMap("a", "1")));
   std::vector<std::jthread> writers;

@@ -128,12 +128,14 @@ class HttpObjectClient : public api::ObjectClient {
     return {};
   }
 
-  Status BindPod(const api::ObjectName& pod, const std::string& node) override {
-    const json::Value binding = json::Object(
+  Status BindPod(const api::ObjectName& pod, const std::string& node,
+                 const std::string& uid) override {
+    json::Value binding = json::Object(
         {{"apiVersion", "v1"},
          {"kind", "Binding"},
          {"metadata", json::Object({{"name", pod.name}, {"namespace", pod.ns}})},
          {"target", json::Object({{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}})}});
+    if (!uid.empty()) binding.Mut("metadata").Set("uid", uid);
     auto done = Exchange("POST", Path(api::gvr::kPods, pod.ns, pod.name) + "/binding", "",
                          "application/json", json::Print(binding));
     if (!done) return done.error();

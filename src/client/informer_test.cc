@@ -76,7 +76,9 @@ class ScriptedClient : public api::ObjectClient {
   Status Delete(const api::Gvr&, const api::ObjectName&, const api::DeleteOptions&) override {
     return No();
   }
-  Status BindPod(const api::ObjectName&, const std::string&) override { return No(); }
+  Status BindPod(const api::ObjectName&, const std::string&, const std::string&) override {
+    return No();
+  }
   Status FollowPodLog(const api::ObjectName&, const std::string&, const std::string&,
                       const std::function<bool(std::string_view)>&,
                       const std::stop_token&) override {

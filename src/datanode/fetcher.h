@@ -3,11 +3,11 @@
 //
 // Each chunk is fetched once however many wait for it. Neighbouring chunks travel as one ranged GET
 // of up to 8 MiB, several side by side; each chunk is written, checksummed and handed to its
-// waiters as it arrives, and who needs only its beginning does not wait for its end; one
-// that was fetched ahead stays in memory until its reader has come to its end, or its buffer is
-// needed. Demand goes before prefetch. Chunks wait in lanes, one for each endpoint (without one:
-// for each provider, or path of a file source): a store that hangs holds up its own lane only.
-// Memory is a fixed number of chunk buffers: when they are all in use, fetches wait.
+// waiters as it arrives (one that travels alone as far as it has come); one that was fetched ahead
+// stays in memory until its reader has come to its end, or its buffer is needed. Demand goes before
+// prefetch. Chunks wait in lanes, one for each endpoint (without one: for each provider, or path of
+// a file source): a store that hangs holds up its own lane only. Memory is a fixed number of chunk
+// buffers: when they are all in use, fetches wait.
 #pragma once
 
 #include <algorithm>

@@ -106,7 +106,9 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
       chunk->size += n;
       bytes.remove_prefix(n);
       if (n < room) {
-        AnswerEarly(*job.object, index, *chunk);
+        // Who reads on through many chunks would ride on the edge of what has come, and be woken
+        // for each piece of it.
+        if (job.flights.size() == 1) AnswerEarly(*job.object, index, *chunk);
         break;
       }
       Arrived(job.object, index++, std::move(chunk));

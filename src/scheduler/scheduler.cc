@@ -97,7 +97,7 @@ class PodScheduler : public Scheduler {
     const api::ObjectName name = api::NameOf(pod);
     const Result<std::string> node = Choose(pod, nodes);
     if (!node) return Wait(pod, node.error().message);
-    if (auto bound = client_.BindPod(name, *node); !bound) {
+    if (auto bound = client_.BindPod(name, *node, pod["metadata"]["uid"].Str()); !bound) {
       // It has gone, or somebody else bound it, and the informer is about to show that.
       if (bound.error().code == Code::kNotFound || bound.error().code == Code::kConflict) return {};
       return bound.error().Within("bind " + name.ToString());

@@ -57,7 +57,9 @@ Result<json::Value> FakeObjects::Patch(const api::Gvr&, const api::ObjectName&, 
                                        const json::Value&, std::string_view) {
   return Unimplemented();
 }
-Status FakeObjects::BindPod(const api::ObjectName&, const std::string&) { return Unimplemented(); }
+Status FakeObjects::BindPod(const api::ObjectName&, const std::string&, const std::string&) {
+  return Unimplemented();
+}
 Status FakeObjects::FollowPodLog(const api::ObjectName&, const std::string&, const std::string&,
                                  const std::function<bool(std::string_view)>&,
                                  const std::stop_token&) {

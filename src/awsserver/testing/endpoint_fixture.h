@@ -36,7 +36,7 @@ class FakeObjects : public api::ObjectClient {
   Result<json::Value> UpdateStatus(const api::Gvr&, const json::Value&) override;
   Result<json::Value> Patch(const api::Gvr&, const api::ObjectName&, api::PatchType,
                             const json::Value&, std::string_view) override;
-  Status BindPod(const api::ObjectName&, const std::string&) override;
+  Status BindPod(const api::ObjectName&, const std::string&, const std::string&) override;
   Status FollowPodLog(const api::ObjectName&, const std::string&, const std::string&,
                       const std::function<bool(std::string_view)>&,
                       const std::stop_token&) override;

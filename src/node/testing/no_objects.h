@@ -23,7 +23,9 @@ class NoObjects : public api::ObjectClient {
   Status Delete(const api::Gvr&, const api::ObjectName&, const api::DeleteOptions&) override {
     return None();
   }
-  Status BindPod(const api::ObjectName&, const std::string&) override { return None(); }
+  Status BindPod(const api::ObjectName&, const std::string&, const std::string&) override {
+    return None();
+  }
   Status FollowPodLog(const api::ObjectName&, const std::string&, const std::string&,
                       const std::function<bool(std::string_view)>&,
                       const std::stop_token&) override {
