@@ -14,9 +14,14 @@ bool IsMovingTag(std::string_view image) {
   return !parts || parts->second == "latest";
 }
 
+// Also not of a wrong type, which is refused later.
+bool IsUnset(const json::Value& text) {
+  return text.IsNull() || (text.IsString() && text.AsString().empty());
+}
+
 void DefaultContainer(bool host_network, json::Value& container) {
   if (!container.IsObject()) return;
-  if (container["imagePullPolicy"].AsString().empty())
+  if (IsUnset(container["imagePullPolicy"]))
     container.Set("imagePullPolicy",
                   IsMovingTag(container["image"].AsString()) ? "Always" : "IfNotPresent");
   const json::Value limits = container["resources"]["limits"];
@@ -42,13 +47,12 @@ void DefaultPod(json::Value& pod) {
       for (json::Value& container : containers->MutItems())
         DefaultContainer(host_network, container);
   // serviceAccount is the old name of serviceAccountName; both show the same.
-  std::string account = (*spec)["serviceAccountName"].Str();
-  if (account.empty()) account = (*spec)["serviceAccount"].Str();
-  if (account.empty()) account = "default";
+  json::Value account = (*spec)["serviceAccountName"];
+  if (IsUnset(account)) account = (*spec)["serviceAccount"];
+  if (IsUnset(account)) account = "default";
   spec->Set("serviceAccountName", account).Set("serviceAccount", account);
-  if (!(*spec)["priority"].IsNumber()) spec->Set("priority", 0);
-  if ((*spec)["preemptionPolicy"].AsString().empty())
-    spec->Set("preemptionPolicy", "PreemptLowerPriority");
+  if ((*spec)["priority"].IsNull()) spec->Set("priority", 0);
+  if (IsUnset((*spec)["preemptionPolicy"])) spec->Set("preemptionPolicy", "PreemptLowerPriority");
 }
 
 void DefaultDefinition(json::Value& crd) {
@@ -57,8 +61,8 @@ void DefaultDefinition(json::Value& crd) {
   const std::string kind = (*spec)["names"]["kind"].Str();
   if (!kind.empty()) {
     json::Value& names = spec->Mut("names");
-    if (names["singular"].AsString().empty()) names.Set("singular", Lower(kind));
-    if (names["listKind"].AsString().empty()) names.Set("listKind", kind + "List");
+    if (IsUnset(names["singular"])) names.Set("singular", Lower(kind));
+    if (IsUnset(names["listKind"])) names.Set("listKind", kind + "List");
   }
   if ((*spec)["conversion"].IsNull()) spec->Set("conversion", json::Object({{"strategy", "None"}}));
 }

@@ -52,6 +52,15 @@ void CheckHostAliases(const json::Value& spec, FieldErrors& errors) {
   }
 }
 
+void CheckIds(const json::Value& context, FieldErrors& errors) {
+  constexpr const char* kPath = "spec.securityContext";
+  for (const char* key : {"runAsUser", "runAsGroup", "fsGroup"})
+    CheckRange(Child(kPath, key), context[key], 0, kMaxInt32, errors);
+  size_t index = 0;
+  for (const json::Value& group : context["supplementalGroups"].Items())
+    CheckRange(Item(Child(kPath, "supplementalGroups"), index++), group, 0, kMaxInt32, errors);
+}
+
 // The members of a pod's spec that may change, taken out of both to compare what is left.
 void EraseChangeable(const json::Value& old_spec, json::Value& spec) {
   for (const char* list : {"containers", "initContainers"})
@@ -98,6 +107,9 @@ void CheckPod(const json::Value& pod, const json::Value* old, FieldErrors& error
   CheckNamesIn(spec, errors);
   CheckDns(spec, errors);
   CheckHostAliases(spec, errors);
+  CheckIds(spec["securityContext"], errors);
+  if (!old && !spec["ephemeralContainers"].empty())
+    errors.push_back(Forbidden("spec.ephemeralContainers", "cannot be set on create"));
   CheckRange("spec.activeDeadlineSeconds", spec["activeDeadlineSeconds"], 1, kMaxInt32, errors);
   if (const json::Value& grace = spec["terminationGracePeriodSeconds"]; !old) {
     constexpr const char* kPath = "spec.terminationGracePeriodSeconds";

@@ -192,6 +192,14 @@ TEST(PodRules, SayWhatIsWrongWithContainers) {
       {"{containers: []}", {"spec.containers: Required value"}},
       {"{containers: [{name: a}]}", {"spec.containers[0].image: Required value"}},
       {"{containers: [{image: x}]}", {"spec.containers[0].name: Required value"}},
+      {"{containers: [{name: a, image: x}], securityContext: {runAsUser: -1, "
+       "supplementalGroups: [7, 2147483648]}}",
+       {"spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, "
+        "inclusive",
+        "spec.securityContext.supplementalGroups[1]: Invalid value: 2147483648: must be between 0 "
+        "and 2147483647, inclusive"}},
+      {"{containers: [{name: a, image: x}], ephemeralContainers: [{name: e, image: x}]}",
+       {"spec.ephemeralContainers: Forbidden: cannot be set on create"}},
       {"{containers: [{name: a, image: ' x'}]}",
        {"spec.containers[0].image: Invalid value: \" x\": must not have leading or trailing "
         "whitespace"}},

@@ -73,8 +73,15 @@ void PrepareCreate(const api::TypeTable& types, const api::Type& type,
   if (version.status_subresource && !KeepsStatusOnCreate(type)) object.Erase("status");
   if (CountsGeneration(type)) object.Mut("metadata").Set("generation", 1);
   if (IsPod(type)) {
-    object.Set("status",
-               json::Object({{"phase", "Pending"}, {"qosClass", QosClass(object["spec"])}}));
+    json::Value status =
+        json::Object({{"phase", "Pending"}, {"qosClass", QosClass(object["spec"])}});
+    if (!object["spec"]["schedulingGates"].empty()) {
+      json::Value conditions;
+      api::SetCondition(conditions, "PodScheduled", "False", "SchedulingGated",
+                        "Scheduling is blocked due to non-empty scheduling gates", FormatTime(now));
+      status.Set("conditions", std::move(conditions));
+    }
+    object.Set("status", std::move(status));
   } else if (IsNamespace(type)) {
     PrepareNamespace(object);
   } else if (IsCrd(type)) {

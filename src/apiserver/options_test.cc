@@ -1,4 +1,6 @@
 // The options of requests over HTTP: switches, lists, watches, deletes, and whom a request acts as.
+#include <algorithm>
+
 #include "apiserver/testing/api_fixture.h"
 #include "base/strings.h"
 
@@ -319,6 +321,33 @@ std::vector<std::string> Warnings(const HttpAnswer& answer) {
     if (EqualsIgnoreCase(name, "Warning")) texts.push_back(value);
   }
   return texts;
+}
+
+TEST_F(OptionsTest, WhatIsKeptAndNotObeyedIsWarnedOf) {
+  json::Value pod = Pod("web");
+  json::Value& spec = pod.Mut("spec");
+  spec.Set("activeDeadlineSeconds", 5)
+      .Set("hostUsers", false)
+      .Set("readinessGates", json::Array({}));
+  spec.Set("affinity", *json::Parse(R"({"nodeAffinity":{},"podAffinity":{
+      "preferredDuringSchedulingIgnoredDuringExecution":[]}, "podAntiAffinity":{}})"));
+  spec.Set("securityContext",
+           *json::Parse(R"({"runAsUser":1,"sysctls":[{"name":"a","value":"b"}]})"));
+  json::Value& main = spec.Mut("containers").MutItems()[0];
+  main.Set("livenessProbe", *json::Parse(R"({"exec":{"command":["true"]}})"));
+  main.Set("stdin", false).Set("tty", true);
+  const HttpAnswer made = Send("POST", kPods, json::Print(pod));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const auto said = [](const std::string& path) {
+    return "299 - \"" + path +
+           ": is kept, but has no effect: this release of Leat does not obey it\"";
+  };
+  Strings warnings = Warnings(made);
+  std::sort(warnings.begin(), warnings.end());
+  EXPECT_EQ(warnings,
+            (Strings{said("spec.activeDeadlineSeconds"), said("spec.affinity.podAffinity"),
+                     said("spec.containers[0].livenessProbe"), said("spec.containers[0].tty"),
+                     said("spec.securityContext.sysctls")}));
 }
 
 TEST_F(OptionsTest, LikelyMistakesAreWarnedOf) {

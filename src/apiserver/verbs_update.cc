@@ -198,6 +198,10 @@ Result<store::EntryPtr> Verbs::Bind(const Target& pod, const json::Value& bindin
                                         " is being deleted, cannot be "
                                         "assigned to a host"};
     }
+    if (!next["spec"]["schedulingGates"].empty()) {
+      return Error{Code::kConflict,
+                   prefix + "pod " + pod.name + " has non-empty .spec.schedulingGates"};
+    }
     if (const std::string bound = next["spec"]["nodeName"].Str(); !bound.empty()) {
       return Error{Code::kConflict,
                    prefix + "pod " + pod.name + " is already assigned to node \"" + bound + "\""};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
+#include <string_view>
 #include <tuple>
 
 #include "apiserver/kind_rules.h"
@@ -51,6 +53,96 @@ void WarnOfContainer(const std::string& path, const json::Value& container,
   }
 }
 
+using Names = std::span<const std::string_view>;
+
+// Members that Leat's node and scheduler obey, or that ask for nothing where images are mapped to
+// programs and all pods share one network.
+constexpr std::string_view kPodMembers[] = {"affinity",
+                                            "automountServiceAccountToken",
+                                            "containers",
+                                            "dnsPolicy",
+                                            "enableServiceLinks",
+                                            "hostAliases",
+                                            "hostIPC",
+                                            "hostNetwork",
+                                            "hostPID",
+                                            "hostname",
+                                            "imagePullSecrets",
+                                            "initContainers",
+                                            "nodeName",
+                                            "nodeSelector",
+                                            "overhead",
+                                            "preemptionPolicy",
+                                            "priority",
+                                            "priorityClassName",
+                                            "restartPolicy",
+                                            "schedulerName",
+                                            "schedulingGates",
+                                            "securityContext",
+                                            "serviceAccount",
+                                            "serviceAccountName",
+                                            "shareProcessNamespace",
+                                            "subdomain",
+                                            "terminationGracePeriodSeconds",
+                                            "tolerations",
+                                            "volumes"};
+constexpr std::string_view kContainerMembers[] = {"args",
+                                                  "command",
+                                                  "env",
+                                                  "envFrom",
+                                                  "image",
+                                                  "imagePullPolicy",
+                                                  "name",
+                                                  "ports",
+                                                  "resources",
+                                                  "securityContext",
+                                                  "terminationMessagePath",
+                                                  "terminationMessagePolicy",
+                                                  "volumeMounts",
+                                                  "workingDir"};
+constexpr std::string_view kPodSecurity[] = {"fsGroup",   "runAsGroup",     "runAsNonRoot",
+                                             "runAsUser", "seccompProfile", "supplementalGroups"};
+constexpr std::string_view kAffinity[] = {"nodeAffinity"};
+constexpr std::string_view kContainerSecurity[] = {"allowPrivilegeEscalation",
+                                                   "capabilities",
+                                                   "privileged",
+                                                   "readOnlyRootFilesystem",
+                                                   "runAsGroup",
+                                                   "runAsNonRoot",
+                                                   "runAsUser",
+                                                   "seccompProfile"};
+
+// What is kept and not obeyed must not be believed to work. A member that asks for what is so
+// anyway (false, empty) is no reason.
+void WarnOfOthers(const std::string& path, const json::Value& object, Names obeyed,
+                  std::vector<std::string>& warnings) {
+  for (const json::Member& member : object.Members()) {
+    if (std::find(obeyed.begin(), obeyed.end(), member.key) != obeyed.end()) continue;
+    const json::Value& value = member.value;
+    const bool nothing = value.IsNull() || (value.IsBool() && !value.AsBool()) ||
+                         (value.IsString() && value.AsString().empty()) ||
+                         ((value.IsObject() || value.IsArray()) && value.empty());
+    if (nothing) continue;
+    Warn(warnings, path + "." + member.key +
+                       ": is kept, but has no effect: this release of Leat does not obey it");
+  }
+}
+
+void WarnOfUnobeyed(const json::Value& spec, std::vector<std::string>& warnings) {
+  WarnOfOthers("spec", spec, kPodMembers, warnings);
+  WarnOfOthers("spec.securityContext", spec["securityContext"], kPodSecurity, warnings);
+  WarnOfOthers("spec.affinity", spec["affinity"], kAffinity, warnings);
+  for (const char* kind : {"initContainers", "containers"}) {
+    for (size_t i = 0; i < spec[kind].size(); ++i) {
+      const json::Value& container = spec[kind][i];
+      const std::string path = "spec." + std::string(kind) + "[" + std::to_string(i) + "]";
+      WarnOfOthers(path, container, kContainerMembers, warnings);
+      WarnOfOthers(path + ".securityContext", container["securityContext"], kContainerSecurity,
+                   warnings);
+    }
+  }
+}
+
 }  // namespace
 
 void Warn(std::vector<std::string>& warnings, std::string text) {
@@ -90,6 +182,7 @@ void AddWarnings(const api::Type& type, const json::Value& object, const json::V
                       warnings);
     }
   }
+  WarnOfUnobeyed(object["spec"], warnings);
 }
 
 }  // namespace leat::apiserver

@@ -269,6 +269,18 @@ TEST_F(WriteTest, BindingHappensOnce) {
   EXPECT_NE(again.error().message.find("already assigned to node \"node-a\""), std::string::npos);
 }
 
+TEST_F(WriteTest, NoDefaultHidesAMemberOfAWrongType) {
+  for (const char* wrong : {R"({"priority":"1"})", R"({"serviceAccountName":1})",
+                            R"({"serviceAccount":true})", R"({"preemptionPolicy":0})"}) {
+    json::Value pod = Pod("web");
+    const json::Value members = *json::Parse(wrong);
+    for (const json::Member& member : members.Members()) {
+      pod.Mut("spec").Set(member.key, member.value);
+    }
+    EXPECT_FALSE(client().Create(kPods, pod)) << wrong;
+  }
+}
+
 TEST_F(WriteTest, BindingMeansThePodOfItsUid) {
   const auto made = client().Create(kPods, Pod("web"));
   ASSERT_TRUE(made);
@@ -277,6 +289,20 @@ TEST_F(WriteTest, BindingMeansThePodOfItsUid) {
   EXPECT_EQ(other.error().code, Code::kConflict);
   EXPECT_TRUE((*client().Get(kPods, {"default", "web"}))["spec"]["nodeName"].AsString().empty());
   EXPECT_TRUE(client().BindPod({"default", "web"}, "node-a", (*made)["metadata"]["uid"].Str()));
+}
+
+TEST_F(WriteTest, APodIsNotBoundBeforeItsGatesAreGone) {
+  json::Value pod = Pod("web");
+  pod.Mut("spec").Set("schedulingGates", *json::Parse(R"([{"name":"example.com/quota"}])"));
+  const auto made = client().Create(kPods, pod);
+  ASSERT_TRUE(made);
+  EXPECT_EQ((*made)["status"]["conditions"][0]["reason"].AsString(), "SchedulingGated");
+  auto bound = client().BindPod({"default", "web"}, "node-a");
+  ASSERT_FALSE(bound);
+  EXPECT_EQ(bound.error().code, Code::kConflict);
+  ASSERT_TRUE(client().Patch(kPods, {"default", "web"}, api::PatchType::kMerge,
+                             *json::Parse(R"({"spec":{"schedulingGates":null}})")));
+  EXPECT_TRUE(client().BindPod({"default", "web"}, "node-a"));
 }
 
 TEST_F(WriteTest, ManyWritersOfOneObjectAllGetThrough) {

@@ -27,7 +27,9 @@ Answer<Source> ParseSource(const S3Call& call) {
       InvalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
                       "x-amz-copy-source", header);
   const auto question = Cut(header, "?");
-  if (question && question->second != "versionId=null") return NotImplemented("versionId");
+  if (question && question->second != "versionId=null") {
+    return NotImplemented("A copy source with ?" + std::string(question->second));
+  }
   std::string path = PercentDecode(question ? question->first : header);
   if (path.starts_with('/')) path.erase(0, 1);
   const auto parts = Cut(path, "/");

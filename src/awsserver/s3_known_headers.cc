@@ -50,7 +50,10 @@ constexpr KnownHeader kKnown[] = {
     {"checksum-type", kStart | kComplete},
     {"mp-object-size", kComplete},
     {"acl", kObject | kBucket | kForm, "private bucket-owner-full-control bucket-owner-read"},
-    {"storage-class", kObject | kForm},
+    // All keep their bytes alike here.
+    {"storage-class", kObject | kForm,
+     "STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER GLACIER_IR "
+     "DEEP_ARCHIVE OUTPOSTS SNOW EXPRESS_ONEZONE"},
     {"metadata-directive", kCopy},
     {"tagging-directive", kCopy, "COPY REPLACE"},  // no object has tags
     {"copy-source", kSource},
@@ -86,6 +89,9 @@ AwsError Refusal(const std::string& name, std::string_view value, unsigned opera
         "The header {} cannot be verified in this request: it takes the checksums CRC32, CRC32C, "
         "CRC64NVME, SHA1 and SHA256, where there is a body",
         name));
+  }
+  if (name == "x-amz-storage-class" && (operation & (kObject | kForm)) != 0) {
+    return AwsError{"InvalidStorageClass", "The storage class you specified is not valid", 400, {}};
   }
   const bool encryption = name.starts_with("x-amz-server-side-encryption");
   if (encryption && (operation & kRead) != 0) {

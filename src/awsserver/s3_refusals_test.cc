@@ -60,6 +60,8 @@ TEST_F(S3Refusals, HeadersAreObeyedOrRefused) {
   }
   EXPECT_EQ(Put("/bucket/k", "original", {{"x-amz-acl", "private"}}).status, 200);
   EXPECT_EQ(Put("/bucket/k", "original", {{"x-amz-storage-class", "STANDARD_IA"}}).status, 200);
+  EXPECT_EQ(Put("/bucket/k", "other", {{"x-amz-storage-class", "COLD"}}).Code(),
+            "InvalidStorageClass");
   for (const char* name :
        {"x-amz-server-side-encryption-customer-key", "x-amz-server-side-encryption"}) {
     EXPECT_EQ(Get("/bucket/k", {{name, "secret"}}).Code(), "InvalidRequest");

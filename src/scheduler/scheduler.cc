@@ -81,6 +81,7 @@ class PodScheduler : public Scheduler {
     for (client::ObjectPtr& pod : pods_.List())
       if ((*pod)["spec"]["nodeName"].AsString().empty() && !HasEnded(*pod) &&
           !api::IsBeingDeleted(*pod) && !IsAssumed(*pod) &&
+          (*pod)["spec"]["schedulingGates"].empty() &&
           (*pod)["spec"]["schedulerName"].AsString(kName) == kName)
         waiting.push_back(std::move(pod));
     return waiting;
