@@ -48,8 +48,9 @@ json::Value AcceptedNames(const json::Value& names, const json::Value& before,
                                                             {"shortNames", "ShortNames"}};
   json::Value accepted = before.IsObject() ? before : json::Object({{"plural", ""}, {"kind", ""}});
   for (const auto& [member, role] : kRoles) {
-    const bool taken = std::any_of(conflicts.begin(), conflicts.end(),
-                                   [&](const api::NameConflict& one) { return one.role == role; });
+    const bool taken =
+        std::any_of(conflicts.begin(), conflicts.end(),
+                    [role = role](const api::NameConflict& one) { return one.role == role; });
     if (!taken && names.Has(member)) accepted.Set(member, names[member]);
   }
   if (names.Has("categories")) accepted.Set("categories", names["categories"]);

@@ -46,8 +46,6 @@ bool LooksLikeRegion(const std::string& name) {
 // The region that <CreateBucketConfiguration> asks for, else the one the request is signed for.
 Answer<std::string> WantedRegion(S3Call& call) {
   const std::string region = call.caller.region.empty() ? "us-east-1" : call.caller.region;
-  const auto length = call.request.ContentLength();
-  if (length && *length == 0) return region;
   auto payload = Payload::Open(call.request, call.caller, {.max_bytes = kMaxConfiguration});
   if (!payload) return payload.error();
   const auto body = (*payload)->ReadAll();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "aws/checksum.h"
 #include "aws/xml.h"
@@ -33,9 +35,12 @@ AwsError InvalidPart(const NamedPart& part, const std::string& upload) {
           {{"UploadId", upload}, {"PartNumber", std::to_string(part.number)}, {"ETag", part.etag}}};
 }
 
-// A checksum of a kind that is not known could not be held against the part.
+// A checksum of a kind that is not known could not be held against the part, and of two numbers or
+// tags one would be passed over.
 Answer<void> CheckElements(const aws::XmlNode& part) {
+  std::set<std::string_view> names;
   for (const aws::XmlNode& child : part.children) {
+    if (!names.insert(child.name).second) return MalformedXml();
     if (!child.name.starts_with("Checksum")) continue;
     const bool known = std::any_of(
         aws::kChecksumAlgorithms.begin(), aws::kChecksumAlgorithms.end(),

@@ -1,3 +1,6 @@
+#include <set>
+#include <string_view>
+
 #include "aws/xml.h"
 #include "awsserver/s3_conditions.h"
 #include "awsserver/s3_errors.h"
@@ -18,7 +21,9 @@ struct DeleteList {
 // is deleted: passed over, it would delete what the client wants to keep.
 Answer<Deletion> ParseDeletion(const aws::XmlNode& node) {
   Deletion deletion;
+  std::set<std::string_view> names;
   for (const aws::XmlNode& child : node.children) {
+    if (!names.insert(child.name).second) return MalformedXml();
     if (child.name == "Key") {
       deletion.key = child.text;
     } else if (child.name == "ETag") {

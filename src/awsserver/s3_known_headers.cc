@@ -47,7 +47,7 @@ constexpr KnownHeader kKnown[] = {
     {"checksum-sha1", kBody | kComplete | kForm},
     {"checksum-sha256", kBody | kComplete | kForm},
     {"checksum-algorithm", kStart | kCopy},
-    {"checksum-type", kStart | kComplete},
+    {"checksum-type", kStart | kComplete, "COMPOSITE FULL_OBJECT"},
     {"mp-object-size", kComplete},
     {"acl", kObject | kBucket | kForm, "private bucket-owner-full-control bucket-owner-read"},
     // All keep their bytes alike here.
@@ -121,7 +121,9 @@ Answer<void> CheckConditions(const net::Headers& headers, unsigned operation) {
            {"If-Match", kRead | kIfMatch},
            {"If-None-Match", kRead | kIfNoneMatch},
            {"If-Modified-Since", kRead},
-           {"If-Unmodified-Since", kRead}}) {
+           {"If-Unmodified-Since", kRead},
+           // A piece put in the place of the whole would lose the rest.
+           {"Content-Range", kNothing}}) {
     if (headers.Has(name) && (operation & obeyed) == 0) {
       return NotImplemented(fmt::format("The header {} in this request", name));
     }

@@ -35,8 +35,8 @@ inline constexpr unsigned kList = 1 << 13;  // lists of objects
 // encryption on a read, else NotImplemented. An empty field asks for nothing.
 Answer<void> CheckAmzFields(const Fields& fields, unsigned operation);
 
-// Refuses If-Match and its kin with NotImplemented where an operation that changes something would
-// not obey them.
+// Refuses If-Match and its kin, and Content-Range, with NotImplemented where an operation that
+// changes something would not obey them.
 Answer<void> CheckConditions(const net::Headers& headers, unsigned operation);
 
 // x-amz-expected-bucket-owner and its kin name this account: else AccessDenied, or

@@ -97,6 +97,7 @@ TEST_F(S3Multipart, WrongListsAreRefusedAndTheUploadLives) {
   EXPECT_EQ(Complete("k", upload, {{1, "\"0\""}}).Code(), "InvalidPart");
   EXPECT_EQ(Complete("k", upload, {{1, one}, {2, two}}).Code(), "EntityTooSmall");
   EXPECT_EQ(Complete("k", upload, {}).Code(), "MalformedXML");
+  EXPECT_EQ(Complete("k", upload, {{1, "\"00\"</ETag><ETag>" + one}}).Code(), "MalformedXML");
   EXPECT_EQ(Complete("k", upload, {{1, one}}, {{"x-amz-mp-object-size", "9"}}).Code(),
             "InvalidRequest");
   EXPECT_EQ(Complete("k", upload, {{2, two}}).status, 200);

@@ -87,6 +87,19 @@ Answer<Form> ReadFields(FormReader& reader) {
   }
 }
 
+Answer<void> CheckHeaders(const net::Headers& headers, unsigned operation) {
+  if (auto known = CheckAmzFields(headers.all(), operation); !known) return known;
+  if (auto obeyed = CheckConditions(headers, takes::kNothing); !obeyed) return obeyed;
+  if (headers.Has("Content-MD5")) return NotImplemented("Content-MD5 with a form");
+  return CheckExpectedOwners(headers);
+}
+
+// What the request asks for beside its form must be what is done, too.
+Answer<void> CheckRequest(const net::ServerRequest& request) {
+  for (const auto& [name, value] : request.query.all()) return NotImplemented("POST ?" + name);
+  return CheckHeaders(request.headers, takes::kNothing);
+}
+
 // What the form asks for must be what is done.
 Answer<void> CheckFields(const Form& form) {
   net::Headers fields;
@@ -94,8 +107,7 @@ Answer<void> CheckFields(const Form& form) {
     if (name == "tagging" && !value.empty()) return NotImplemented("The form field tagging");
     fields.Add(name == "acl" ? "x-amz-acl" : name, value);
   }
-  if (auto known = CheckAmzFields(fields.all(), takes::kForm); !known) return known;
-  return CheckExpectedOwners(fields);
+  return CheckHeaders(fields, takes::kForm);
 }
 
 FormSignature SignatureOf(const Form& form) {
@@ -226,6 +238,7 @@ Answer<void> PostObject(const S3Stores& stores, Authenticator& authenticator,
   if (!call.MayWrite()) return AccessDenied();
   if (auto valid = CheckKey(key); !valid) return valid;
   if (auto there = RequireBucket(stores, bucket); !there) return there;
+  if (auto obeyed = CheckRequest(request); !obeyed) return obeyed;
   if (auto obeyed = CheckFields(*form); !obeyed) return obeyed;
   auto headers = FieldsToKeep(form->fields);
   if (!headers) return headers.error();

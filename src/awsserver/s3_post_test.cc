@@ -104,6 +104,38 @@ TEST_F(S3Post, UnsignedAndForgedFormsAreDenied) {
   EXPECT_EQ(Get("/bucket/k").status, 404);
 }
 
+TEST_F(S3Post, WhatIsAskedBesideTheFormIsObeyedOrRefused) {
+  Put("/bucket/k", "original");
+  const std::string any = R"(["starts-with", "$key", ""])";
+  const auto post = [&](const std::string& target, const Fields& more, const Fields& headers) {
+    Fields fields{{"key", "k"}};
+    std::string conditions = any;
+    for (const auto& [name, value] : more) {
+      fields.emplace_back(name, value);
+      conditions += R"(, ["starts-with", "$)" + name + R"(", ""])";
+    }
+    net::Headers all{{"Content-Type", std::string("multipart/form-data; boundary=") + kBoundary}};
+    for (const auto& [name, value] : headers) all.Add(name, value);
+    return Send(Request({.method = "POST",
+                         .target = target,
+                         .body = FormBody(Signed(conditions, fields), "x"),
+                         .headers = all}));
+  };
+  for (const auto& header : Fields{{"If-None-Match", "*"},
+                                   {"x-amz-tagging", "a=b"},
+                                   {"x-amz-acl", "private"},
+                                   {"Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA=="}}) {
+    EXPECT_EQ(post("/bucket", {}, {header}).status, 501) << header.first;
+  }
+  EXPECT_EQ(post("/bucket", {}, {{"x-amz-expected-bucket-owner", "111122223333"}}).status, 403);
+  EXPECT_EQ(post("/bucket", {{"If-None-Match", "*"}}, {}).status, 501);
+  EXPECT_EQ(post("/bucket", {{"Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA=="}}, {}).status, 501);
+  EXPECT_EQ(post("/bucket?tagging", {}, {}).status, 501);
+  EXPECT_EQ(post("/bucket?delete", {}, {}).status, 501);
+  EXPECT_EQ(Get("/bucket/k").body, "original");
+  EXPECT_EQ(post("/bucket", {}, {}).status, 204);
+}
+
 TEST_F(S3Post, Version2FormsWork) {
   const std::string policy =
       Base64Encode(R"({"expiration": "2020-09-13T13:00:00Z", "conditions": [{"bucket": "bucket"}, )"

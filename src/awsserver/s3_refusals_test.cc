@@ -73,7 +73,14 @@ TEST_F(S3Refusals, HeadersAreObeyedOrRefused) {
   EXPECT_EQ(Body(), "original");
 }
 
+TEST_F(S3Refusals, APieceDoesNotTakeThePlaceOfTheWhole) {
+  EXPECT_EQ(Put("/bucket/k", "ZZ", {{"Content-Range", "bytes 4-5/10"}}).Code(), "NotImplemented");
+  EXPECT_EQ(Body(), "original");
+}
+
 TEST_F(S3Refusals, BucketsAreMadeAsAskedOrNotAtAll) {
+  EXPECT_EQ(Put("/torn", "", {{"x-amz-checksum-crc32", "BBBBBB=="}}).Code(), "BadDigest");
+  EXPECT_EQ(Get("/torn").status, 404);
   EXPECT_EQ(Put("/locked", "", {{"x-amz-bucket-object-lock-enabled", "true"}}).status, 501);
   EXPECT_EQ(Put("/granted", "", {{"x-amz-grant-read", "id=1"}}).status, 501);
   EXPECT_EQ(Put("/open", "", {{"x-amz-acl", "authenticated-read"}}).status, 501);
@@ -96,14 +103,16 @@ TEST_F(S3Refusals, DeletesKeepToTheirConditions) {
                .target = "/bucket?delete",
                .body = "<Delete><Object><Key>k</Key>" + more + "</Object></Delete>"});
   };
+  EXPECT_EQ(list("<Key>other</Key>").Code(), "MalformedXML");
   EXPECT_EQ(list("<ETag>\"00\"</ETag>").Code(), "PreconditionFailed");
   EXPECT_EQ(list("<Size>77</Size>").status, 501);
   EXPECT_EQ(list("<LastModifiedTime>Mon, 01 Jan 2001 00:00:00 GMT</LastModifiedTime>").status, 501);
   EXPECT_EQ(Ask("DELETE", "/bucket/k", {{"If-Match", "\"00\""}}).status, 412);
   EXPECT_EQ(Ask("DELETE", "/bucket/k", {{"If-None-Match", "*"}}).status, 501);
   EXPECT_EQ(Ask("DELETE", "/bucket/k", {{"x-amz-if-match-size", "9"}}).status, 501);
-  EXPECT_EQ(Body(), "original");
   const std::string etag(Get("/bucket/k").headers.Get("ETag"));
+  EXPECT_EQ(list("<ETag>\"00\"</ETag><ETag>" + etag + "</ETag>").Code(), "MalformedXML");
+  EXPECT_EQ(Body(), "original");
   EXPECT_EQ(Ask("DELETE", "/bucket/absent", {{"If-Match", "*"}}).status, 412);
   EXPECT_EQ(Ask("DELETE", "/bucket/k", {{"If-Match", etag}}).status, 204);
   Put("/bucket/k", "original");

@@ -146,6 +146,14 @@ bool StandsForHeader(const std::string& lower_name) {
          lower_name == "content-md5";
 }
 
+// Computed over a body that nobody has when a link is signed.
+bool IsOfABody(const std::string& lower_name) {
+  constexpr std::string_view kOfNone[] = {"x-amz-checksum-algorithm", "x-amz-checksum-mode",
+                                          "x-amz-checksum-type"};
+  return lower_name == "x-amz-sdk-checksum-algorithm" ||
+         (lower_name.starts_with("x-amz-checksum-") && !Contains(kOfNone, lower_name));
+}
+
 bool IsRead(const std::string& method) { return method == "GET" || method == "HEAD"; }
 
 std::string_view SubresourceOf(const net::Query& query) {
@@ -202,10 +210,11 @@ Answer<void> TakeHeadersFromQuery(net::ServerRequest& request) {
   constexpr std::string_view kOfSignature[] = {
       "x-amz-algorithm",     "x-amz-credential", "x-amz-date",           "x-amz-expires",
       "x-amz-signedheaders", "x-amz-signature",  "x-amz-security-token", "x-amz-content-sha256"};
+  const bool presigned = request.query.Has("X-Amz-Signature") || request.query.Has("Signature");
   for (const auto& [raw_name, value] : request.query.all()) {
     const std::string name = Lower(raw_name);
     if (!StandsForHeader(name) || Contains(kOfSignature, name)) continue;
-    if (name.find("checksum") != std::string::npos || request.headers.Has(name)) continue;
+    if ((presigned && IsOfABody(name)) || request.headers.Has(name)) continue;
     if (!IsHeaderName(name)) return InvalidArgument("This is no name of a header", "name", name);
     request.headers.Add(name, value);
   }
