@@ -117,9 +117,10 @@ Error NothingToLoad(const Target& target, const json::Value& asked, const std::s
 // Of directories whose limit their disks cannot hold.
 void WarnOfFullDisks(DataNode& node, const DataNodeOptions& options, json::Value& warnings) {
   for (const auto& [directory, stats] : node.cache().DirectoryStats()) {
-    const bool given = std::any_of(
-        options.directories.begin(), options.directories.end(),
-        [&](const auto& each) { return each.path == directory.path && each.limit != 0; });
+    const bool given = std::any_of(options.directories.begin(), options.directories.end(),
+                                   [&path = directory.path](const auto& each) {
+                                     return each.path == path && each.limit != 0;
+                                   });
     struct statvfs disk {};
     if (!given || ::statvfs(directory.path.c_str(), &disk) != 0) continue;
     const uint64_t room = stats.used + uint64_t{disk.f_bavail} * disk.f_frsize;
