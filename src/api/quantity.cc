@@ -249,6 +249,8 @@ Result<std::string> CanonicalQuantity(const json::Value& value, int finest) {
   for (int powers = number->binary; powers > 0; powers -= 10) decimal.Multiply(1024);
   decimal.Normalize();
   if (decimal.digits.empty()) return std::string("0");
+  // It could not be kept as it was meant: what is further away is all read as one value.
+  if (number->exponent >= kFar || decimal.exponent >= kFar) return BadQuantity();
   decimal.RoundUp(finest);
   const std::string sign = number->negative ? "-" : "";
   if (number->family != Family::kBinary) return sign + PrintDecimal(decimal, number->family);

@@ -21,7 +21,7 @@ Result<int64_t> QuantityUnits(const json::Value& value);
 // "100m", "1024Mi" is "1Gi", "1.5e3" is "1500"): no fraction, the largest suffix without one,
 // exponents in threes, the value exact but for rounding away from zero to `finest` (a power of ten,
 // at most 0, nano or milli), binary ones at most 2^63-1. A canonical text is its own canonical
-// text. kInvalid as above, and for what is neither a string nor a number.
+// text. kInvalid as above, for what is neither a string nor a number, and from 10^10000 on.
 inline constexpr int kNano = -9;
 inline constexpr int kMilli = -3;
 Result<std::string> CanonicalQuantity(const json::Value& value, int finest = kNano);

@@ -243,6 +243,15 @@ TEST(Quantity, HasOneTextForEachValue) {
   }
 }
 
+TEST(Quantity, TooFarAwayToBeKeptIsRefused) {
+  for (const char* text : {"1e10000", "5000000e9999", "0.0001e10005", "-1e4000900000"})
+    EXPECT_FALSE(CanonicalQuantity(json::Value(text))) << text;
+  EXPECT_EQ(CanonicalQuantity(json::Value("0e10000")).value_or(""), "0");
+  const std::string most = CanonicalQuantity(json::Value("123e9996")).value_or("");
+  EXPECT_EQ(most, "123e9996");
+  EXPECT_EQ(CanonicalQuantity(json::Value(most)).value_or(""), most);
+}
+
 TEST(Quantity, MakesTextsOfNumbers) {
   const std::pair<json::Value, const char*> cases[] = {
       {2, "2"},       {0, "0"},       {-1, "-1"},       {1000, "1k"}, {0.1, "100m"},
