@@ -45,7 +45,7 @@ Result<std::string> ProgramsDir() {
 }  // namespace
 
 Error EmbeddedCluster::PortInUse(const ListenAddress& wanted, const std::string& flag) {
-  const auto holder = FindPortHolder(wanted.port);
+  const auto holder = FindPortHolder(wanted.host, wanted.port);
   std::string who = "another program";
   std::string advice = fmt::format("stop it, or choose another address with {}", flag);
   if (holder) who = fmt::format("process {} ({})", holder->pid, holder->program);

@@ -1,8 +1,12 @@
 #include "cli/port_holder.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdlib>
+#include <cstring>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -15,9 +19,47 @@ namespace {
 
 constexpr std::string_view kListening = "0A";
 
-// The inodes of the sockets that listen on the port, from /proc/net/tcp and tcp6: sl, local
-// address, remote address, state, queues, timer, retransmissions, uid, timeout, inode.
-std::set<std::string> ListeningInodes(uint16_t port) {
+// An IPv6 address; one of IPv4 as ::ffff:a.b.c.d, but 0.0.0.0 as :: is.
+using Address = std::array<unsigned char, 16>;
+constexpr Address kEvery = {};
+
+Address FromV4(const void* bytes) {
+  Address address = {};
+  address[10] = address[11] = 0xff;
+  std::memcpy(&address[12], bytes, 4);
+  constexpr unsigned char kZero[4] = {};
+  return std::memcmp(bytes, kZero, 4) == 0 ? kEvery : address;
+}
+
+// nullopt for a name.
+std::optional<Address> AddressOf(const std::string& host) {
+  Address address;
+  if (inet_pton(AF_INET, host.c_str(), address.data()) == 1) return FromV4(address.data());
+  if (inet_pton(AF_INET6, host.c_str(), address.data()) == 1) return address;
+  return std::nullopt;
+}
+
+// "0100007F": words in this machine's order of bytes, as the kernel prints them.
+std::optional<Address> AddressOfHex(std::string_view hex) {
+  if (hex.size() != 8 && hex.size() != 32) return std::nullopt;
+  Address address = {};
+  for (size_t word = 0; word < hex.size() / 8; ++word) {
+    const uint32_t value = static_cast<uint32_t>(
+        std::strtoul(std::string(hex.substr(word * 8, 8)).c_str(), nullptr, 16));
+    std::memcpy(&address[word * 4], &value, sizeof value);
+  }
+  return hex.size() == 8 ? FromV4(address.data()) : address;
+}
+
+// Whether listening on one keeps others from listening on the other.
+bool Meet(const std::optional<Address>& one, const std::optional<Address>& other) {
+  return !one || !other || *one == *other || *one == kEvery || *other == kEvery;
+}
+
+// The inodes of the sockets that listen there, from /proc/net/tcp and tcp6: sl, local address,
+// remote address, state, queues, timer, retransmissions, uid, timeout, inode.
+std::set<std::string> ListeningInodes(const std::string& host, uint16_t port) {
+  const auto address = AddressOf(host);
   const std::string wanted = fmt::format(":{:04X}", port);
   std::set<std::string> inodes;
   for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
@@ -28,7 +70,8 @@ std::set<std::string> ListeningInodes(uint16_t port) {
       std::string slot, local, remote, state, queues, timer, retries, uid, timeout, inode;
       fields >> slot >> local >> remote >> state >> queues >> timer >> retries >> uid >> timeout >>
           inode;
-      if (state == kListening && local.ends_with(wanted)) inodes.insert(inode);
+      if (state != kListening || !local.ends_with(wanted)) continue;
+      if (Meet(AddressOfHex(local.substr(0, local.find(':'))), address)) inodes.insert(inode);
     }
   }
   return inodes;
@@ -64,8 +107,8 @@ std::string PodOfCgroups(const std::string& cgroups) {
   return {};
 }
 
-std::optional<PortHolder> FindPortHolder(uint16_t port) {
-  const std::set<std::string> inodes = ListeningInodes(port);
+std::optional<PortHolder> FindPortHolder(const std::string& host, uint16_t port) {
+  const std::set<std::string> inodes = ListeningInodes(host, port);
   if (inodes.empty()) return std::nullopt;
   const auto processes = io::ListDir("/proc");
   if (!processes) return std::nullopt;

@@ -20,9 +20,13 @@ TEST(PortHolder, IsTheProcessThatListens) {
   ASSERT_EQ(bind(socket_fd.get(), raw, size), 0);
   ASSERT_EQ(getsockname(socket_fd.get(), raw, &size), 0);
   const uint16_t port = ntohs(address.sin_port);
-  EXPECT_FALSE(FindPortHolder(port));  // bound, but nobody listens
+  EXPECT_FALSE(FindPortHolder("127.0.0.1", port));  // bound, but nobody listens
   ASSERT_EQ(listen(socket_fd.get(), 1), 0);
-  const auto holder = FindPortHolder(port);
+  EXPECT_FALSE(FindPortHolder("127.0.0.9", port)) << "which is free";
+  EXPECT_FALSE(FindPortHolder("::1", port));
+  for (const char* host : {"0.0.0.0", "::", "localhost", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(FindPortHolder(host, port)) << host;
+  const auto holder = FindPortHolder("127.0.0.1", port);
   ASSERT_TRUE(holder);
   EXPECT_EQ(holder->pid, getpid());
   EXPECT_EQ(holder->program, "cli_test");
