@@ -44,9 +44,11 @@ void Use(Segments& segments) {
   for (const ObjectId& id : ids) {
     const auto size = segments.SizeOf(id);
     const auto read = segments.Read(id);
-    LEAT_CHECK(read && size, "a readable file is no error");
-    LEAT_CHECK(read->has_value() == segments.Has(id), "what is rotten is gone");
-    if (*read) LEAT_CHECK((*read)->size() == *size, "an object is whole");
+    LEAT_CHECK(bool(size), "what is told has a size");
+    LEAT_CHECK(read || read.error().code == Code::kCorrupt, "a readable file is no other error");
+    const bool whole = read && read->has_value();
+    LEAT_CHECK(whole == segments.Has(id), "what is rotten is gone");
+    if (whole) LEAT_CHECK((*read)->size() == *size, "an object is whole");
   }
 }
 
