@@ -1,6 +1,7 @@
 #include "node/log_rotation.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "io/file.h"
 
 namespace leat::node {
@@ -37,11 +39,19 @@ std::vector<std::string> NamedFiles(const std::string& log_path) {
   return files;
 }
 
-// Behind those that are there, also when several come in a second or the clock goes back.
+// Behind those that are there, also when several come in a second or the clock goes back: the last
+// one's name is then counted on in digits of a fixed number, as a name must not grow.
 std::string NewName(const std::string& log_path, WallTime now) {
+  constexpr size_t kDigits = 6;
   std::string name = log_path + "." + FormatUtc(now, "%Y%m%d-%H%M%S");
   const std::vector<std::string> files = NamedFiles(log_path);
-  return files.empty() || name > files.back() ? name : files.back() + "0";
+  if (files.empty() || name > files.back()) return name;
+  const std::string& last = files.back();
+  const size_t stamp = name.size();
+  const bool counted = last.size() == stamp + 1 + kDigits && last[stamp] == '-';
+  const auto count = counted ? ParseInt(last.substr(stamp + 1)) : Result<int64_t>(0);
+  const std::string front = counted ? last.substr(0, stamp) : last;
+  return fmt::format("{}-{:0{}}", front, count.value_or(0) + 1, kDigits);
 }
 
 // Gives the file at `path` a name of its own, if it has none. False when conmon moved it meanwhile.

@@ -93,6 +93,22 @@ TEST_F(LogRotationTest, KeepsFourOldFilesAlsoWhenTheClockGoesBack) {
   EXPECT_EQ(OpenLogFiles(log_).size(), kOldLogFiles + 1);
 }
 
+TEST_F(LogRotationTest, NamesDoNotGrowWhileTheClockIsBehind) {
+  Advance();
+  Write("first");
+  BeginNextFile();
+  Advance();
+  clock_.Advance(-std::chrono::hours(24));
+  for (int file = 0; file < 300; ++file) {
+    Write(std::to_string(file) + " ");
+    BeginNextFile();
+    Advance();
+  }
+  EXPECT_EQ(Text(), "296 297 298 299 ");
+  const auto names = io::ListDir(dir_.path());
+  for (const std::string& name : *names) EXPECT_LT(name.size(), 40u) << name;
+}
+
 TEST_F(LogRotationTest, OtherLogsBesideItAreNotTouched) {
   const std::string other = dir_.path() + "/10.log";
   ASSERT_TRUE(io::WriteFile(other, "ten"));

@@ -407,14 +407,15 @@ Status PodSync::SetAside(const std::string& uid) {
 }
 
 Result<std::vector<std::string>> PodSync::FindOrphans() {
-  std::vector<std::string> present;
-  if (auto sandboxes = runtime_.ListSandboxes(); sandboxes) present = *sandboxes;
-  if (const auto dirs = io::ListDir(dirs_.Root()); dirs)
-    present.insert(present.end(), dirs->begin(), dirs->end());
+  auto present = runtime_.ListSandboxes();
+  if (!present) return present.error();
+  const auto dirs = io::ListDir(dirs_.Root());
+  if (!dirs && dirs.error().code != Code::kNotFound) return dirs.error();
+  if (dirs) present->insert(present->end(), dirs->begin(), dirs->end());
   // After what is here: what comes meanwhile belongs to pods that come meanwhile.
   auto pods = client_.List(api::gvr::kPods, {.field_selector = "spec.nodeName=" + node_name_});
   if (!pods) return pods.error();
-  std::set<std::string> orphans(present.begin(), present.end());
+  std::set<std::string> orphans(present->begin(), present->end());
   MutexLock lock(mu_);
   for (const json::Value& pod : pods->items) {
     orphans.erase(UidOf(pod));

@@ -114,6 +114,16 @@ TEST_F(PodSyncTest, WhatBelongsToAPodThatWasNeverThereIsKept) {
   EXPECT_TRUE(io::Exists(dirs_.LostAndFound() + "/other/logs"));
 }
 
+TEST_F(PodSyncTest, OrphansThatCannotBeListedAreNotTakenForNone) {
+  runtime_.sandboxes["other"];
+  runtime_.unlistable = true;
+  EXPECT_FALSE(sync_.KeepOrphans());
+  EXPECT_FALSE(sync_.RemoveOrphans());
+  runtime_.unlistable = false;
+  EXPECT_TRUE(sync_.KeepOrphans());
+  EXPECT_TRUE(runtime_.sandboxes.empty());
+}
+
 TEST_F(PodSyncTest, AnOrphanThatCannotBeEndedHoldsUpNoOtherAndIsTriedAgain) {
   for (const char* uid : {"a", "b"}) {
     runtime_.sandboxes[uid];

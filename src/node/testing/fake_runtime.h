@@ -35,6 +35,7 @@ class FakeRuntime : public ContainerRuntime {
     return {};
   }
   Result<std::vector<std::string>> ListSandboxes() override {
+    if (unlistable) return Error{Code::kUnavailable, "the list cannot be had"};
     std::vector<std::string> ids;
     for (const auto& [id, containers] : sandboxes) ids.push_back(id);
     if (listed) listed();
@@ -67,6 +68,7 @@ class FakeRuntime : public ContainerRuntime {
   std::set<std::string> missing_images;
   std::set<std::string> unstoppable;                              // sandboxes
   std::map<std::string, std::vector<ContainerStatus>> sandboxes;  // by the pod's uid
+  bool unlistable = false;                                        // ListSandboxes fails
   std::function<void()> listed;  // called once ListSandboxes has its answer
 };
 
