@@ -1,5 +1,6 @@
 #include "cli/own_definitions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/meta.h"
@@ -13,6 +14,9 @@ using reconcile::Outcome;
 
 // Looks at a definition that others keep writing.
 constexpr int kMostLooks = 10;
+// Between two times that a definition is put back: none the first two times, then twice the last.
+constexpr std::chrono::seconds kFirstRest{1}, kMostRest{60};
+constexpr std::chrono::seconds kQuiet{120};  // after that it is a first time again
 
 const api::Gvr& kType = api::gvr::kCustomResourceDefinitions;
 
@@ -56,6 +60,7 @@ Status OwnDefinitions::Start() {
 Result<Outcome> OwnDefinitions::Reconcile(const api::ObjectName& key, const std::stop_token&) {
   const auto wanted = wanted_.find(key.name);
   if (wanted == wanted_.end()) return Outcome{};
+  if (const auto rest = Rest(key.name); rest > rest.zero()) return Outcome{.again_after = rest};
   const auto now = Bring(wanted->second);
   if (!now) return now.error();
   const json::Value& definition = now->definition;
@@ -71,6 +76,7 @@ Result<Outcome> OwnDefinitions::Reconcile(const api::ObjectName& key, const std:
   if (now->made) {
     events_.Record(definition, EventType::kWarning, "Restored", kRestored);
   } else if (now->put_back) {
+    NotePutBack(key.name);
     std::string text = kServedAgain;
     text.replace(text.find("%s"), 2, key.name);
     events_.Record(definition, EventType::kWarning, "ServedAgain", text);
@@ -111,6 +117,25 @@ Result<OwnDefinitions::Brought> OwnDefinitions::BringAsSeen(const json::Value& w
   if (!now) return now.error();
   const bool put_back = (*now)["spec"] != before;
   return Brought{.definition = std::move(*now), .put_back = put_back};
+}
+
+std::chrono::nanoseconds OwnDefinitions::Rest(const std::string& name) {
+  MutexLock lock(mu_);
+  const auto quarrel = quarrels_.find(name);
+  if (quarrel == quarrels_.end()) return {};
+  return quarrel->second.last + quarrel->second.rest - clock_.Monotonic();
+}
+
+void OwnDefinitions::NotePutBack(const std::string& name) {
+  const MonoTime now = clock_.Monotonic();
+  MutexLock lock(mu_);
+  const auto [quarrel, first] = quarrels_.try_emplace(name, Quarrel{.last = now});
+  if (first) return;
+  auto& [last, rest] = quarrel->second;
+  rest = now - last > kQuiet
+             ? rest.zero()
+             : std::clamp<std::chrono::nanoseconds>(2 * rest, kFirstRest, kMostRest);
+  last = now;
 }
 
 void OwnDefinitions::TellOnce(const json::Value& definition, const std::string& reason,

@@ -1,6 +1,7 @@
 // The definitions (CRDs) of Leat's own types, kept in force for as long as Leat runs.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,9 +16,11 @@
 
 namespace leat::cli {
 
-// One that somebody writes over gets its own spec again, at once, and an event on it says so; one
-// that is deleted is created again when it is gone, without the objects that went with it. One with
-// the annotation leat.dev/yield: "true" is left as it is, which an event says too.
+// One that somebody writes over gets its own spec again, at once, and an event on it says so. When
+// that happens again and again, each time comes later, up to a minute: another controller may be as
+// stubborn, and the two would write without end. One that is deleted is created again when it is
+// gone, without the objects that went with it. One with the annotation leat.dev/yield: "true" is
+// left as it is, which an event says too.
 class OwnDefinitions : public reconcile::Reconciler {
  public:
   // Both must outlive this. `wanted` are CustomResourceDefinitions.
@@ -41,6 +44,10 @@ class OwnDefinitions : public reconcile::Reconciler {
   // The same, but fails where somebody else writes at the same time: kConflict, kNotFound,
   // kAlreadyExists.
   Result<Brought> BringAsSeen(const json::Value& wanted);
+  // How long to leave the definition alone, of which somebody else keeps taking possession; 0
+  // mostly.
+  std::chrono::nanoseconds Rest(const std::string& name);
+  void NotePutBack(const std::string& name);
   void TellOnce(const json::Value& definition, const std::string& reason,
                 const std::string& message);
 
@@ -50,6 +57,11 @@ class OwnDefinitions : public reconcile::Reconciler {
   std::map<std::string, json::Value> wanted_;  // by name
   Mutex mu_;
   std::map<std::string, std::string> told_ GUARDED_BY(mu_);  // by name: the uid that yields
+  struct Quarrel {
+    MonoTime last;                     // put back
+    std::chrono::nanoseconds rest{0};  // to keep after that
+  };
+  std::map<std::string, Quarrel> quarrels_ GUARDED_BY(mu_);  // by name
   std::unique_ptr<reconcile::Controller> controller_;        // last: it uses the rest
 };
 

@@ -114,6 +114,32 @@ TEST_F(OwnDefinitionsTest, OneThatYieldsIsLeftAsItIsUntilItYieldsNoMore) {
   EXPECT_EQ(Column(), "Ours");
 }
 
+TEST_F(OwnDefinitionsTest, WhoKeepsWritingOverOneIsAnsweredEverMoreSeldom) {
+  FakeClock clock;
+  OwnDefinitions own(client(), clock, {Definition("Ours")});
+  ASSERT_TRUE(own.Reconcile(name_, {}));
+  const auto contest = [&] {
+    EXPECT_TRUE(WriteOver());
+    const auto outcome = own.Reconcile(name_, {});
+    EXPECT_TRUE(outcome);
+    return outcome->again_after.value_or(std::chrono::nanoseconds(0));
+  };
+  using std::chrono::seconds;
+  EXPECT_EQ(contest(), seconds(0));
+  EXPECT_EQ(contest(), seconds(0));
+  EXPECT_EQ(Column(), "Ours");
+  for (const int rest : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    EXPECT_EQ(contest(), seconds(rest));
+    EXPECT_EQ(Column(), "Theirs");
+    clock.Advance(seconds(rest));
+    EXPECT_EQ(contest(), seconds(0));
+    EXPECT_EQ(Column(), "Ours");
+  }
+  clock.Advance(std::chrono::minutes(3));
+  EXPECT_EQ(contest(), seconds(0));
+  EXPECT_EQ(contest(), seconds(0)) << "a first time again";
+}
+
 TEST_F(OwnDefinitionsTest, WritesNothingWhenNothingIsToBeChanged) {
   ASSERT_TRUE(own_.Start());
   const auto before = client().Get(kCustomResourceDefinitions, name_);
