@@ -257,7 +257,14 @@ Result<std::string> CanonicalQuantity(const json::Value& value, int finest) {
   const int64_t whole = decimal.BeyondInt64() ? kMost : decimal.Whole().value_or(0);
   // Less than 1Ki, or with a fraction: as upstream, decimal suffixes tell it exactly.
   if (whole < 1024) return sign + PrintDecimal(decimal, Family::kDecimal);
-  return sign + FormatBytes(whole);
+  std::string bytes = FormatBytes(whole);
+  // No whole number of any binary suffix: what is read back is decimal, and told as such.
+  if (bytes.back() >= '0' && bytes.back() <= '9') {
+    Decimal plain{.digits = std::move(bytes), .exponent = 0};
+    plain.Normalize();
+    return sign + PrintDecimal(plain, Family::kDecimal);
+  }
+  return sign + bytes;
 }
 
 std::string FormatMilli(int64_t milli) {
