@@ -122,14 +122,17 @@ TEST_F(S3ClientAtEndpoint, AReaderKeepsTheObjectItStartedOn) {
   ASSERT_TRUE(client_->Put({"bucket", "k"}, bytes));
   std::string got;
   bool replaced = false;
-  const auto read = client_->Get({"bucket", "k"}, 0, 0, "", [&](std::string_view piece) -> Status {
+  const auto info = client_->Head({"bucket", "k"});
+  ASSERT_TRUE(info);
+  const auto take = [&](std::string_view piece) -> Status {
     if (!replaced) {
       EXPECT_TRUE(client_->Put({"bucket", "k"}, "new"));
       replaced = true;
     }
     got += piece;
     return {};
-  });
+  };
+  const auto read = client_->Read({"bucket", "k"}, *info, 0, info->size, take);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_TRUE(got == bytes);
   EXPECT_EQ(*client_->GetAll({"bucket", "k"}, 100), "new");

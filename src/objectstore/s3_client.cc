@@ -6,6 +6,7 @@
 #include "aws/xml.h"
 #include "base/strings.h"
 #include "objectstore/s3_listing.h"
+#include "objectstore/s3_read.h"
 #include "objectstore/s3_session.h"
 
 namespace leat::objectstore {
@@ -62,64 +63,32 @@ Result<ObjectInfo> S3Client::Head(const S3Url& url, const std::stop_token& stop)
   return HeadObject(*session_, {.bucket = url.bucket, .key = url.key}, url.key, stop);
 }
 
-Status S3Client::Get(const S3Url& url, uint64_t offset, uint64_t size, const std::string& if_match,
-                     const std::function<Status(std::string_view)>& sink,
-                     const std::stop_token& stop) {
-  constexpr size_t kBufferSize = 256 << 10;
-  const auto buffer = std::make_unique<char[]>(kBufferSize);
-  const uint64_t end = size == 0 ? 0 : offset + size;
-  std::string etag = if_match;
-  Patience patience(session_->retry());
-  while (true) {
-    S3Call call{.method = "GET", .bucket = url.bucket, .key = url.key};
-    if (offset > 0 || end > 0) {
-      call.headers.Set("Range", end > 0 ? fmt::format("bytes={}-{}", offset, end - 1)
-                                        : fmt::format("bytes={}-", offset));
-    }
-    if (!etag.empty()) call.headers.Set("If-Match", "\"" + etag + "\"");
-    auto response = session_->Open(call, stop);
-    if (!response) {
-      if (auto again = patience.AfterFailure(response.error(), stop); !again) return again;
-      continue;
-    }
-    if (offset > 0 && (*response)->status != 206) {
-      return Error{Code::kUnimplemented, call.ToString() + ": the store does not serve ranges"};
-    }
-    // What is read after a broken connection must be of the same object.
-    if (etag.empty()) etag = UnquotedEtag((*response)->headers.Get("ETag"));
-    while (true) {
-      const auto got = (*response)->Read({buffer.get(), kBufferSize});
-      if (!got) {
-        const Error error = got.error().Within(call.ToString());
-        if (auto again = patience.AfterFailure(error, stop); !again) return again;
-        break;
-      }
-      if (*got == 0) return {};
-      patience.Progressed(*got);
-      if (auto taken = sink({buffer.get(), *got}); !taken) return taken;
-      offset += *got;
-    }
-    // Cut off behind its last byte.
-    if (end > 0 && offset == end) return {};
-  }
+Status S3Client::Read(const S3Url& url, const ObjectInfo& info, uint64_t offset, uint64_t size,
+                      const std::function<Status(std::string_view)>& sink,
+                      const std::stop_token& stop) {
+  return ReadObject(*session_, {.bucket = url.bucket, .key = url.key}, info.etag, offset, size,
+                    sink, stop);
 }
 
 Result<std::string> S3Client::GetAll(const S3Url& url, size_t max_bytes,
                                      const std::stop_token& stop) {
-  std::string all;
-  auto got = Get(
-      url, 0, 0, "",
-      [&](std::string_view bytes) -> Status {
-        if (all.size() + bytes.size() > max_bytes) {
-          return Error{Code::kTooLarge,
-                       fmt::format("{} is larger than {} bytes", url.ToString(), max_bytes)};
-        }
-        all += bytes;
-        return {};
-      },
-      stop);
-  if (!got) return got.error();
-  return all;
+  constexpr int kVersions = 10;  // seen to be replaced while they are read
+  for (int version = 1;; ++version) {
+    const auto info = Head(url, stop);
+    if (!info) return info.error();
+    if (info->size > max_bytes) {
+      return Error{Code::kTooLarge, fmt::format("{} has {} bytes, more than the {} that are read",
+                                                url.ToString(), info->size, max_bytes)};
+    }
+    std::string all;
+    const auto take = [&](std::string_view bytes) -> Status {
+      all += bytes;
+      return {};
+    };
+    const auto read = Read(url, *info, 0, info->size, take, stop);
+    if (read) return all;
+    if (read.error().code != Code::kConflict || version == kVersions) return read.error();
+  }
 }
 
 Status S3Client::Put(const S3Url& url, std::string_view bytes, const std::stop_token& stop) {

@@ -62,17 +62,19 @@ class S3Client {
   Status List(const std::string& bucket, const std::string& prefix,
               const std::function<bool(const ObjectInfo&)>& each, const std::stop_token& stop = {});
   Result<ObjectInfo> Head(const S3Url& url, const std::stop_token& stop = {});
-  // Reads [offset, offset + size), or to the end when size is 0, into `sink` in order; a cut
-  // connection is resumed where it broke, with If-Match against `if_match` when that is set.
-  Status Get(const S3Url& url, uint64_t offset, uint64_t size, const std::string& if_match,
-             const std::function<Status(std::string_view)>& sink, const std::stop_token& stop = {});
+  // Gives exactly bytes [offset, offset + size) of the version `info.etag` to `sink`, in order; a
+  // cut connection is resumed where it broke. kConflict when the object is another one by now.
+  Status Read(const S3Url& url, const ObjectInfo& info, uint64_t offset, uint64_t size,
+              const std::function<Status(std::string_view)>& sink,
+              const std::stop_token& stop = {});
+  // The whole object, as it was at one time; kTooLarge beyond `max_bytes`.
   Result<std::string> GetAll(const S3Url& url, size_t max_bytes, const std::stop_token& stop = {});
   Status Put(const S3Url& url, std::string_view bytes, const std::stop_token& stop = {});
   Status Delete(const S3Url& url, const std::stop_token& stop = {});
 
   // Downloads to `path` with parallel ranges for large objects; `progress` gets the bytes of each
-  // step, from several threads. kConflict when the object changes meanwhile (info.etag). After a
-  // failure there is no file at `path`.
+  // step, from several threads. kConflict when the object is no longer of info.etag (of a listing
+  // that names none: of info.size). After a failure there is no file at `path`.
   Status Download(const S3Url& url, const ObjectInfo& info, const std::string& path,
                   const std::function<void(uint64_t)>& progress, const std::stop_token& stop = {});
   // Uploads an open file (read with pread), as parallel multipart beyond 64 MiB; a failed multipart

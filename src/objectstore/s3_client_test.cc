@@ -41,6 +41,15 @@ ScriptedStore::Step Answer(int status, std::string body) {
   return [=](net::ServerRequest&, net::ResponseWriter& response) { response.Send(status, body); };
 }
 
+// An object that knows neither Range nor If-Match, which a store may do.
+ScriptedStore::Step Object(std::string etag, std::string bytes) {
+  return [=](net::ServerRequest& request, net::ResponseWriter& response) {
+    response.headers.Set("ETag", etag);
+    if (request.method != "HEAD") return response.Send(200, bytes);
+    if (response.Start(200, bytes.size())) (void)response.Finish();
+  };
+}
+
 std::string ErrorXml(const std::string& code) {
   return "<Error><Code>" + code + "</Code><Message>why</Message></Error>";
 }
@@ -54,7 +63,7 @@ TEST(S3Url, ParsesBucketAndKey) {
 }
 
 TEST(S3Client, TriesAgainWhileTheStoreIsBusyAndSaysSo) {
-  ScriptedStore store({Answer(503, ErrorXml("SlowDown")), Answer(500, ""), Answer(200, "bytes")});
+  ScriptedStore store({Answer(503, ErrorXml("SlowDown")), Answer(500, ""), Object("\"v1\"", "bytes")});
   S3Options options = store.Options();
   std::vector<std::string> messages;
   options.on_retry = [&](const std::string& message) { messages.push_back(message); };
@@ -63,7 +72,7 @@ TEST(S3Client, TriesAgainWhileTheStoreIsBusyAndSaysSo) {
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(*got, "bytes");
   ASSERT_EQ(messages.size(), 2u);
-  EXPECT_EQ(messages[0], "GET s3://b/k: SlowDown: why; trying again");
+  EXPECT_EQ(messages[0], "HEAD s3://b/k: 503 Service Unavailable; trying again");
 }
 
 TEST(S3Client, RefusalsAreNotRepeated) {
@@ -84,7 +93,8 @@ TEST(S3Client, RefusalsAreNotRepeated) {
 
 TEST(S3Client, ABrokenDownloadGoesOnWhereItBroke) {
   std::string range, if_match;
-  ScriptedStore store({[](net::ServerRequest&, net::ResponseWriter& response) {
+  ScriptedStore store({Object("\"v1\"", "0123456789"),
+                       [](net::ServerRequest&, net::ResponseWriter& response) {
                          response.headers.Set("ETag", "\"v1\"");
                          if (response.Start(200, 10)) (void)response.Write("01234");
                        },
@@ -92,14 +102,67 @@ TEST(S3Client, ABrokenDownloadGoesOnWhereItBroke) {
                          range = request.headers.Get("Range");
                          if_match = request.headers.Get("If-Match");
                          response.headers.Set("ETag", "\"v1\"");
+                         response.headers.Set("Content-Range", "bytes 5-9/10");
                          response.Send(206, "56789");
                        }});
   S3Client client(store.Options());
   const auto got = client.GetAll({"b", "k"}, 100);
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(*got, "0123456789");
-  EXPECT_EQ(range, "bytes=5-");
+  EXPECT_EQ(range, "bytes=5-9");
   EXPECT_EQ(if_match, "\"v1\"");
+}
+
+// Where an answer is not of the object, nothing of it may become the user's file.
+TEST(S3Client, WhatIsNotTheObjectIsNotDownloaded) {
+  const auto partial = [](std::string range, std::string bytes) -> ScriptedStore::Step {
+    return [=](net::ServerRequest&, net::ResponseWriter& response) {
+      response.headers.Set("ETag", "\"v1\"");
+      response.headers.Set("Content-Range", range);
+      response.Send(206, bytes);
+    };
+  };
+  const std::tuple<const char*, ScriptedStore::Step, Code> cases[] = {
+      {"a proxy's page", Answer(200, "<html>Please log in</html>"), Code::kCorrupt},
+      {"another version", Object("\"v2\"", "0123456789"), Code::kConflict},
+      {"a shorter one", Object("\"v1\"", "01234"), Code::kCorrupt},
+      {"no content", Answer(204, ""), Code::kCorrupt},
+      {"another range", partial("bytes 1-10/11", "1234567890"), Code::kCorrupt},
+      {"a range that is not told", partial("", "0123456789"), Code::kCorrupt},
+  };
+  for (const auto& [what, answer, code] : cases) {
+    ScriptedStore store({answer});
+    S3Options options = store.Options();
+    options.retry_for = std::chrono::seconds(0);
+    io::TempDir dir;
+    const std::string path = dir.path() + "/f";
+    const ObjectInfo info{.key = "k", .size = 10, .etag = "v1"};
+    const auto done = S3Client(options).Download({"b", "k"}, info, path, nullptr);
+    ASSERT_FALSE(done) << what;
+    EXPECT_EQ(done.error().code, code) << what << ": " << done.error().message;
+    EXPECT_FALSE(io::Exists(path)) << what;
+  }
+}
+
+// Some stores list no tags: then the object itself tells which one it is.
+TEST(S3Client, AnObjectThatIsListedWithoutATagIsDownloadedWhileItsSizeIsTheSame) {
+  ScriptedStore store({Object("W/\"v1\"", "0123456789")});
+  S3Client client(store.Options());
+  io::TempDir dir;
+  const std::string path = dir.path() + "/f";
+  const auto done = client.Download({"b", "k"}, {.key = "k", .size = 10}, path, nullptr);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(*io::ReadFile(path), "0123456789");
+  EXPECT_EQ(client.Download({"b", "k"}, {.key = "k", .size = 9}, path, nullptr).error().code,
+            Code::kConflict);
+}
+
+TEST(S3Client, AnObjectThatIsReplacedWhileItIsReadIsReadAnew) {
+  ScriptedStore store({Object("\"v1\"", "old"), Object("\"v2\"", "newer"),
+                       Object("\"v2\"", "newer"), Object("\"v2\"", "newer")});
+  const auto got = S3Client(store.Options()).GetAll({"b", "k"}, 100);
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(*got, "newer");
 }
 
 TEST(S3Client, AnUnreachableStoreIsUnavailableInTheEnd) {

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,15 +17,26 @@ constexpr int kThreads = 8;
 
 }  // namespace
 
-Status S3Client::Download(const S3Url& url, const ObjectInfo& info, const std::string& path,
+Status S3Client::Download(const S3Url& url, const ObjectInfo& listed, const std::string& path,
                           const std::function<void(uint64_t)>& progress,
                           const std::stop_token& stop) {
+  ObjectInfo info = listed;
+  if (info.etag.empty()) {
+    const auto head = Head(url, stop);
+    if (!head) return head.error();
+    if (head->size != info.size) {
+      return Error{Code::kConflict,
+                   fmt::format("{} has {} bytes by now, no longer {}", url.ToString(), head->size,
+                               info.size)};
+    }
+    info = *head;
+  }
   const auto fd = io::Open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (!fd) return fd.error();
   const auto fetch = [&](uint64_t offset, uint64_t size, const std::stop_token& token) -> Status {
     uint64_t at = offset;
-    return Get(
-        url, offset, size, info.etag,
+    return Read(
+        url, info, offset, size,
         [&](std::string_view bytes) -> Status {
           if (auto put = io::PWriteAll(fd->get(), bytes, static_cast<off_t>(at)); !put) {
             return put.error().Within("write " + path);
@@ -49,7 +61,7 @@ Status S3Client::Download(const S3Url& url, const ObjectInfo& info, const std::s
     }
     done = workers.Finish();
   } else {
-    done = fetch(0, 0, stop);
+    done = fetch(0, info.size, stop);
   }
   if (!done) ::unlink(path.c_str());
   return done;

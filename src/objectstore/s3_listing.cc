@@ -16,6 +16,16 @@ namespace {
 
 int64_t UnixSeconds(WallTime time) { return std::chrono::system_clock::to_time_t(time); }
 
+std::string UnquotedEtag(std::string_view etag) {
+  std::string text(etag);
+  std::erase(text, '"');
+  return text;
+}
+
+void DropWeak(std::string& etag) {
+  if (etag.starts_with("W/")) etag.erase(0, 2);
+}
+
 // Keys come percent-encoded, with '+' for a blank, from stores that know encoding-type.
 std::string KeyOf(std::string_view text, bool encoded) {
   return encoded ? PercentDecode(text, /*plus_is_space=*/true) : std::string(text);
@@ -31,6 +41,7 @@ Result<ObjectInfo> ReadListed(const aws::XmlNode& node, bool encoded) {
   }
   info.size = static_cast<uint64_t>(*size);
   info.etag = UnquotedEtag(node.ChildText("ETag"));
+  DropWeak(info.etag);  // the answers' tags are compared without the mark, see EtagOf
   const auto modified = ParseTime(node.ChildText("LastModified"));
   info.last_modified = modified ? UnixSeconds(*modified) : 0;
   return info;
@@ -189,15 +200,9 @@ Result<ObjectInfo> HeadObject(S3Session& session, S3Call call, const std::string
   return info;
 }
 
-std::string UnquotedEtag(std::string_view etag) {
-  std::string text(etag);
-  std::erase(text, '"');
-  return text;
-}
-
 std::string EtagOf(const net::Headers& headers) {
   std::string etag = UnquotedEtag(headers.Get("ETag"));
-  if (etag.starts_with("W/") && IsUnencoded(headers)) etag.erase(0, 2);
+  if (IsUnencoded(headers)) DropWeak(etag);
   return etag;
 }
 

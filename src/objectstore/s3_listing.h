@@ -42,7 +42,6 @@ Status ListPages(S3Session& session, const S3List& list,
 // end.
 Result<ObjectInfo> HeadObject(S3Session& session, S3Call call, const std::string& key,
                               const std::stop_token& stop);
-std::string UnquotedEtag(std::string_view etag);
 // The version that an answer is of; "" when it does not tell. What compresses answers on the way
 // calls their tags weak, also where it then left the bytes as they were.
 std::string EtagOf(const net::Headers& headers);

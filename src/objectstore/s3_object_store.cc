@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
-#include "objectstore/range_reader.h"
 #include "objectstore/s3_listing.h"
+#include "objectstore/s3_read.h"
 #include "objectstore/s3_session.h"
 
 namespace leat::objectstore {
@@ -83,33 +83,12 @@ class S3ObjectStore : public ObjectStore {
   Status Get(const std::string& key, const std::string& etag, uint64_t offset, uint64_t size,
              const std::function<Status(std::string_view)>& sink,
              const std::stop_token& stop) override {
-    S3Call call{.method = "GET",
-                .bucket = source_.bucket,
-                .key = source_.prefix + key,
-                .scheme = source_.scheme};
-    const RangeRead read{call.ToString(), offset, size, session_.options().stall_timeout};
-    const auto open = [&](uint64_t from, uint64_t end) {
-      call.headers.Set("Range", fmt::format("bytes={}-{}", from, end - 1));
-      call.headers.Set("If-Match", "\"" + etag + "\"");
-      return OfVersion(session_.Open(call, stop), etag, read.what);
-    };
-    Patience patience(session_.retry());
-    return ReadRange(read, open, patience, sink, stop);
+    return ReadObject(
+        session_, {.bucket = source_.bucket, .key = source_.prefix + key, .scheme = source_.scheme},
+        etag, offset, size, sink, stop);
   }
 
  private:
-  using Answer = Result<std::unique_ptr<net::ClientResponse>>;
-
-  // Some stores do not know If-Match. An answer without a tag is not the store's: a proxy's page.
-  static Answer OfVersion(Answer answer, const std::string& etag, const std::string& what) {
-    if (!answer) return answer;
-    const std::string got = EtagOf((*answer)->headers);
-    if (got.empty()) return Error{Code::kCorrupt, what + ": the answer has no ETag"};
-    if (got == etag) return answer;
-    return Error{Code::kConflict,
-                 fmt::format("{}: the object is \"{}\" by now, no longer \"{}\"", what, got, etag)};
-  }
-
   // False for what does not lie under the source's prefix: the store answered something else.
   bool MakeRelative(std::string& key) const {
     if (!key.starts_with(source_.prefix)) return false;
