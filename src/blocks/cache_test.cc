@@ -1,7 +1,6 @@
 #include "blocks/cache.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <string>
@@ -10,6 +9,7 @@
 #include "blocks/segments.h"
 #include "blocks/testing/cache_fixture.h"
 #include "io/file.h"
+#include "io/testing/descriptors.h"
 
 namespace leat::blocks {
 namespace {
@@ -250,38 +250,18 @@ TEST_F(CacheTest, ObjectThatCannotBeOpenedNowIsKept) {
   const std::string path = ObjectFile::DataPath(dir_.path(), Id(1));
   {
     // As if no descriptors were left.
-    rlimit before;
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    rlimit none = before;
-    none.rlim_cur = 0;
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const io::DescriptorsAtMost none(0);
     EXPECT_FALSE(cache->Find(Id(1)));
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   }
   EXPECT_TRUE(io::Exists(path));
   EXPECT_TRUE(cache->Find(Id(1)));
 }
 
-// While it lives, the process may have so many descriptors.
-class DescriptorsAtMost {
- public:
-  explicit DescriptorsAtMost(rlim_t most) {
-    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-    rlimit few = before_;
-    few.rlim_cur = most;
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-  }
-  ~DescriptorsAtMost() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
-
- private:
-  rlimit before_;
-};
-
 size_t OpenDescriptors() { return io::ListDir("/proc/self/fd")->size(); }
 
 TEST_F(CacheTest, IdleFilesLeaveDescriptorsToOthers) {
   constexpr int kObjects = 200;
-  const DescriptorsAtMost few(256);
+  const io::DescriptorsAtMost few(256);
   auto cache = Open(uint64_t{kObjects} * 2 * kMiB);
   for (int round = 0; round < 2; ++round) {
     for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(Put(*cache, n)) << n;
@@ -296,7 +276,7 @@ TEST_F(CacheTest, IdleFilesLeaveDescriptorsToOthers) {
 }
 
 TEST_F(CacheTest, MoreFilesInUseThanDescriptorsAllowAreReadThrough) {
-  const DescriptorsAtMost few(256);
+  const io::DescriptorsAtMost few(256);
   auto cache = Open(400 * kMiB);
   std::vector<Cache::Handle> held;
   for (int n = 0; n < 150; ++n) {
@@ -316,7 +296,7 @@ TEST_F(CacheTest, MoreFilesInUseThanDescriptorsAllowAreReadThrough) {
 }
 
 TEST_F(CacheTest, SegmentsAreLargerWhereDescriptorsAreFew) {
-  const DescriptorsAtMost few(64);
+  const io::DescriptorsAtMost few(64);
   auto cache = Open(uint64_t{64} << 30);
   const std::string bytes(kPackedBelow - 1, 'x');
   const size_t before = OpenDescriptors();
@@ -337,7 +317,7 @@ TEST_F(CacheTest, MoreSegmentsThanDescriptorsAllowLeaveButForPinnedOnes) {
     ASSERT_TRUE(cache->Pin(Id(0), bytes.size()));
   }
   const size_t before = io::ListDir(dir_.path() + "/segments")->size();
-  const DescriptorsAtMost few(32);
+  const io::DescriptorsAtMost few(32);
   auto cache = Open(64 * kMiB);
   ASSERT_TRUE(cache);
   EXPECT_GT(before, 8u);

@@ -119,12 +119,11 @@ Status StayInForeground(const std::string& mountpoint) {
     sigwait(&signals, &signal);
     stop.request_stop();
   }).detach();  // it holds nothing, and may wait until the process ends
-  const io::StopFd stopped(stop.get_token());
   while (IsMounted(mountpoint)) {
     if (stop.stop_requested()) return fuse::Unmount(mountpoint, true);
     // The kernel tells of every change of the table as an exceptional condition.
-    pollfd fds[] = {{table->get(), POLLPRI, 0}, {stopped.get(), POLLIN, 0}};
-    (void)io::Poll(fds, std::nullopt);
+    pollfd changed{table->get(), POLLPRI, 0};
+    (void)io::Poll({&changed, 1}, std::nullopt, stop.get_token());
   }
   return {};
 }

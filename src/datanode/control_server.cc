@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <optional>
@@ -49,6 +50,7 @@ Status Send(int socket, const json::Value& message) {
 struct ControlServer::Connection {
   io::UniqueFd socket;
   bool watched = true;              // for its end; by the server's thread only
+  bool on_spare = false;            // the spare descriptors were given up for it; likewise
   std::atomic<bool> ended = false;  // the thread has nothing more to do
   std::jthread thread;
 };
@@ -82,14 +84,12 @@ std::optional<MonoTime> ControlServer::IdleSince() const {
 }
 
 void ControlServer::Run(const std::stop_token& stop) {
-  const io::StopFd stopped(stop);
   KeepSpare();
   // A client may be gone again before it is accepted.
   (void)fcntl(listener_, F_SETFL, O_NONBLOCK);
   bool may_accept = true;
   while (!stop.stop_requested()) {
-    std::vector<pollfd> fds = {{stopped.get(), POLLIN, 0},
-                               {may_accept ? listener_ : -1, POLLIN, 0},
+    std::vector<pollfd> fds = {{may_accept ? listener_ : -1, POLLIN, 0},
                                {ended_.get(), POLLIN, 0}};
     std::vector<Connection*> watched;  // only this thread takes connections away
     {
@@ -103,14 +103,14 @@ void ControlServer::Run(const std::stop_token& stop) {
     const auto until = may_accept
                            ? std::nullopt
                            : std::optional<MonoTime>(steady_clock::now() + kUntilDescriptors);
-    if (!io::Poll(fds, until)) return;
+    if (!io::Poll(fds, until, stop)) return;
     for (size_t i = 0; i < watched.size(); ++i) {
-      if (fds[i + 3].revents == 0) continue;
+      if (fds[i + 2].revents == 0) continue;
       watched[i]->watched = false;
       watched[i]->thread.request_stop();
     }
-    if (fds[2].revents != 0) Reap();
-    may_accept = fds[1].revents == 0 || Accept();
+    if (fds[1].revents != 0) Reap();
+    may_accept = fds[0].revents == 0 || Accept();
   }
 }
 
@@ -124,30 +124,45 @@ bool ControlServer::Accept() {
   io::UniqueFd socket(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
   const bool none_left = !socket.ok() && (errno == EMFILE || errno == ENFILE);
   // Serving it takes more than the one that it came in by.
-  if (none_left || (socket.ok() && !io::UniqueFd(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)).ok())) {
+  const bool on_spare =
+      none_left || (socket.ok() && !io::UniqueFd(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)).ok());
+  if (on_spare) {
     for (io::UniqueFd& fd : spare_) fd.Reset();
   }
   if (none_left) socket.Reset(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket.ok()) return errno != EMFILE && errno != ENFILE;
-  if (!MayAsk(socket.get())) {
+  if (MayServe(socket.get())) {
+    Begin(std::move(socket), on_spare);
+  } else {
+    socket.Reset();
+    KeepSpare();
+  }
+  return true;
+}
+
+bool ControlServer::MayServe(int socket) const {
+  if (!MayAsk(socket)) {
     LogWarning("a client of another user was turned away");
-    return true;
+    return false;
   }
   MutexLock lock(mu_);
-  if (connections_.size() >= kMaxClients) {
-    (void)Send(socket.get(), ErrorMessage({Code::kExhausted,
-                                           "the data node serves 64 clients already; "
-                                           "try again in a moment"}));
-    return true;
-  }
+  if (connections_.size() < kMaxClients) return true;
+  (void)Send(socket, ErrorMessage({Code::kExhausted,
+                                   "the data node serves 64 clients already; "
+                                   "try again in a moment"}));
+  return false;
+}
+
+void ControlServer::Begin(io::UniqueFd socket, bool on_spare) {
+  MutexLock lock(mu_);
   Connection& connection = connections_.emplace_back();
   connection.socket = std::move(socket);
+  connection.on_spare = on_spare;
   connection.thread = std::jthread([this, &connection](const std::stop_token& stop) {
     Serve(connection, stop);
     connection.ended = true;
     (void)eventfd_write(ended_.get(), 1);
   });
-  return true;
 }
 
 void ControlServer::Serve(Connection& connection, const std::stop_token& stop) const {
@@ -170,7 +185,7 @@ void ControlServer::Reap() {
   eventfd_t count = 0;
   (void)eventfd_read(ended_.get(), &count);
   std::list<Connection> ending;
-  bool idle = false;
+  bool in_use = false;  // a client still needs the spare descriptors
   {
     MutexLock lock(mu_);
     for (auto each = connections_.begin(); each != connections_.end();) {
@@ -178,11 +193,12 @@ void ControlServer::Reap() {
       if (each->ended) ending.splice(ending.end(), connections_, each);
       each = next;
     }
-    idle = connections_.empty();
-    if (idle) idle_since_ = steady_clock::now();
+    if (connections_.empty()) idle_since_ = steady_clock::now();
+    in_use = std::any_of(connections_.begin(), connections_.end(),
+                         [](const Connection& each) { return each.on_spare; });
   }
   ending.clear();  // their threads are at their last line, so joining them here takes no time
-  if (idle) KeepSpare();  // a client that has them still needs them
+  if (!in_use) KeepSpare();
 }
 
 }  // namespace leat::datanode

@@ -44,6 +44,9 @@ class ControlServer {
   void Run(const std::stop_token& stop);
   // False when there is no descriptor for a client.
   bool Accept();
+  // Otherwise the client was told why, if it may know.
+  bool MayServe(int socket) const;
+  void Begin(io::UniqueFd socket, bool on_spare);
   void Serve(Connection& connection, const std::stop_token& stop) const;
   void Reap();
   void KeepSpare();

@@ -147,24 +147,22 @@ void Supervisor::Receive() {
 }
 
 void Supervisor::Watch(const std::stop_token& stop) {
-  const io::StopFd stopped(stop);
-  std::array<pollfd, 3> fds{pollfd{stopped.get(), POLLIN, 0}, pollfd{-1, POLLIN, 0},
-                            pollfd{-1, POLLIN, 0}};
+  std::array<pollfd, 2> fds{pollfd{-1, POLLIN, 0}, pollfd{-1, POLLIN, 0}};
   MonoTime deadline = steady_clock::now() + kLogCheck;
   if (worker_) {
-    fds[1].fd = worker_->pidfd();
-    fds[2].fd = socket_.get();
-    if (sent_) fds[2].events |= POLLOUT;
+    fds[0].fd = worker_->pidfd();
+    fds[1].fd = socket_.get();
+    if (sent_) fds[1].events |= POLLOUT;
   } else {
     deadline = std::min(deadline, next_start_);
   }
-  const Result<int> ready = io::Poll(fds, deadline);
+  const Result<int> ready = io::Poll(fds, deadline, stop);
   ShortenLog();
   if (!ready || !worker_) return;
-  if ((fds[2].revents & POLLOUT) != 0) SendKept();
-  if ((fds[2].revents & POLLIN) != 0) Receive();
-  const bool closed = (fds[2].revents & (POLLHUP | POLLERR)) != 0;
-  if (!closed && fds[1].revents == 0) return;
+  if ((fds[1].revents & POLLOUT) != 0) SendKept();
+  if ((fds[1].revents & POLLIN) != 0) Receive();
+  const bool closed = (fds[1].revents & (POLLHUP | POLLERR)) != 0;
+  if (!closed && fds[0].revents == 0) return;
   // Who has closed its end is about to end; if it is not, it can be of no use any more.
   Result<io::ExitStatus> exit = worker_->WaitFor(kLastWords);
   if (!exit) {

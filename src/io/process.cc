@@ -102,16 +102,12 @@ Result<ExitStatus> Process::WaitUntil(std::optional<std::chrono::steady_clock::t
                                       const std::stop_token& stop) {
   const std::string what = "wait for process " + std::to_string(pid_);
   if (!ours_) return Error{Code::kInvalid, what + ": it was waited for or let go before"};
-  const StopFd stopped(stop);
-  pollfd fds[] = {{pidfd_.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
-  Result<int> ready = Poll(fds, deadline);
-  if (!ready) return ready.error();
-  if (fds[0].revents != 0) {
-    ours_ = false;
-    return Reap(pid_);
-  }
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  const Result<int> ready = Poll({&ended, 1}, deadline, stop);
+  if (!ready) return ready.error().Within(what);
   if (*ready == 0) return Error{Code::kTimeout, what + ": it has not ended in time"};
-  return Error{Code::kCancelled, what + ": a stop was requested"};
+  ours_ = false;
+  return Reap(pid_);
 }
 
 Result<RunResult> Run(SpawnOptions options, std::chrono::nanoseconds timeout,
@@ -131,14 +127,14 @@ Result<RunResult> Run(SpawnOptions options, std::chrono::nanoseconds timeout,
   out.write.Reset();
   err.write.Reset();
 
-  const StopFd stopped(stop);
   bool ended = false;
   while (!ended) {
     pollfd fds[] = {{child->pidfd(), POLLIN, 0},
-                    {stopped.get(), POLLIN, 0},
                     {out.read.get(), POLLIN, 0},
                     {err.read.get(), POLLIN, 0}};
-    Result<int> ready = Poll(fds, deadline);
+    Result<int> ready = Poll(fds, deadline, stop);
+    // A child that writes without end must not keep us from seeing the stop.
+    if (stop.stop_requested()) ready = Error{Code::kCancelled, "a stop was requested"};
     if (!ready) return ready.error().Within(what);
     if (*ready == 0)
       return Error{Code::kTimeout,
@@ -146,7 +142,6 @@ Result<RunResult> Run(SpawnOptions options, std::chrono::nanoseconds timeout,
                        std::to_string(
                            std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count()) +
                        " ms; it was killed"};
-    if (fds[1].revents != 0) return Error{Code::kCancelled, what + ": a stop was requested"};
     ended = fds[0].revents != 0;  // seen before draining, so that nothing it wrote is missed
     out.Drain(kMaxOut);
     err.Drain(kMaxErr * 4);

@@ -5,9 +5,12 @@
 #include <signal.h>
 
 #include <thread>
+#include <tuple>
 
 #include "base/strings.h"
 #include "io/file.h"
+#include "io/testing/descriptors.h"
+#include "io/unix_socket.h"
 #include "io/wait.h"
 
 namespace leat::io {
@@ -194,18 +197,53 @@ TEST(FindProgram, LooksOnThePath) {
   EXPECT_EQ(FindProgram("").error().code, Code::kNotFound);
 }
 
-TEST(Poll, ReturnsZeroAtTheDeadline) {
-  const StopFd never{std::stop_token()};
-  pollfd fds[] = {{never.get(), POLLIN, 0}};
-  EXPECT_EQ(*Poll(fds, std::chrono::steady_clock::now() + 1ms), 0);
+class PollTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto pair = SocketPair();
+    ASSERT_TRUE(pair);
+    std::tie(ours_, theirs_) = std::move(*pair);
+    fds_[0] = {ours_.get(), POLLIN, 0};
+  }
+  Code EndOfWaiting() {
+    std::stop_source stop;
+    const std::jthread stopper([&] { stop.request_stop(); });
+    const auto ready = Poll(fds_, std::nullopt, stop.get_token());
+    return ready ? Code::kInternal : ready.error().code;
+  }
+
+  UniqueFd ours_, theirs_;
+  pollfd fds_[1];
+};
+
+TEST_F(PollTest, ReturnsZeroAtTheDeadline) {
+  EXPECT_EQ(*Poll(fds_, std::chrono::steady_clock::now() + 1ms), 0);
+  const std::stop_source never;
+  EXPECT_EQ(*Poll(fds_, std::chrono::steady_clock::now() + 1ms, never.get_token()), 0);
 }
 
-TEST(StopFd, IsReadableAfterAStopThatCameFirst) {
-  std::stop_source source;
-  source.request_stop();
-  const StopFd stopped(source.get_token());
-  pollfd fds[] = {{stopped.get(), POLLIN, 0}};
-  EXPECT_EQ(*Poll(fds, std::nullopt), 1);
+TEST_F(PollTest, AStopEndsIt) {
+  EXPECT_EQ(EndOfWaiting(), Code::kCancelled);
+  std::stop_source before;
+  before.request_stop();
+  EXPECT_EQ(Poll(fds_, std::nullopt, before.get_token()).error().code, Code::kCancelled);
+}
+
+TEST_F(PollTest, WhatIsReadyComesBeforeAStop) {
+  ASSERT_TRUE(SendMessage(theirs_.get(), "x"));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(*Poll(fds_, std::nullopt, stop.get_token()), 1);
+  EXPECT_EQ(fds_[0].revents, POLLIN);
+}
+
+TEST_F(PollTest, NeedsNoDescriptor) {
+  const NoDescriptorsLeft none;
+  EXPECT_EQ(EndOfWaiting(), Code::kCancelled);
+  const std::stop_source never;
+  EXPECT_EQ(*Poll(fds_, std::chrono::steady_clock::now() + 1ms, never.get_token()), 0);
+  ASSERT_TRUE(SendMessage(theirs_.get(), "x"));
+  EXPECT_EQ(*Poll(fds_, std::nullopt, never.get_token()), 1);
 }
 
 }  // namespace

@@ -139,20 +139,6 @@ Result<UniqueFd> ConnectUnix(const std::string& path) {
   return fd;
 }
 
-Result<UniqueFd> AcceptUnix(int listener, const std::stop_token& stop) {
-  const StopFd stopped(stop);
-  while (true) {
-    std::array<pollfd, 2> fds{pollfd{listener, POLLIN, 0}, pollfd{stopped.get(), POLLIN, 0}};
-    const Result<int> ready = Poll(fds, std::nullopt);
-    if (!ready) return ready.error();
-    if (stop.stop_requested()) return Error{Code::kCancelled, "accept: stopped"};
-    UniqueFd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (fd.ok()) return fd;
-    if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
-      return ErrnoError(errno, "accept");
-  }
-}
-
 Status SendMessage(int socket, std::string_view bytes, std::span<const int> fds) {
   if (bytes.size() > kMaxMessage)
     return Error{Code::kTooLarge, "send a message: " + std::to_string(bytes.size()) +
@@ -182,15 +168,11 @@ Status SendMessage(int socket, std::string_view bytes, std::span<const int> fds)
 
 Result<Message> ReceiveMessage(int socket, const std::stop_token& stop,
                                std::chrono::nanoseconds timeout) {
-  {
-    const StopFd stopped(stop);
-    std::array<pollfd, 2> ready{pollfd{socket, POLLIN, 0}, pollfd{stopped.get(), POLLIN, 0}};
-    const Result<int> count = Poll(ready, std::chrono::steady_clock::now() + timeout);
-    if (!count) return count.error();
-    if (ready[0].revents == 0 && stop.stop_requested())
-      return Error{Code::kCancelled, "receive a message: stopped"};
-    if (*count == 0) return Error{Code::kTimeout, "receive a message: none came in time"};
-  }
+  pollfd readable{socket, POLLIN, 0};
+  const Result<int> ready =
+      Poll({&readable, 1}, std::chrono::steady_clock::now() + timeout, stop);
+  if (!ready) return ready.error().Within("receive a message");
+  if (*ready == 0) return Error{Code::kTimeout, "receive a message: none came in time"};
   const Result<size_t> length = PeekLength(socket);
   if (!length) return length.error();
   if (*length == 0) return Error{Code::kUnavailable, "receive a message: the other side closed"};

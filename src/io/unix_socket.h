@@ -29,8 +29,6 @@ Result<std::pair<UniqueFd, UniqueFd>> SocketPair();
 Result<UniqueFd> ListenUnix(const std::string& path);
 // kNotFound when there is no such socket, kUnavailable when nobody listens on it.
 Result<UniqueFd> ConnectUnix(const std::string& path);
-// The next connection; kCancelled on stop.
-Result<UniqueFd> AcceptUnix(int listener, const std::stop_token& stop);
 
 // Sends the message whole. Once it returns, the bytes and descriptors are the kernel's: the other
 // side will get them even if this process dies. Blocks while the socket is full. kUnavailable when

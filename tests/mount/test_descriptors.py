@@ -47,6 +47,33 @@ class FewDescriptorsTest(unittest.TestCase):
                         self.assertLess(len(os.listdir(f"/proc/{stats['worker_pid']}/fd")), limit)
                         self.assertIn("complete", mount.leat("data", "stat", mount.path / "0000").stdout)
 
+    def test_many_ask_a_worker_that_has_hardly_any_descriptor(self):
+        """The answer may be that there is none; the worker stays, and with it every mount."""
+        with Source() as source:
+            for n in range(64):
+                source.put(f"{n:04}", data=b"%4d" % n + PIECE[4:])
+            mount = LimitedMount(source.url)
+            mount.limit = 64
+            mount.cache_flags = ",size=2G"
+            with mount:
+                worker = mount.stats()["worker_pid"]
+                files = [open(mount.path / f"{n:04}", "rb") for n in range(32)]
+                try:
+                    for _ in range(10):
+                        asked = [subprocess.Popen([str(BIN / "leat"), "data", "stat", str(mount.path)],
+                                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                 for _ in range(6)]
+                        for n, file in enumerate(files):
+                            file.seek(0)
+                            self.assertTrue(file.read() == b"%4d" % n + PIECE[4:], n)
+                        for one in asked:
+                            _, message = one.communicate(timeout=60 * PATIENCE)
+                            self.assertTrue(one.returncode == 0 or b"descriptor" in message, message)
+                finally:
+                    for file in files:
+                        file.close()
+                self.assertEqual(mount.stats()["worker_pid"], worker)
+
     def test_more_files_are_open_than_the_limit_allows(self):
         with Source() as source:
             for n in range(FILES):
