@@ -204,21 +204,25 @@ void LiveMount::ListAgain(const std::stop_token& stop) {
 
 // A web server's page without links may as well say that the server is being looked after.
 bool LiveMount::BelievesIn(const Manifest& manifest) {
-  const bool emptied =
-      spec().source.starts_with("http") && manifest.files() == 0 && tree_->manifest()->files() > 0;
+  if (!spec().source.starts_with("http")) return true;
   const MonoTime now = around_.clock.Monotonic();
-  if (!emptied) {
-    empty_since_.reset();
-    return true;
+  std::map<std::string, MonoTime> since;
+  bool believed = true;
+  for (const std::string& directory : EmptiedDirectories(*tree_->manifest(), manifest)) {
+    const auto seen = empty_since_.find(directory);
+    const MonoTime first = seen == empty_since_.end() ? now : seen->second;
+    since.emplace(directory, first);
+    if (first < now && now - first >= spec().store.retry_for) continue;
+    if (believed) {
+      LogWarning(
+          "a page shows no files any more; what was listed before goes on being shown until it "
+          "has shown none for as long as --retry-for",
+          {{"mount", spec().mountpoint}, {"directory", directory + "/"}});
+    }
+    believed = false;
   }
-  const bool first = !empty_since_;
-  if (first) empty_since_ = now;
-  if (!first && now - *empty_since_ >= spec().store.retry_for) return true;
-  LogWarning(
-      "the source shows no files any more; what was listed before goes on being shown until "
-      "it has shown none for as long as --retry-for",
-      {{"mount", spec().mountpoint}, {"files", tree_->manifest()->files()}});
-  return false;
+  empty_since_ = std::move(since);
+  return believed;
 }
 
 bool LiveMount::KeepManifest(const std::string& file) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,8 +91,9 @@ class LiveMount {
   std::unique_ptr<fuse::Session> session_;
   std::atomic<int64_t> listed_at_ = 0;  // seconds since the epoch
   std::atomic<bool> listing_again_ = false;
-  GoneObjects gone_;                     // of the task thread
-  std::optional<MonoTime> empty_since_;  // likewise: since when listings have shown no file
+  GoneObjects gone_;  // of the task thread
+  // Likewise: since when directories that are shown with files have been listed without any.
+  std::map<std::string, MonoTime> empty_since_;
   std::atomic<bool> looking_for_gone_ = false;
   TaskThread tasks_;      // listing again, objects found changed
   std::jthread watcher_;  // waits for the end of the mount

@@ -114,6 +114,24 @@ Error NothingToLoad(const Target& target, const json::Value& asked, const std::s
                                " when it was listed: check bucket and prefix"};
 }
 
+// A web server's page without links is an empty directory, or a server that wants a login.
+void WarnOfEmptyPages(const Manifest& manifest, json::Value& warnings) {
+  constexpr size_t kNamed = 3;
+  size_t count = 0;
+  std::string names;
+  for (uint32_t index = 1; index < manifest.size(); ++index) {
+    const ManifestEntry entry = manifest.At(index);
+    if (entry.kind != Kind::kDirectory || entry.children > 0) continue;
+    if (++count <= kNamed) names += (count > 1 ? ", " : "") + manifest.PathOf(index) + "/";
+  }
+  if (count == 0) return;
+  if (count > kNamed) names += ", ...";
+  warnings.Push(BytesToJson(std::to_string(count) +
+                            " directories are shown empty, since no page with links to files came "
+                            "for them: " +
+                            names + "; if there are files in them, see what the server answers"));
+}
+
 // Of directories whose limit their disks cannot hold.
 void WarnOfFullDisks(DataNode& node, const DataNodeOptions& options, json::Value& warnings) {
   for (const auto& [directory, stats] : node.cache().DirectoryStats()) {
@@ -282,6 +300,8 @@ Result<json::Value> Operations::Mount(const json::Value& request, const Tell& te
     done.Set("skipped", dataset->manifest->skipped_count());
     if (dataset->manifest->files() == 0 && dataset->manifest->skipped_count() == 0)
       warnings.Push(BytesToJson(WhyEmpty(*spec, stop)));
+    else if (spec->source.starts_with("http"))
+      WarnOfEmptyPages(*dataset->manifest, warnings);
   }
   WarnOfFullDisks(node_, options_, warnings);
   done.Set("warnings", std::move(warnings));

@@ -42,7 +42,38 @@ void Compare(const Manifest& before, uint32_t old_index, const Manifest& after, 
   }
 }
 
+bool HasFiles(const Manifest& manifest, uint32_t directory) {
+  const ManifestEntry entry = manifest.At(directory);
+  for (uint32_t child = entry.first; child < entry.first + entry.children; ++child) {
+    if (manifest.At(child).kind != Kind::kDirectory || HasFiles(manifest, child)) return true;
+  }
+  return false;
+}
+
+void FindEmptied(const Manifest& before, uint32_t old_index, const Manifest& after,
+                 uint32_t new_index, std::vector<std::string>& emptied) {
+  if (!HasFiles(before, old_index)) return;
+  if (!HasFiles(after, new_index)) {
+    emptied.push_back(before.PathOf(old_index));
+    return;
+  }
+  const ManifestEntry directory = before.At(old_index);
+  for (uint32_t child = directory.first; child < directory.first + directory.children; ++child) {
+    const ManifestEntry entry = before.At(child);
+    if (entry.kind != Kind::kDirectory) continue;
+    const auto now = after.Find(new_index, entry.name);
+    if (!now || after.At(*now).kind != Kind::kDirectory) continue;
+    FindEmptied(before, child, after, *now, emptied);
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> EmptiedDirectories(const Manifest& before, const Manifest& after) {
+  std::vector<std::string> emptied;
+  FindEmptied(before, 0, after, 0, emptied);
+  return emptied;
+}
 
 TreeEntry Tree::EntryAt(const Manifest& manifest, uint32_t index) const {
   const ManifestEntry entry = manifest.At(index);

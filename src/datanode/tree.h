@@ -38,6 +38,10 @@ struct TreeEntry {
   std::string key;   // relative to the source; of directories without the last '/'
 };
 
+// Directories ("" for the root, else "a/b") that have files, there or deeper, in `before`, and in
+// `after` are there without any. Not those in others of them.
+std::vector<std::string> EmptiedDirectories(const Manifest& before, const Manifest& after);
+
 // What changed between two states, for the kernel: names in directories (by id) to look up again.
 struct Change {
   uint64_t directory = 0;

@@ -152,6 +152,22 @@ TEST_F(TreeTest, ReplaceTellsWhatTheKernelMustForget) {
   EXPECT_EQ(tree.Find(old)->etag, "1") << "a file that is open keeps its version";
 }
 
+TEST_F(TreeTest, TellsWhichDirectoriesWereEmptied) {
+  const auto before = Build({{.key = "a/x/1"}, {.key = "a/y/1"}, {.key = "b/1"}, {.key = "c/"}});
+  const auto emptied = [&](const std::vector<ObjectInfo>& after) {
+    return EmptiedDirectories(*before, *Build(after, before));
+  };
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(emptied({{.key = "a/x/1"}, {.key = "a/y/1"}, {.key = "b/1"}, {.key = "c/"}}), Paths());
+  EXPECT_EQ(emptied({{.key = "a/x/"}, {.key = "a/y/2"}, {.key = "b/1"}}), Paths{"a/x"});
+  EXPECT_EQ(emptied({{.key = "a/x/"}, {.key = "a/y/"}, {.key = "b/"}, {.key = "c/1"}}),
+            (Paths{"a", "b"}));
+  EXPECT_EQ(emptied({{.key = "a/"}, {.key = "b/"}}), Paths{""});
+  EXPECT_EQ(emptied({}), Paths{""});
+  // What is not there any more, or is a file, was not emptied.
+  EXPECT_EQ(emptied({{.key = "a/y/1"}, {.key = "b"}}), Paths());
+}
+
 TEST_F(TreeTest, AmendedObjectIsAnotherFileAndTheOldOneStaysKnown) {
   auto manifest = Build({{.key = "d/x", .size = 1, .etag = "1"}, {.key = "d/y", .etag = "1"}});
   const auto check = [&](Tree& tree, uint64_t old) {

@@ -149,8 +149,10 @@ class HttpObjectStore : public TreeStore {
     std::atomic<size_t> next = 0;
     const auto describe = [&](const std::stop_token& token) -> Status {
       for (size_t i = next++; i < keys.size(); i = next++) {
-        // A directory that is empty has nothing to show here.
-        if (keys[i].ends_with('/')) continue;
+        if (keys[i].ends_with('/')) {
+          found[i] = ObjectInfo{.key = keys[i]};  // its page has no links
+          continue;
+        }
         auto info = Head(keys[i], token);
         if (info) {
           found[i] = std::move(*info);

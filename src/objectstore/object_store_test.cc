@@ -434,7 +434,7 @@ TEST(HttpObjectStore, WhatMayNotBeReadDoesNotHideTheRest) {
                                      },
                                      {});
   ASSERT_TRUE(listed) << listed.error().message;
-  EXPECT_EQ(keys, "a z ");
+  EXPECT_EQ(keys, "a closed/ z ");
 }
 
 TEST(HttpObjectStore, TreesOfOneServerShareItsEndpoint) {

@@ -17,7 +17,7 @@ class TreeStore : public ObjectStore {
  public:
   Status List(const std::string& prefix, const std::string& after,
               const std::function<bool(ObjectInfo)>& each, const std::stop_token& stop) override;
-  // Empty directories (file:// only) show as an object `dir/` without bytes.
+  // Empty directories show as an object `dir/` without bytes.
   Result<Listing> ListLevel(const std::string& prefix, size_t limit,
                             const std::stop_token& stop) override;
 

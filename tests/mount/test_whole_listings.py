@@ -15,12 +15,13 @@ NOT_LISTINGS = (LOGIN_PAGE, "<Error><Code>InternalError</Code><Message>m</Messag
 class Store:
     """Answers S3's ListObjects (version 1, without NextMarker) and GET, unsigned; or pages of links.
 
-    `instead`: what a request for a listing is answered with."""
+    `instead`: what a request for a listing is answered with; `instead_at`: that of the path."""
 
     def __init__(self, objects, page=1000):
         self.objects = dict(objects)
         self.page = page
         self.instead = None
+        self.instead_at = {}
         self.listings = 0
         store = self
 
@@ -56,8 +57,9 @@ class Store:
             self.send(handler, 200, body, {"ETag": f'"{len(body)}"', "Content-Type": "application/octet-stream"})
         elif "prefix" in query or url.path.endswith("/"):
             self.listings += 1
-            body = self.instead if self.instead is not None else (
-                self.listed(query) if "prefix" in query else self.index())
+            body = self.instead_at.get(url.path, self.instead)
+            if body is None:
+                body = self.listed(query) if "prefix" in query else self.index(name)
             self.send(handler, 200, body.encode(), {"Content-Type": "text/html"})
         else:
             self.send(handler, 404, b"", {})
@@ -97,8 +99,10 @@ class Store:
             f"<ETag>&quot;{len(self.objects[n])}&quot;</ETag></Contents>" for n in names)
         return f"<ListBucketResult>{inside}<IsTruncated>{str(more).lower()}</IsTruncated></ListBucketResult>"
 
-    def index(self):
-        return "<html><body>" + "".join(f'<a href="{name}">{name}</a>\n' for name in self.objects) + "</body></html>"
+    def index(self, directory):
+        names = {key.removeprefix(directory).partition("/") for key in self.objects if key.startswith(directory)}
+        links = sorted({name + slash for name, slash, _ in names})
+        return "<html><body>" + "".join(f'<a href="{link}">{link}</a>\n' for link in links) + "</body></html>"
 
 
 def mount_of(store, *flags):
@@ -142,19 +146,43 @@ class WholeListingTest(unittest.TestCase):
                     store.instead = None
                     wait_until(lambda: (mount.path / f"new{n}").exists(), what="the next good listing")
 
-    def test_a_page_without_links_empties_no_tree_at_once(self):
-        with Store({f"f{n}": b"data" for n in range(9)}) as store, \
-                Mount(f"{store.url}/tree/", "--ttl", "1s", "--retry-for", "6s") as mount:
-            self.assertEqual(len(os.listdir(mount.path)), 9)
-            store.instead = LOGIN_PAGE
-            wait_until(lambda: os.listdir(mount.path) and "shows no files any more" in mount.log(), what="the warning")
-            self.assertEqual(len(os.listdir(mount.path)), 9)
-            store.instead = None
-            store.objects["new"] = b"new"
-            wait_until(lambda: len(os.listdir(mount.path)) == 10, what="the page that is there again")
-            # A tree that stays empty is shown so in the end.
-            store.instead = LOGIN_PAGE
-            wait_until(lambda: not os.listdir(mount.path), 60, what="the empty tree")
+    def test_a_page_without_links_empties_no_directory_at_once(self):
+        for logged_out in ("/tree/", "/tree/b/"):
+            with self.subTest(logged_out), \
+                    Store({f"{d}/f{n}": b"data" for d in "ab" for n in range(9)}) as store, \
+                    Mount(f"{store.url}/tree/", "--ttl", "1s", "--retry-for", "6s") as mount:
+                def names():
+                    return [path for path in mount.path.glob("*/*")]
+
+                self.assertEqual(len(names()), 18)
+                store.instead_at[logged_out] = LOGIN_PAGE
+                wait_until(lambda: names() and "shows no files any more" in mount.log(), what="the warning")
+                self.assertEqual(len(names()), 18)
+                store.instead_at.clear()
+                store.objects["b/new"] = b"new"
+                wait_until(lambda: len(names()) == 19, what="the page that is there again")
+                # A directory that stays empty is shown so in the end.
+                store.instead_at[logged_out] = LOGIN_PAGE
+                wait_until(lambda: len(names()) == (9 if "b" in logged_out else 0), 60, what="the empty directory")
+                self.assertEqual(os.path.isdir(mount.path / "b"), "b" in logged_out)
+
+    def test_a_directory_that_is_not_linked_any_more_goes_at_once(self):
+        with Store({f"{d}/f": b"data" for d in "ab"}) as store, \
+                Mount(f"{store.url}/tree/", "--ttl", "1s", "--retry-for", "600s") as mount:
+            self.assertTrue((mount.path / "b/f").exists())
+            del store.objects["b/f"]
+            wait_until(lambda: os.listdir(mount.path) == ["a"], 60, what="the directory's end")
+
+    def test_mounting_warns_of_a_page_without_links(self):
+        with Store({f"{d}/f": b"data" for d in "ab"}) as store:
+            store.instead_at["/tree/b/"] = LOGIN_PAGE
+            mount = Mount(f"{store.url}/tree/")
+            self.addCleanup(mount.close)
+            told = mount.mount().stderr
+            self.assertIn("shown empty", told)
+            self.assertIn(" b/;", told)
+            self.assertEqual(sorted(os.listdir(mount.path)), ["a", "b"])
+            self.assertEqual(os.listdir(mount.path / "b"), [])
 
 
 if __name__ == "__main__":
