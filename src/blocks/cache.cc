@@ -93,10 +93,14 @@ Status Cache::Load(size_t index) {
   for (std::string_view line : Split(*pins, '\n')) {
     if (const auto pin = ParsePin(line)) directory.pins[pin->id] = {.size = pin->size};
   }
+  Segments::Keep stays;
+  if (!directory.pins.empty()) {
+    stays = [&](const ObjectId& id) { return directory.pins.contains(id); };
+  }
+  directory.most_segments = std::max<size_t>(MostSegments() / directories_.size(), 1);
   // An earlier process may have left more of them than this one may open.
   auto segments = Segments::Open(path, SegmentSizeFor(directory.options.limit, directories_.size()),
-                                 std::max<size_t>(MostSegments() / directories_.size(), 1),
-                                 [&](const ObjectId& id) { return directory.pins.contains(id); });
+                                 directory.most_segments, stays);
   if (!segments) return segments.error();
   directory.segments = std::move(*segments);
 
@@ -149,20 +153,25 @@ void Cache::Access(const ObjectId& id, uint64_t size) {
   }
 }
 
-Cache::Handle Cache::HoldLocked(const ObjectId& id) {
+template <typename Function>
+auto Cache::WithDescriptors(const Function& open) {
+  auto opened = open();
+  if (!opened && opened.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
+    opened = open();
+  }
+  return opened;
+}
+
+Cache::Handle Cache::HoldLocked(const ObjectId& id, bool beyond) {
   auto found = entries_.find(id);
   if (found == entries_.end()) return {};
   Entry& entry = found->second;
   Directory& directory = *directories_[entry.directory];
   if (!entry.file) {
-    if (!MayOpen()) return {};
-    const auto open = [&] {
+    if (!MayOpen() && !beyond) return {};
+    auto file = WithDescriptors([&] {
       return ObjectFile::Open(directory.options.path, id, directory.use, entry.summary.allocated);
-    };
-    auto file = open();
-    if (!file && file.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
-      file = open();
-    }
+    });
     if (!file) {
       // Out of descriptors, say: it is as good as it was, only not now.
       const bool rotten =
@@ -192,7 +201,8 @@ void Cache::Release(const std::shared_ptr<ObjectFile>& file) {
   directories_[entry.directory]->policy.Unhold(file->id());
   if (--entry.holds > 0) return;
   entry.idle = idle_.insert(idle_.end(), file->id());
-  (void)CloseIdle(kMostIdle);
+  const size_t beyond = open_ - std::min(open_, most_open_);
+  (void)CloseIdle(std::min(kMostIdle, idle_.size() - std::min(idle_.size(), beyond)));
 }
 
 bool Cache::CloseIdle(size_t most) {
@@ -221,6 +231,11 @@ bool Cache::GiveBackDescriptors() {
 Cache::Handle Cache::Find(const ObjectId& id) {
   MutexLock lock(mu_);
   return HoldLocked(id);
+}
+
+Cache::Handle Cache::FindBriefly(const ObjectId& id) {
+  MutexLock lock(mu_);
+  return HoldLocked(id, /*beyond=*/true);
 }
 
 ObjectSummary Cache::SummaryOf(const Entry& entry) {
@@ -258,13 +273,8 @@ Result<Cache::Handle> Cache::FindOrCreate(const ObjectId& id, uint64_t size) {
           size, pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
       if (!leaving || (!evict && !leaving->empty())) continue;
       Leave(directory, *leaving);
-      const auto create = [&] {
-        return ObjectFile::Create(directory.options.path, id, size, directory.use);
-      };
-      auto file = create();
-      if (!file && file.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
-        file = create();
-      }
+      auto file = WithDescriptors(
+          [&] { return ObjectFile::Create(directory.options.path, id, size, directory.use); });
       if (!file) {
         why = Error{Code::kInternal, file.error().message};
         continue;
@@ -301,8 +311,8 @@ void Cache::LeaveSegment(Directory& directory, uint32_t number) {
   if (pinned) {
     // Under the lock, so that nothing is pinned meanwhile. It is seldom, and copies no more than
     // goes, or for a pinned object at most seven times that.
-    reduced = directory.segments->Reduce(
-        number, [&](const ObjectId& id) { return directory.pins.contains(id); });
+    const auto is_pinned = [&](const ObjectId& id) { return directory.pins.contains(id); };
+    reduced = WithDescriptors([&] { return directory.segments->Reduce(number, is_pinned); });
   }
   if (!reduced) {
     // It would be tried for each object that comes.
@@ -363,16 +373,32 @@ Status Cache::MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned)
       segments.segment_size(), pinned ? Residency::Claim::kPinned : Residency::Claim::kUsual);
   if (!leaving) return NoRoom();
   Leave(directory, *leaving);
+  KeepSegmentsFew(directory);
   const std::vector<uint32_t> before = segments.Numbers();
-  auto number = segments.Begin();
-  if (!number && number.error().code == Code::kExhausted && CloseIdle(idle_.size() / 2)) {
-    number = segments.Begin();
-  }
+  auto number = WithDescriptors([&] { return segments.Begin(); });
   if (!before.empty()) Settle(directory, before.back());  // it takes nothing more
   if (!number) return Error{Code::kInternal, number.error().message};
   directory.segment_ids[SegmentId(*number)] = *number;
   directory.policy.Add(SegmentId(*number), segments.segment_size());
   return {};
+}
+
+void Cache::KeepSegmentsFew(Directory& directory) {
+  Segments& segments = *directory.segments;
+  while (segments.Numbers().size() >= directory.most_segments) {
+    const auto pair = segments.Mergeable();
+    if (!pair) return;
+    const auto [into, from] = *pair;
+    if (auto merged = WithDescriptors([&] { return segments.Merge(into, from); }); !merged) {
+      LogWarning("two segments of small files cannot be made one", {{"error", merged.error()}});
+      return;
+    }
+    for (const auto& [id, pin] : directory.pins) {
+      if (pin.segment == from) PlacePin(directory, id);
+    }
+    Settle(directory, into);
+    Settle(directory, from);
+  }
 }
 
 Status Cache::PutSmall(const ObjectId& id, std::string_view bytes) {

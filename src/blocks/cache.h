@@ -91,8 +91,11 @@ class Cache {
 
   // Tells the policy that the object is opened (once per open, large or small).
   void Access(const ObjectId& id, uint64_t size);
-  // A large object that is there, partly or whole; an empty handle when it is not.
+  // A large object that is there, partly or whole; an empty handle when it is not, or when as many
+  // are open as the limit of descriptors allows.
   Handle Find(const ObjectId& id);
+  // Whatever that limit; for one read, not to be kept.
+  Handle FindBriefly(const ObjectId& id);
   // Whether a large object is there, whole; opens nothing. Not the last word: a crash may have left
   // something else.
   bool IsComplete(const ObjectId& id) const;
@@ -159,13 +162,17 @@ class Cache {
   explicit Cache(Clock& clock);
   Status Load(size_t directory);
   Status SavePins(size_t directory) REQUIRES(mu_);
-  Handle HoldLocked(const ObjectId& id) REQUIRES(mu_);
+  // `beyond`: also where no more files may be open.
+  Handle HoldLocked(const ObjectId& id, bool beyond = false) REQUIRES(mu_);
   void Release(const std::shared_ptr<ObjectFile>& file);
   // Closes those that nobody has held for longest, until `most` are left; false when it closed
   // none.
   bool CloseIdle(size_t most) REQUIRES(mu_);
   // Whether one more file may be open; closes an idle one for it.
   bool MayOpen() REQUIRES(mu_);
+  // What `open` returns; called again with the descriptors of idle files when there was none.
+  template <typename Function>
+  auto WithDescriptors(const Function& open) REQUIRES(mu_);
   // Drops an object that nobody holds from the books and the disk.
   void Discard(const ObjectId& id) REQUIRES(mu_);
   // False when it was not there.
@@ -173,6 +180,8 @@ class Cache {
   void CompactSegment(Directory& directory, uint32_t number);
   // Has the newest segment take an object of this size, beginning another when it is full.
   Status MakeRoomForSmall(Directory& directory, uint64_t size, bool pinned) REQUIRES(mu_);
+  // Each segment has a descriptor: makes one of two small ones while there are too many.
+  void KeepSegmentsFew(Directory& directory) REQUIRES(mu_);
   void Leave(Directory& directory, const std::vector<ObjectId>& leaving) REQUIRES(mu_);
   // But for what is pinned in it, unless the disk does not let that stay.
   void LeaveSegment(Directory& directory, uint32_t number) REQUIRES(mu_);

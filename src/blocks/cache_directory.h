@@ -30,7 +30,8 @@ struct Cache::Directory {
   const CacheDirectory options;
   std::optional<io::FileLock> lock;
   std::unique_ptr<Segments> segments;
-  Residency policy;  // of large objects, and of segments under the ids below
+  size_t most_segments = 1;  // that may be open
+  Residency policy;          // of large objects, and of segments under the ids below
   std::unordered_map<ObjectId, uint32_t> segment_ids;
   std::unordered_map<ObjectId, PinnedObject> pins;
   uint64_t pinned = 0;                                               // the room of those

@@ -17,6 +17,7 @@
 #include "blocks/segments.h"
 #include "blocks/testing/cache_fixture.h"
 #include "io/file.h"
+#include "io/testing/descriptors.h"
 
 namespace {
 
@@ -112,6 +113,51 @@ TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayWhenTheirSegmentsLeave) {
     EXPECT_FALSE(cache->HasSmall(Id(n)));
   }
   EXPECT_EQ(cache->Stats().pinned, 0u);
+}
+
+// What is left of them is a segment each, with a descriptor each.
+TEST_F(CacheSmallObjectsTest, SegmentsWithPinnedObjectsAreFew) {
+  const io::DescriptorsAtMost few(64);
+  const auto segments = [this] { return io::ListDir(dir_.path() + "/segments")->size(); };
+  const std::string bytes(200 << 10, 'p');
+  const auto check = [&](Cache& cache) {
+    for (int n = 0; n < 1500; n += 15) {
+      EXPECT_EQ(cache.ReadSmall(Id(n))->value_or(""), bytes) << n;
+      EXPECT_TRUE(cache.IsPinned(Id(n)));
+    }
+  };
+  {
+    auto cache = Open(64 * kMiB);
+    for (int n = 0; n < 1500; ++n) {
+      cache->Access(Id(n), bytes.size());
+      if (n % 15 == 0) {
+        ASSERT_TRUE(cache->Pin(Id(n), bytes.size()));
+      }
+      cache->Access(Id(9000 + n), 20 * kMiB);  // so that what came before is overdue
+      ASSERT_TRUE(cache->PutSmall(Id(n), bytes)) << n;
+      EXPECT_LE(segments(), 16u);
+    }
+    check(*cache);
+  }
+  check(*Open(64 * kMiB));
+}
+
+TEST_F(CacheSmallObjectsTest, PinnedSmallObjectsStayThoughIdleFilesHaveAllDescriptors) {
+  auto cache = Open(40 * kMiB);
+  for (int n = 0; n < 20; ++n)
+    ASSERT_TRUE(Put(*cache, 5000 + n));  // open, though nobody holds them
+  const std::string bytes(200 << 10, 'p');
+  ASSERT_TRUE(cache->Pin(Id(0), bytes.size()));
+  ASSERT_TRUE(cache->PutSmall(Id(0), bytes));
+  {
+    const io::NoDescriptorsLeft none;
+    for (int n = 1; n < 300; ++n) {
+      cache->Access(Id(9000 + n), 20 * kMiB);
+      (void)cache->PutSmall(Id(n), bytes);
+      ASSERT_TRUE(cache->HasSmall(Id(0))) << n;
+    }
+  }
+  EXPECT_EQ(cache->ReadSmall(Id(0))->value_or(""), bytes);
 }
 
 TEST_F(CacheSmallObjectsTest, TinyObjectsArePinnedByTheRoomTheyTake) {

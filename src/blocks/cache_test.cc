@@ -275,6 +275,25 @@ TEST_F(CacheTest, IdleFilesLeaveDescriptorsToOthers) {
   for (int n = 0; n < kObjects; ++n) ASSERT_TRUE(cache->Find(Id(n))) << n;
 }
 
+TEST_F(CacheTest, WhatMayNotBeOpenIsThereForOneRead) {
+  const io::DescriptorsAtMost few(256);
+  auto cache = Open(400 * kMiB);
+  std::vector<Cache::Handle> held;
+  for (int n = 0; n < 200; ++n) ASSERT_TRUE(Put(*cache, n)) << n;
+  int open = 0;
+  for (int n = 0; n < 200; ++n) {
+    held.push_back(cache->Find(Id(n)));
+    if (held.back()) {
+      ++open;
+      continue;
+    }
+    EXPECT_TRUE(cache->FindBriefly(Id(n))) << n;
+  }
+  EXPECT_GT(open, 50);
+  EXPECT_LT(open, 100);
+  EXPECT_LE(OpenDescriptors(), 192u) << "none of them stays open";
+}
+
 TEST_F(CacheTest, MoreFilesInUseThanDescriptorsAllowAreReadThrough) {
   const io::DescriptorsAtMost few(256);
   auto cache = Open(400 * kMiB);

@@ -299,7 +299,7 @@ void Segments::RemoveSegment(uint32_t number) {
 
 Status Segments::Reduce(uint32_t number, const Keep& keep) {
   MutexLock rewrite(rewrite_mu_);
-  return Rewrite(number, keep, /*seal=*/true);
+  return Rewrite({number}, keep, /*seal=*/true);
 }
 
 bool Segments::IsWasteful(uint32_t number) const {
@@ -314,44 +314,78 @@ Status Segments::Compact(uint32_t number) {
   MutexLock rewrite(rewrite_mu_);
   if (!IsWasteful(number)) return {};
   const Status done = Rewrite(
-      number, [](const ObjectId&) { return true; }, /*seal=*/false);
+      {number}, [](const ObjectId&) { return true; }, /*seal=*/false);
   if (done || done.error().code != Code::kCorrupt) return done;
   MutexLock lock(mu_);
   if (auto found = segments_.find(number); found != segments_.end()) found->second->stuck = true;
   return done;
 }
 
-Status Segments::Rewrite(uint32_t number, const Keep& keep, bool seal) {
-  std::shared_ptr<Segment> old;
-  uint32_t end = 0;
+std::optional<std::pair<uint32_t, uint32_t>> Segments::Mergeable() const {
+  MutexLock lock(mu_);
+  std::vector<std::pair<uint64_t, uint32_t>> by_size;
+  for (const auto& [number, segment] : segments_) {
+    if (!TakesMore(number) && !segment->stuck) by_size.emplace_back(segment->living, number);
+  }
+  if (by_size.size() < 2) return std::nullopt;
+  std::partial_sort(by_size.begin(), by_size.begin() + 2, by_size.end());
+  const auto [a, b] = std::pair(by_size[0], by_size[1]);
+  if (a.first + b.first > kLargestSegment) return std::nullopt;
+  return std::minmax(a.second, b.second);
+}
+
+Status Segments::Merge(uint32_t into, uint32_t from) {
+  MutexLock rewrite(rewrite_mu_);
+  const Status done = Rewrite(
+      {into, from}, [](const ObjectId&) { return true; }, /*seal=*/true);
+  if (done || done.error().code != Code::kCorrupt) return done;
+  MutexLock lock(mu_);
+  for (const uint32_t number : {into, from}) {  // it is not known which of them
+    if (auto found = segments_.find(number); found != segments_.end()) found->second->stuck = true;
+  }
+  return done;
+}
+
+Status Segments::Rewrite(const std::vector<uint32_t>& numbers, const Keep& keep, bool seal) {
+  std::vector<Numbered> old;
+  uint32_t end = 0;  // of the first one
+  bool sealed = seal;
   {
     MutexLock lock(mu_);
-    const auto found = segments_.find(number);
-    if (found == segments_.end()) return {};
-    old = found->second;
-    end = old->end;
+    for (const uint32_t number : numbers) {
+      const auto found = segments_.find(number);
+      if (found == segments_.end()) return {};
+      old.emplace_back(number, found->second);
+      sealed |= found->second->sealed;
+    }
+    end = old.front().second->end;
   }
-  const std::string path = PathOf(number) + ".new";
+  const std::string path = PathOf(numbers.front()) + ".new";
   auto fd = io::Open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
   if (!fd) return fd.error();
   auto fresh = std::make_shared<Segment>();
   fresh->fd = std::move(*fd);
-  fresh->sealed = seal || old->sealed;
+  fresh->sealed = sealed;
   std::vector<Moved> moved;
   // What it replaces may have been on the disk for long. That is waited for in pieces: what came
   // meanwhile is little, and writers wait for that alone.
-  const auto copy = [&](uint32_t from, uint32_t to) -> Status {
-    if (auto copied = CopyLiving(number, *old, from, to, keep, *fresh, moved); !copied)
+  const auto copy = [&](const Numbered& from, uint32_t begin, uint32_t to) -> Status {
+    if (auto copied = CopyLiving(from.first, *from.second, begin, to, keep, *fresh, moved); !copied)
       return copied;
     if (::fdatasync(fresh->fd.get()) != 0) return io::ErrnoError(errno, "sync " + path);
     return {};
   };
-  Status done = copy(0, end);
+  Status done = copy(old.front(), 0, end);
+  for (size_t n = 1; done && n < old.size(); ++n) done = copy(old[n], 0, old[n].second->end);
   MutexLock append(append_mu_);
-  if (done && old->end > end) done = copy(end, old->end);
+  if (done && old.front().second->end > end) {
+    done = copy(old.front(), end, old.front().second->end);
+  }
   MutexLock lock(mu_);
-  const bool gone = !segments_.contains(number);
-  if (done && !gone) done = Replace(number, *old, fresh, moved);
+  const bool gone = std::any_of(old.begin(), old.end(), [&](const Numbered& one) REQUIRES(mu_) {
+    return !segments_.contains(one.first);
+  });
+  if (done && !gone) done = Replace(old, fresh, moved);
   if (!done || gone) {
     allocated_ -= fresh->allocated;
     ::unlink(path.c_str());
@@ -391,7 +425,7 @@ Status Segments::CopyLiving(uint32_t number, const Segment& from, uint32_t begin
     if (living) {
       const bool kept = keep(id);
       const auto to_offset = static_cast<uint32_t>(to.end + out.size());
-      moved.push_back({id, static_cast<uint32_t>(offset), kept ? to_offset : kLeftOut});
+      moved.push_back({id, number, static_cast<uint32_t>(offset), kept ? to_offset : kLeftOut});
       const char* record = kept ? window.At(offset, size) : nullptr;
       if (kept && record == nullptr) return unreadable;
       if (kept) out.append(record, size);
@@ -405,17 +439,21 @@ Status Segments::CopyLiving(uint32_t number, const Segment& from, uint32_t begin
 }
 
 // All places change in the step in which the file does.
-Status Segments::Replace(uint32_t number, const Segment& old, const std::shared_ptr<Segment>& fresh,
+Status Segments::Replace(const std::vector<Numbered>& old, const std::shared_ptr<Segment>& fresh,
                          const std::vector<Moved>& moved) {
+  const uint32_t number = old.front().first;
   const auto is_here = [&](const Moved& one) REQUIRES(mu_) {
     const auto found = places_.find(one.id);
-    return found != places_.end() && found->second.segment == number &&
+    return found != places_.end() && found->second.segment == one.segment &&
            found->second.offset == one.from;
   };
-  const auto living = static_cast<uint64_t>(std::count_if(
-      moved.begin(), moved.end(), [&](const Moved& one) REQUIRES(mu_) { return is_here(one); }));
-  if (living != old.objects) {
-    return Error{Code::kCorrupt, PathOf(number) + ": has objects that its records do not lead to"};
+  for (const auto& [each, segment] : old) {
+    const auto living =
+        std::count_if(moved.begin(), moved.end(), [&, of = each](const Moved& one) REQUIRES(mu_) {
+          return one.segment == of && is_here(one);
+        });
+    if (static_cast<uint64_t>(living) == segment->objects) continue;
+    return Error{Code::kCorrupt, PathOf(each) + ": has objects that its records do not lead to"};
   }
   const std::string_view dead(reinterpret_cast<const char*>(&kDead), sizeof kDead);
   for (const Moved& one : moved) {  // before a process that is killed has to find them
@@ -430,12 +468,15 @@ Status Segments::Replace(uint32_t number, const Segment& old, const std::shared_
       continue;
     }
     Place& place = places_[one.id];
+    place.segment = number;
     place.offset = one.to;
     fresh->living += RecordSize(place.size);
     ++fresh->objects;
   }
-  allocated_ -= old.allocated;
+  allocated_ -= old.front().second->allocated;
   segments_[number] = fresh;
+  // A process that is killed in between leaves objects twice: the first counts.
+  for (size_t n = 1; n < old.size(); ++n) DropSegment(old[n].first);
   if (fresh->objects == 0) DropSegment(number);
   return {};
 }

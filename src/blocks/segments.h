@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -69,6 +70,13 @@ class Segments {
   // After kCorrupt it no longer counts as wasteful in this process.
   Status Compact(uint32_t number);
 
+  // The two smallest that take nothing more, the older one first; nullopt when there are none, or
+  // one file cannot hold both.
+  std::optional<std::pair<uint32_t, uint32_t>> Mergeable() const;
+  // Moves the living records of `from` behind those of `into` and removes `from`, as Reduce does;
+  // neither may be the newest.
+  Status Merge(uint32_t into, uint32_t from);
+
   void Each(const std::function<void(const ObjectId& id, uint32_t size)>& each) const;
   std::vector<uint32_t> Numbers() const;
   uint64_t segment_size() const { return segment_size_; }
@@ -100,9 +108,11 @@ class Segments {
   static constexpr uint32_t kLeftOut = UINT32_MAX;
   struct Moved {
     ObjectId id;
+    uint32_t segment;  // where it was
     uint32_t from;
     uint32_t to;
   };
+  using Numbered = std::pair<uint32_t, std::shared_ptr<Segment>>;
 
   Segments(std::string dir, uint64_t segment_size)
       : dir_(std::move(dir)), segment_size_(segment_size) {}
@@ -113,10 +123,12 @@ class Segments {
   void DropSegment(uint32_t number) REQUIRES(mu_);
   void Measure(Segment& segment) REQUIRES(mu_);
   bool TakesMore(uint32_t number) const REQUIRES(mu_);
-  Status Rewrite(uint32_t number, const Keep& keep, bool seal) REQUIRES(rewrite_mu_);
+  // Of more than one segment, only the first may be the newest.
+  Status Rewrite(const std::vector<uint32_t>& numbers, const Keep& keep, bool seal)
+      REQUIRES(rewrite_mu_);
   Status CopyLiving(uint32_t number, const Segment& from, uint32_t begin, uint32_t end,
                     const Keep& keep, Segment& to, std::vector<Moved>& moved);
-  Status Replace(uint32_t number, const Segment& old, const std::shared_ptr<Segment>& fresh,
+  Status Replace(const std::vector<Numbered>& old, const std::shared_ptr<Segment>& fresh,
                  const std::vector<Moved>& moved) REQUIRES(mu_);
 
   const std::string dir_;

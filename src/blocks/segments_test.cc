@@ -197,6 +197,51 @@ TEST_F(SegmentsTest, ReducedSegmentHasOnlyWhatIsKept) {
   EXPECT_FALSE(io::Exists(Path(1)));
 }
 
+TEST_F(SegmentsTest, TwoSegmentsBecomeOne) {
+  auto segments = Open();
+  for (uint32_t number = 1; number <= 4; ++number) {
+    ASSERT_EQ(*segments->Begin(), number);
+    for (int n = 0; n < 10; ++n) {
+      const int id = static_cast<int>(number) * 100 + n;
+      ASSERT_TRUE(segments->Append(Id(id), std::string(number == 2 ? 9000 : 100, 'x') + "end"));
+    }
+  }
+  segments->Remove(Id(100));
+  ASSERT_EQ(segments->Mergeable(), std::pair(1u, 3u)) << "the newest, 4, takes more";
+  ASSERT_TRUE(segments->Merge(1, 3));
+  EXPECT_EQ(segments->Numbers(), (std::vector<uint32_t>{1, 2, 4}));
+  EXPECT_EQ(segments->RoomOf(1), 19 * Segments::RoomFor(103));
+  EXPECT_EQ(segments->RoomOf(3), 0u);
+  const auto check = [](Segments& all) {
+    EXPECT_EQ(all.objects(), 39u);
+    EXPECT_FALSE(all.Has(Id(100)));
+    for (const int id : {101, 109, 300, 309}) {
+      EXPECT_EQ(all.SegmentOf(Id(id)), 1u);
+      EXPECT_EQ((*all.Read(Id(id)))->size(), 103u);
+    }
+  };
+  check(*segments);
+  EXPECT_FALSE(io::Exists(Path(3)));
+  check(*Open());
+}
+
+TEST_F(SegmentsTest, ProcessThatEndsWhileItMergesLosesNothing) {
+  auto segments = Open();
+  for (uint32_t number = 1; number <= 3; ++number) {
+    ASSERT_TRUE(segments->Begin());
+    ASSERT_TRUE(segments->Append(Id(static_cast<int>(number)), "bytes"));
+  }
+  const auto second = io::ReadFile(Path(2));
+  ASSERT_TRUE(second);
+  ASSERT_TRUE(segments->Merge(1, 2));
+  segments.reset();
+  ASSERT_TRUE(io::WriteFile(Path(2), *second));  // as if it had not been removed
+  segments = Open();
+  EXPECT_EQ(segments->objects(), 3u);
+  segments->RemoveSegment(1);
+  EXPECT_EQ(segments->objects(), 1u);
+}
+
 TEST_F(SegmentsTest, ReducingThatFailsChangesNothing) {
   auto segments = Open();
   ASSERT_TRUE(segments->Begin());

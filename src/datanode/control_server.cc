@@ -89,8 +89,7 @@ void ControlServer::Run(const std::stop_token& stop) {
   (void)fcntl(listener_, F_SETFL, O_NONBLOCK);
   bool may_accept = true;
   while (!stop.stop_requested()) {
-    std::vector<pollfd> fds = {{may_accept ? listener_ : -1, POLLIN, 0},
-                               {ended_.get(), POLLIN, 0}};
+    std::vector<pollfd> fds = {{may_accept ? listener_ : -1, POLLIN, 0}, {ended_.get(), POLLIN, 0}};
     std::vector<Connection*> watched;  // only this thread takes connections away
     {
       MutexLock lock(mu_);

@@ -167,7 +167,9 @@ Status Fetcher::LoadPart(const std::shared_ptr<ActiveObject>& object, uint64_t b
     MutexLock lock(state_->mu);
     return object->refusal.Within(version.key);
   };
-  if (!object->small() && !object->file) return refusal();
+  if (!object->small() && !object->file) {
+    return state_->cache.IsComplete(version.id) ? Status() : refusal();
+  }
   object->through = false;  // what the cache did not take before it may take now
   const uint64_t most = 2 * kMostChunksPerGet * static_cast<uint64_t>(state_->connections);
   struct Progress {

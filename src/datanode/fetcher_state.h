@@ -74,10 +74,18 @@ struct Fetcher::State {
   // The lane that may begin a GET and should before others; null when none may.
   Lane* NextLane() REQUIRES(mu);
   void Run(const Job& job, const std::stop_token& stop);
+  bool ReadWholeFile(const ActiveObject& object, uint64_t offset, uint64_t size,
+                     const std::function<Status(std::string_view)>& take);
+  struct Patience {
+    std::chrono::milliseconds pause{20};
+    std::chrono::milliseconds waited{0};
+  };
+  bool AwaitDescriptors(Patience& patience, const std::stop_token& stop);
   // Answers who needs no more of the chunk than has come of it.
   void AnswerEarly(ActiveObject& object, uint64_t index, const Chunk& chunk);
+  // Counts what the cache does not take as `bytes_not_kept`.
   void Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
-               std::shared_ptr<Chunk> chunk);
+               std::shared_ptr<Chunk> chunk, std::atomic<uint64_t>& bytes_not_kept);
   // False when the cache does not take it, which is then known of the object.
   bool PutIntoCache(ActiveObject& object, uint64_t index, std::string_view bytes);
   void Failed(const Job& job, uint64_t from, const Error& error);

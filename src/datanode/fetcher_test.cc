@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "datanode/testing/fetcher_fixture.h"
+#include "io/testing/descriptors.h"
 
 namespace leat::datanode {
 namespace {
@@ -89,6 +90,35 @@ TEST_F(FetcherTest, LoadedObjectIsThereForTheNextProcess) {
   auto object = fetcher_->Activate(version);
   EXPECT_TRUE(Fetcher::IsComplete(*object));
   EXPECT_EQ(ReadAll(object), contents_["a"]);
+}
+
+TEST_F(FetcherTest, WhatIsCachedIsReadThoughMoreIsOpenThanDescriptorsAllow) {
+  const io::DescriptorsAtMost few(256);
+  Open(400 << 20);
+  std::vector<ObjectVersion> versions;
+  for (int n = 0; n < 100; ++n) {
+    versions.push_back(Object("f" + std::to_string(n), kChunkSize + 10));
+    ASSERT_TRUE(fetcher_->Load(versions.back(), [](uint64_t) {}, {}));
+  }
+  store_->Fail(Error{Code::kUnavailable, "down"});
+  std::vector<std::shared_ptr<ActiveObject>> open;
+  int without_file = 0;
+  for (const ObjectVersion& version : versions) {
+    open.push_back(fetcher_->Activate(version));
+    without_file += open.back()->file ? 0 : 1;
+    EXPECT_EQ(ReadAll(open.back()), contents_[version.key]) << version.key;
+    EXPECT_TRUE(fetcher_->Load(version, [](uint64_t) {}, {}));
+  }
+  EXPECT_GT(without_file, 10);
+  EXPECT_EQ(fetcher_->Stats().through_bytes, 0u);
+}
+
+TEST_F(FetcherTest, ARequestThatHasNoDescriptorWaitsForOne) {
+  Open();
+  store_->FailOne(1, Error{Code::kExhausted, "Too many open files"});
+  store_->FailOne(2, Error{Code::kExhausted, "Too many open files"});
+  EXPECT_EQ(*Read(fetcher_->Activate(Object("a", 1000)), 0, 1000), contents_["a"]);
+  EXPECT_EQ(store_->gets(), 3);
 }
 
 TEST_F(FetcherTest, SmallObjectsArePackedAndReadAgainWithoutTheStore) {

@@ -3,12 +3,20 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "datanode/fetcher_state.h"
 
 namespace leat::datanode {
 
 using blocks::kChunkSize;
+
+namespace {
+
+// Readers that have every descriptor are expected to come to their end.
+constexpr std::chrono::seconds kMostWaitForDescriptors{20};
+
+}  // namespace
 
 Lane* Fetcher::State::NextLane() {
   Lane* next = nullptr;
@@ -67,6 +75,34 @@ void Fetcher::State::Work(const std::stop_token& stop) {
   }
 }
 
+// Bytes of an object that is in the cache as a whole, though its file could not be kept open. False
+// when not all of them were given.
+bool Fetcher::State::ReadWholeFile(const ActiveObject& object, uint64_t offset, uint64_t size,
+                                   const std::function<Status(std::string_view)>& take) {
+  if (object.file || object.small() || !cache.IsComplete(object.version.id)) return false;
+  const auto file = cache.FindBriefly(object.version.id);
+  if (!file || file->size() != object.version.size) return false;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kChunkSize);
+  for (const uint64_t end = offset + size; offset < end;) {
+    const size_t wanted = std::min(kChunkSize - offset % kChunkSize, end - offset);
+    const auto read = file->Read(offset, {buffer.get(), wanted});
+    if (!read || *read == 0 || !take({buffer.get(), *read})) return false;
+    offset += *read;
+  }
+  return true;
+}
+
+// Whether it is worth another attempt after an error that may be the want of a descriptor: those of
+// the cache are there to be given back, and other readers end.
+bool Fetcher::State::AwaitDescriptors(Patience& patience, const std::stop_token& stop) {
+  if (cache.GiveBackDescriptors()) return true;
+  if (patience.waited >= kMostWaitForDescriptors) return false;
+  patience.waited += patience.pause;
+  const bool slept = RealClock().SleepFor(patience.pause, stop);
+  patience.pause = std::min<std::chrono::milliseconds>(patience.pause * 2, std::chrono::seconds(1));
+  return slept;
+}
+
 void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
   const ObjectVersion& version = job.object->version;
   const uint64_t offset = job.first * kChunkSize;
@@ -89,6 +125,8 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
     here.splice(here.end(), silent, place);
   };
   uint64_t index = job.first;
+  uint64_t given = 0;  // bytes, to `take`
+  bool from_disk = false;
   std::shared_ptr<Chunk> chunk;
   const Error too_long{Code::kCorrupt, version.key + ": the store gave more than was asked for"};
   const auto take = [&](std::string_view bytes) -> Status {
@@ -104,6 +142,7 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
       const size_t n = std::min(room, bytes.size());
       std::memcpy(chunk->data.get() + chunk->size, bytes.data(), n);
       chunk->size += n;
+      given += n;
       bytes.remove_prefix(n);
       if (n < room) {
         // Who reads on through many chunks would ride on the edge of what has come, and be woken
@@ -111,17 +150,20 @@ void Fetcher::State::Run(const Job& job, const std::stop_token& stop) {
         if (job.flights.size() == 1) AnswerEarly(*job.object, index, *chunk);
         break;
       }
-      Arrived(job.object, index++, std::move(chunk));
+      Arrived(job.object, index++, std::move(chunk), from_disk ? hit_bytes : through_bytes);
       chunk = nullptr;
     }
     return {};
   };
-  const auto get = [&] {
-    return version.store->Get(version.key, version.etag, offset, size, take, stop);
+  const auto get = [&]() -> Status {
+    from_disk = true;
+    if (ReadWholeFile(*job.object, offset, size, take)) return {};
+    from_disk = false;
+    return version.store->Get(version.key, version.etag, offset + given, size - given, take, stop);
   };
   auto got = get();
-  // Out of descriptors, say: those of the cache are there to be given back.
-  while (!got && got.error().code == Code::kExhausted && is_silent && cache.GiveBackDescriptors()) {
+  for (Patience patience; !got && got.error().code == Code::kExhausted && is_silent;) {
+    if (!AwaitDescriptors(patience, stop)) break;
     got = get();
   }
   if (got && index != job.end()) {
@@ -161,10 +203,10 @@ void Fetcher::State::AnswerEarly(ActiveObject& object, uint64_t index, const Chu
 }
 
 void Fetcher::State::Arrived(const std::shared_ptr<ActiveObject>& object, uint64_t index,
-                             std::shared_ptr<Chunk> chunk) {
+                             std::shared_ptr<Chunk> chunk, std::atomic<uint64_t>& bytes_not_kept) {
   const std::string_view bytes = chunk->bytes();
   const bool kept = PutIntoCache(*object, index, bytes);
-  (kept ? fill_bytes : through_bytes) += bytes.size();
+  (kept ? fill_bytes : bytes_not_kept) += bytes.size();
   if (!kept) pool.Keep({object->version.id, index}, chunk);
   std::vector<std::shared_ptr<Wait>> waiting;
   bool ahead = false;  // nobody has waited for it, nor was it here before

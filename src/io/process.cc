@@ -129,9 +129,8 @@ Result<RunResult> Run(SpawnOptions options, std::chrono::nanoseconds timeout,
 
   bool ended = false;
   while (!ended) {
-    pollfd fds[] = {{child->pidfd(), POLLIN, 0},
-                    {out.read.get(), POLLIN, 0},
-                    {err.read.get(), POLLIN, 0}};
+    pollfd fds[] = {
+        {child->pidfd(), POLLIN, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}};
     Result<int> ready = Poll(fds, deadline, stop);
     // A child that writes without end must not keep us from seeing the stop.
     if (stop.stop_requested()) ready = Error{Code::kCancelled, "a stop was requested"};

@@ -169,8 +169,7 @@ Status SendMessage(int socket, std::string_view bytes, std::span<const int> fds)
 Result<Message> ReceiveMessage(int socket, const std::stop_token& stop,
                                std::chrono::nanoseconds timeout) {
   pollfd readable{socket, POLLIN, 0};
-  const Result<int> ready =
-      Poll({&readable, 1}, std::chrono::steady_clock::now() + timeout, stop);
+  const Result<int> ready = Poll({&readable, 1}, std::chrono::steady_clock::now() + timeout, stop);
   if (!ready) return ready.error().Within("receive a message");
   if (*ready == 0) return Error{Code::kTimeout, "receive a message: none came in time"};
   const Result<size_t> length = PeekLength(socket);

@@ -138,7 +138,8 @@ class HttpObjectStore : public TreeStore {
         if (!names) return names.error().Within(What("GET", directory));
         return WithoutShadowed(std::move(*names));
       }
-      if (!directory.empty() && LeavesOut(html.error())) return std::vector<std::string>();
+      const bool gone = html.error().code == Code::kNotFound;
+      if (!directory.empty() && !gone && LeavesOut(html.error())) return std::vector<std::string>();
       if (auto again = patience.AfterFailure(html.error(), stop); !again) return again.error();
     }
   }

@@ -63,7 +63,8 @@ TEST(S3Url, ParsesBucketAndKey) {
 }
 
 TEST(S3Client, TriesAgainWhileTheStoreIsBusyAndSaysSo) {
-  ScriptedStore store({Answer(503, ErrorXml("SlowDown")), Answer(500, ""), Object("\"v1\"", "bytes")});
+  ScriptedStore store(
+      {Answer(503, ErrorXml("SlowDown")), Answer(500, ""), Object("\"v1\"", "bytes")});
   S3Options options = store.Options();
   std::vector<std::string> messages;
   options.on_retry = [&](const std::string& message) { messages.push_back(message); };

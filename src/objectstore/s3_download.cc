@@ -25,9 +25,8 @@ Status S3Client::Download(const S3Url& url, const ObjectInfo& listed, const std:
     const auto head = Head(url, stop);
     if (!head) return head.error();
     if (head->size != info.size) {
-      return Error{Code::kConflict,
-                   fmt::format("{} has {} bytes by now, no longer {}", url.ToString(), head->size,
-                               info.size)};
+      return Error{Code::kConflict, fmt::format("{} has {} bytes by now, no longer {}",
+                                                url.ToString(), head->size, info.size)};
     }
     info = *head;
   }

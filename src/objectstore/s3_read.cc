@@ -18,8 +18,9 @@ Answer OfVersion(Answer answer, const std::string& etag, const std::string& what
   const std::string got = EtagOf((*answer)->headers);
   if (got.empty()) {
     return Error{Code::kCorrupt,
-                 what + ": the answer has no ETag; is something before the store that answers in "
-                        "its place?"};
+                 what +
+                     ": the answer has no ETag; is something before the store that answers in "
+                     "its place?"};
   }
   if (got == etag) return answer;
   return Error{Code::kConflict,
