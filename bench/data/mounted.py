@@ -54,6 +54,8 @@ def settle(size):
         process.start()
     for process in both:
         process.join()
+        if process.exitcode != 0:
+            raise RuntimeError(f"there is no memory of 2 x {size >> 20} MiB to get ready: exit status {process.exitcode}")
 
 
 def warm_alike(roots, paths):

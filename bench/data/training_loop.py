@@ -193,20 +193,20 @@ def first_epoch(mount, endpoint, published, names, options, scratch):
     rows = []
     for demand in (DEMAND, plain / 2):
         seconds = (total - LOADERS * BATCH) / demand  # of the last burst, no batch is of the second epoch
-        losses, firsts = {}, {}
+        lost, firsts = {}, {}
 
         def measured(name, root):
             settle(total)
             got, _, first = consume([str(root / each) for each in names], demand, seconds)
-            losses.setdefault(name, []).append(1 - got / synthetic)
+            lost.setdefault(name, []).append(1 - got / synthetic)
             firsts.setdefault(name, []).append(first)
         for _ in range(1 if options.short else 3):
             synthetic = consume([], demand, seconds)[0]
             mount.evict()
             measured("mount", mount.path)
             published.each(lambda peer: measured(peer.name, peer.path))
-        rows.append({"demand": demand, "loss": {name: statistics.median(all) for name, all in losses.items()},
-                     "most": {name: max(all) for name, all in losses.items()},
+        rows.append({"demand": demand, "loss": {name: statistics.median(all) for name, all in lost.items()},
+                     "most": {name: max(all) for name, all in lost.items()},
                      "first batch": {name: statistics.median(all) for name, all in firsts.items()}})
         options.say(f"training, first epoch, {demand / 1e9:.2f} GB/s: "
                     + ", ".join(f"{name} loses {value:.2%}" for name, value in rows[-1]["loss"].items()))

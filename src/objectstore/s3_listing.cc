@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 #include <optional>
+#include <set>
 
 #include "aws/amz_time.h"
 #include "aws/xml.h"
@@ -51,7 +53,7 @@ Result<ObjectInfo> ReadListed(const aws::XmlNode& node, bool encoded) {
 struct Position {
   std::string token;
   std::string marker;
-  bool operator==(const Position&) const = default;
+  auto operator<=>(const Position&) const = default;
 };
 
 std::string QueryOf(const S3List& list, const Position& from) {
@@ -158,6 +160,7 @@ Status ListPages(S3Session& session, const S3List& list,
                  const std::function<Result<bool>(S3Page)>& each, const std::stop_token& stop) {
   const std::string what = "list " + list.scheme + "://" + list.bucket + "/" + list.prefix;
   Position from;
+  std::set<Position> empty;  // where pages without a name led, since the last name
   std::string last;
   while (true) {
     ReadPage read;
@@ -177,10 +180,13 @@ Status ListPages(S3Session& session, const S3List& list,
     if (!reply) return reply.error();
     if (auto ordered = CheckOrder(read.page, last); !ordered) return ordered.error().Within(what);
     DropGiven(read.page, list.start_after, from);
+    if (!read.page.objects.empty() || !read.page.prefixes.empty()) empty.clear();
     const auto more = each(std::move(read.page));
     if (!more) return more.error();
     if (!*more || !read.next) return {};
-    if (*read.next == from) return Error{Code::kCorrupt, what + ": the same page comes again"};
+    if (*read.next == from || !empty.insert(*read.next).second) {
+      return Error{Code::kCorrupt, what + ": the same page comes again"};
+    }
     from = std::move(*read.next);
   }
 }

@@ -197,6 +197,32 @@ TEST_F(S3StoreTest, AListingOutOfOrderIsCorruptAndSaysSo) {
   EXPECT_NE(listed.error().message.find("does not list in the order"), std::string::npos);
 }
 
+TEST_F(S3StoreTest, EmptyPagesThatLeadInCirclesEnd) {
+  const auto store = Open();
+  ASSERT_TRUE(store);
+  int pages = 0;
+  const auto token = [](const std::string& name) {
+    return "<NextContinuationToken>" + name + "</NextContinuationToken>";
+  };
+  server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+    response.Send(200, ListXml(token(++pages % 2 == 0 ? "a" : "b"), "true"));
+    return true;
+  });
+  const auto listed = (*store)->List("", "", [](const ObjectInfo&) { return true; }, {});
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().code, Code::kCorrupt);
+  EXPECT_EQ(pages, 3);
+  // Ten that lead on are none, and the last page ends them.
+  pages = 0;
+  server_.SetIntercept([&](net::ServerRequest&, net::ResponseWriter& response) {
+    response.Send(200, ++pages <= 10 ? ListXml(token(std::to_string(pages)), "true")
+                                     : ListXml(Contents("data/a")));
+    return true;
+  });
+  EXPECT_TRUE((*store)->List("", "", [](const ObjectInfo&) { return true; }, {}));
+  EXPECT_EQ(pages, 11);
+}
+
 TEST_F(S3StoreTest, WhatIsNoWholeListingIsAnError) {
   const auto store = Open();
   ASSERT_TRUE(store);
