@@ -266,6 +266,7 @@ void Fetcher::Cancel(uint64_t number) {
     const auto [begin, end] = state_->waits.equal_range(number);
     for (auto wait = begin; wait != end; ++wait) cancelled.push_back(wait->second);
     state_->waits.erase(begin, end);
+    for (const auto& wait : cancelled) state_->CountStall(wait->since);
   }
   for (const auto& wait : cancelled) wait->Answer(Error{Code::kCancelled, "the read was given up"});
 }
@@ -281,6 +282,7 @@ std::vector<std::shared_ptr<Wait>> Fetcher::State::TakeWaits(ActiveObject& objec
   object.flights.erase(flight);
   ++object.ended;
   if (object.flights.empty()) object.anticipated = nullptr;
+  std::erase_if(taken, [](const auto& wait) { return wait->answered.load(); });  // given up
   for (const auto& wait : taken) {
     CountStall(wait->since);
     Forget(wait);

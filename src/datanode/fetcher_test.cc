@@ -71,6 +71,39 @@ TEST_F(FetcherTest, BytesAreGivenOnBeforeTheirChunkIsWhole) {
   EXPECT_EQ(store_->bytes(), kChunkSize) << "one fetch for all";
 }
 
+TEST_F(FetcherTest, BytesAreGivenOnEarlyAlsoOfWhatIsSmallOrNotCached) {
+  Open(4 << 20, {.memory = 32 << 20, .hedge_after = kNever});
+  for (const uint64_t size : {uint64_t{100'000}, 20 * kChunkSize}) {
+    const std::string name = "f" + std::to_string(size);
+    auto object = fetcher_->Activate(Object(name, size));
+    store_->HoldFrom(60'000);
+    EXPECT_EQ(*Read(object, 50'000, 4096), Expected(name, 50'000, 4096)) << size;
+    store_->HoldFrom(UINT64_MAX);
+    EXPECT_EQ(ReadAll(object), contents_[name]) << size;
+  }
+  EXPECT_EQ(fetcher_->Stats().fill_bytes, 100'000u);
+}
+
+TEST_F(FetcherTest, AReadThatWasGivenUpIsNotAnsweredEarly) {
+  Open();
+  auto object = fetcher_->Activate(Object("a", kChunkSize));
+  store_->HoldFrom(0);
+  std::atomic<int> answers = 0;
+  const uint64_t wait =
+      fetcher_->Read(object, 500'000, 4096, [&](const Result<std::string_view>& bytes) {
+        EXPECT_EQ(bytes.error().code, Code::kCancelled);
+        ++answers;
+      });
+  ASSERT_NE(wait, 0u);
+  fetcher_->Cancel(wait);
+  EXPECT_EQ(answers, 1);
+  store_->HoldFrom(UINT64_MAX);
+  // Its chunk is of the first who reads it, and comes once.
+  EXPECT_EQ(*Read(object, 0, kChunkSize), contents_["a"]);
+  EXPECT_EQ(answers, 1);
+  EXPECT_EQ(store_->bytes(), kChunkSize);
+}
+
 TEST_F(FetcherTest, NeighboursTravelTogether) {
   Open();
   auto object = fetcher_->Activate(Object("a", 32 * kChunkSize));

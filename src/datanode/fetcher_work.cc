@@ -185,6 +185,7 @@ void Fetcher::State::AnswerEarly(ActiveObject& object, uint64_t index, const Chu
     const auto flight = object.flights.find(index);
     if (flight == object.flights.end()) return;
     std::erase_if(flight->second->waits, [&](const std::shared_ptr<Wait>& wait) REQUIRES(mu) {
+      if (wait->answered) return true;  // given up
       // A part of a larger read would only have to be copied, until the others come.
       if (!wait->since || wait->end > chunk.size) return false;
       ready.push_back(wait);
