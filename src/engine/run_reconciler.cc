@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "engine/objects.h"
+#include "engine/unobeyed.h"
 
 namespace leat::engine {
 namespace {
@@ -54,6 +55,12 @@ std::optional<nanoseconds> Earlier(std::optional<nanoseconds> a, std::optional<n
 
 bool IsAmong(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string WithoutEffect(const json::Value& request) {
+  const std::vector<std::string> unobeyed = UnobeyedMembers(request);
+  if (unobeyed.empty()) return "";
+  return "kept with the job, but without effect here: " + Join(unobeyed, ", ");
 }
 
 }  // namespace
@@ -150,7 +157,11 @@ Status RunReconciler::MakeMissing(RunFacts& facts, const std::vector<std::string
   }
   const HostResources resources =
       FitInstance(facts.job.instance_type, facts.job.instance_count, nodes->items);
+  const std::string unobeyed = WithoutEffect(facts.run["spec"]["job"]);
   facts.starting_message = resources.adaptation;
+  if (!unobeyed.empty()) {
+    facts.starting_message += (resources.adaptation.empty() ? "" : "; ") + unobeyed;
+  }
   facts.unmet = resources.unmet;
   if (missing.empty()) return {};
   if (auto made = CreateOnce(api::gvr::kSecrets, MakeKeySecret(facts.run, facts.job)); !made)
@@ -164,6 +175,7 @@ Status RunReconciler::MakeMissing(RunFacts& facts, const std::vector<std::string
   }
   if (!resources.adaptation.empty())
     events_.Record(facts.run, EventType::kNormal, "InstanceAdapted", resources.adaptation);
+  if (!unobeyed.empty()) events_.Record(facts.run, EventType::kWarning, "NotObeyed", unobeyed);
   return {};
 }
 

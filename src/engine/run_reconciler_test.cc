@@ -424,6 +424,23 @@ TEST_F(RunReconcilerTest, ADefinitionThatCannotBeUsedIsToldInAnEvent) {
   });
 }
 
+TEST_F(RunReconcilerTest, WhatIsNotObeyedIsToldInAnEventAndByTheStatus) {
+  json::Value request = WithMetrics();
+  request.Set("VpcConfig", json::Object({{"Subnets", json::Array({"subnet-1"})}}));
+  CreateRun(kRunName, request);
+  const std::string told = "kept with the job, but without effect here: VpcConfig";
+  ReconcileUntil(runs_, kRunName, [&](const json::Value& run) {
+    auto events = client().List(api::gvr::kEvents, {.ns = awsserver::kEngineNamespace});
+    for (const json::Value& event : events->items) {
+      if (event["reason"].AsString() != "NotObeyed") continue;
+      EXPECT_EQ(event["message"].AsString(), told);
+      EXPECT_EQ(event["type"].AsString(), "Warning");
+      return json::Print(run["status"]).find(told) != std::string::npos;
+    }
+    return false;
+  });
+}
+
 TEST_F(RunReconcilerTest, FinishedRunsAreKeptForTheirTimeAndGoWithTheirLogs) {
   Start();
   pod_logs_.Write(kPod, {"2020-09-13T12:26:52Z a line"});
