@@ -388,7 +388,8 @@ void Cache::KeepSegmentsFew(Directory& directory) {
   while (segments.Numbers().size() >= directory.most_segments) {
     const auto pair = segments.Mergeable();
     if (!pair) return;
-    const auto [into, from] = *pair;
+    const uint32_t into = pair->first;
+    const uint32_t from = pair->second;
     if (auto merged = WithDescriptors([&] { return segments.Merge(into, from); }); !merged) {
       LogWarning("two segments of small files cannot be made one", {{"error", merged.error()}});
       return;
