@@ -158,6 +158,36 @@ Result<LabelSelector> LabelSelector::Parse(std::string_view text) {
   }
 }
 
+Result<LabelSelector::Term> LabelSelector::ReadExpression(const json::Value& expression,
+                                                          bool compares) {
+  Term term{.key = expression["key"].Str(), .op = Op::kIn, .values = {}};
+  for (const json::Value& value : expression["values"].Items()) term.values.push_back(value.Str());
+  const std::string_view op = expression["operator"].AsString();
+  if (op == "NotIn") {
+    term.op = Op::kNotIn;
+  } else if (op == "Exists") {
+    term.op = Op::kExists;
+  } else if (op == "DoesNotExist") {
+    term.op = Op::kNotExists;
+  } else if (compares && (op == "Gt" || op == "Lt")) {
+    term.op = op == "Gt" ? Op::kGreater : Op::kLess;
+    if (term.values.size() != 1 || !ParseInt(term.values[0]))
+      return Error{Code::kInvalid, "values: for 'Gt', 'Lt' operators, one integer is needed"};
+  } else if (op != "In") {
+    return Error{Code::kInvalid, fmt::format("\"{}\" is not a valid label selector operator", op)};
+  }
+  const bool wants_values = term.op != Op::kExists && term.op != Op::kNotExists;
+  if (wants_values && term.values.empty())
+    return Error{Code::kInvalid,
+                 "values: Invalid value: []: for 'in', 'notin' operators, values "
+                 "set can't be empty"};
+  if (!wants_values && !term.values.empty())
+    return Error{Code::kInvalid,
+                 "values: Invalid value: values set must be empty for exists and "
+                 "does not exist"};
+  return term;
+}
+
 Result<LabelSelector> LabelSelector::FromObject(const json::Value& object) {
   LabelSelector selector;
   // An absent selector selects nothing, an empty one everything.
@@ -165,34 +195,24 @@ Result<LabelSelector> LabelSelector::FromObject(const json::Value& object) {
   for (const json::Member& label : object["matchLabels"].Members())
     selector.terms_.push_back({.key = label.key, .op = Op::kIn, .values = {label.value.Str()}});
   for (const json::Value& expression : object["matchExpressions"].Items()) {
-    Term term{.key = expression["key"].Str(), .op = Op::kIn, .values = {}};
-    for (const json::Value& value : expression["values"].Items())
-      term.values.push_back(value.Str());
-    const std::string_view op = expression["operator"].AsString();
-    if (op == "NotIn") {
-      term.op = Op::kNotIn;
-    } else if (op == "Exists") {
-      term.op = Op::kExists;
-    } else if (op == "DoesNotExist") {
-      term.op = Op::kNotExists;
-    } else if (op != "In") {
-      return Error{Code::kInvalid,
-                   fmt::format("\"{}\" is not a valid label selector operator", op)};
-    }
-    const bool wants_values = term.op == Op::kIn || term.op == Op::kNotIn;
-    if (wants_values && term.values.empty())
-      return Error{Code::kInvalid,
-                   "values: Invalid value: []: for 'in', 'notin' operators, values "
-                   "set can't be empty"};
-    if (!wants_values && !term.values.empty())
-      return Error{Code::kInvalid,
-                   "values: Invalid value: values set must be empty for exists and "
-                   "does not exist"};
-    selector.terms_.push_back(std::move(term));
+    auto term = ReadExpression(expression, /*compares=*/false);
+    if (!term) return term.error();
+    selector.terms_.push_back(std::move(*term));
   }
   for (const Term& term : selector.terms_)
     if (!term.key.empty() || !object.IsNull())
       if (Status ok = CheckKey(term.key); !ok) return ok.error();
+  return selector;
+}
+
+Result<LabelSelector> LabelSelector::FromNodeTerm(const json::Value& node_term) {
+  LabelSelector selector;
+  for (const json::Value& expression : node_term["matchExpressions"].Items()) {
+    auto term = ReadExpression(expression, /*compares=*/true);
+    if (!term) return term.error();
+    if (Status ok = CheckKey(term->key); !ok) return ok.error();
+    selector.terms_.push_back(std::move(*term));
+  }
   return selector;
 }
 

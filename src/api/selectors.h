@@ -17,6 +17,8 @@ class LabelSelector {
   static Result<LabelSelector> Parse(std::string_view text);
   // From an object's {matchLabels, matchExpressions}.
   static Result<LabelSelector> FromObject(const json::Value& selector);
+  // From the {matchExpressions} of a term of node affinity, which knows Gt and Lt, too.
+  static Result<LabelSelector> FromNodeTerm(const json::Value& term);
   bool Matches(const json::Value& labels) const;
   bool empty() const { return terms_.empty(); }
 
@@ -27,6 +29,8 @@ class LabelSelector {
     Op op;
     std::vector<std::string> values;
   };
+  static Result<Term> ReadExpression(const json::Value& expression, bool compares);
+
   std::vector<Term> terms_;
 };
 

@@ -162,6 +162,20 @@ bool GarbageCollector::OwnerExists(const json::Value& reference, const std::stri
   return owner && (*owner)->value["metadata"]["uid"] == reference["uid"];
 }
 
+bool GarbageCollector::HasOtherOwner(const json::Value& object, const std::string& ns,
+                                     const std::string& but) {
+  const auto& references = object["metadata"]["ownerReferences"].Items();
+  return std::any_of(references.begin(), references.end(), [&](const json::Value& reference) {
+    if (reference["uid"].AsString() == but || !OwnerExists(reference, ns)) return false;
+    const api::TypePtr type = TypeOf(verbs_.types(), reference);
+    if (type == nullptr) return true;
+    const auto owner = verbs_.store().Get(
+        {type->StorageName(), type->namespaced ? ns : "", reference["name"].Str()});
+    return !owner || !api::IsBeingDeleted((*owner)->value) ||
+           !api::HasFinalizer((*owner)->value, kForegroundFinalizer);
+  });
+}
+
 std::vector<store::Key> GarbageCollector::DependentsOf(const std::string& uid) {
   MutexLock lock(mu_);
   const auto found = dependents_.find(uid);
@@ -207,10 +221,15 @@ Status GarbageCollector::CollectDependent(const api::Type& type, const store::En
   if (static_cast<size_t>(missing) == references.size()) {
     return DeleteObject(entry, Propagation::kBackground);
   }
-  auto changed = verbs_.Change(type, entry.key,
-                               [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
-                                 return std::optional(WithoutOwners(now.value, gone));
-                               });
+  bool all_gone = false;  // the last owner may have gone meanwhile
+  auto changed = verbs_.Change(
+      type, entry.key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+        const auto& left = now.value["metadata"]["ownerReferences"].Items();
+        all_gone = !left.empty() && std::all_of(left.begin(), left.end(), gone);
+        if (all_gone) return std::optional<json::Value>();
+        return std::optional(WithoutOwners(now.value, gone));
+      });
+  if (all_gone) return DeleteObject(entry, Propagation::kBackground);
   return Ignore(changed ? Status() : Status(changed.error()), Code::kNotFound);
 }
 
@@ -244,6 +263,21 @@ Status GarbageCollector::DeleteDependents(const api::Type& type, const store::En
     auto dependent = verbs_.store().Get(key);
     if (!dependent || !Names((*dependent)->value, uid)) continue;
     if (!api::IsBeingDeleted((*dependent)->value)) {
+      bool stays = HasOtherOwner((*dependent)->value, key.ns, uid);
+      if (stays) {
+        const api::TypePtr of = verbs_.types().FindStorage(key.type);
+        if (of == nullptr) continue;
+        auto changed = verbs_.Change(
+            *of, key, [&](const store::Entry& now) -> Result<std::optional<json::Value>> {
+              stays = HasOtherOwner(now.value, key.ns, uid);
+              if (!stays) return std::optional<json::Value>();
+              return std::optional(WithoutOwners(now.value, [&](const json::Value& reference) {
+                return reference["uid"].AsString() == uid;
+              }));
+            });
+        if (!changed && changed.error().code != Code::kNotFound) return changed.error();
+      }
+      if (stays) continue;
       auto deleted = DeleteObject(**dependent, Propagation::kForeground);
       if (!deleted) return deleted;
       dependent = verbs_.store().Get(key);

@@ -39,6 +39,9 @@ class GarbageCollector : public WriteObserver {
   Status DeleteDependents(const api::Type& type, const store::Entry& owner);
   std::vector<store::Key> DependentsOf(const std::string& uid) EXCLUDES(mu_);
   void RememberGone(const std::string& uid) REQUIRES(mu_);
+  // Whether an owner that is not itself on its way out, but for the one with this uid, has it.
+  bool HasOtherOwner(const json::Value& object, const std::string& ns, const std::string& but)
+      EXCLUDES(mu_);
   bool OwnerExists(const json::Value& reference, const std::string& ns) EXCLUDES(mu_);
   Status DeleteObject(const store::Entry& entry, Propagation propagation);
 

@@ -380,6 +380,31 @@ TEST_F(HttpTest, ForegroundAndOrphan) {
   EXPECT_FALSE(orphan.json["metadata"].Has("ownerReferences"));
 }
 
+TEST_F(HttpTest, ForegroundDeletionLeavesWhatHasAnotherOwner) {
+  json::Value references = json::Array();
+  for (const char* name : {"a", "b"}) {
+    const auto owner = client().Create(api::gvr::kConfigMaps, ConfigMap(name, "1"));
+    ASSERT_TRUE(owner);
+    references.Push(json::Object({{"apiVersion", "v1"},
+                                  {"kind", "ConfigMap"},
+                                  {"name", name},
+                                  {"uid", (*owner)["metadata"]["uid"]},
+                                  {"blockOwnerDeletion", true}}));
+  }
+  json::Value child = ConfigMap("child", "1");
+  child.Mut("metadata").Set("ownerReferences", references);
+  ASSERT_TRUE(client().Create(api::gvr::kConfigMaps, child));
+  EXPECT_EQ(Send("DELETE", std::string(kMaps) + "/a?propagationPolicy=Foreground").status, 200);
+  AwaitGone(api::gvr::kConfigMaps, {"default", "a"});
+  const HttpAnswer left = Send("GET", std::string(kMaps) + "/child");
+  ASSERT_EQ(left.status, 200);
+  EXPECT_FALSE(left.json["metadata"].Has("deletionTimestamp"));
+  ASSERT_EQ(left.json["metadata"]["ownerReferences"].size(), 1u);
+  EXPECT_EQ(left.json["metadata"]["ownerReferences"].Items()[0]["name"].AsString(), "b");
+  EXPECT_EQ(Send("DELETE", std::string(kMaps) + "/b?propagationPolicy=Foreground").status, 200);
+  AwaitGone(api::gvr::kConfigMaps, {"default", "child"});
+}
+
 TEST_F(HttpTest, DeleteCollectionTakesWhatTheSelectorChooses) {
   for (const char* name : {"a", "b", "c"}) {
     json::Value map = ConfigMap(name, "1");

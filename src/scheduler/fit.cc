@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 
 #include "api/meta.h"
@@ -13,8 +14,14 @@
 namespace leat::scheduler {
 namespace {
 
+// Quantities go up to the largest number, and so do their sums.
+int64_t Sum(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<int64_t>::max() : sum;
+}
+
 void Add(Resources& sum, const Resources& more) {
-  for (const auto& [name, amount] : more) sum[name] += amount;
+  for (const auto& [name, amount] : more) sum[name] = Sum(sum[name], amount);
 }
 
 void Raise(Resources& most, const Resources& other) {
@@ -49,8 +56,7 @@ bool Tolerates(const json::Value& pod, const json::Value& taint) {
 }
 
 bool MatchesTerm(const json::Value& term, const json::Value& node) {
-  const auto labels = api::LabelSelector::FromObject(
-      json::Object({{"matchExpressions", term["matchExpressions"]}}));
+  const auto labels = api::LabelSelector::FromNodeTerm(term);
   if (!labels || !labels->Matches(node["metadata"]["labels"])) return false;
   for (const json::Value& field : term["matchFields"].Items()) {
     const bool named =
@@ -122,7 +128,7 @@ std::vector<std::string> Reject(const json::Value& pod, const NodeState& node) {
     return {"node(s) didn't match Pod's node affinity/selector"};
   if ((node.pods + 1) * 1000 > Amount(node.allocatable, "pods")) reasons.push_back("Too many pods");
   for (const auto& [name, wanted] : RequestsOf(pod))
-    if (wanted > 0 && Amount(node.requested, name) + wanted > Amount(node.allocatable, name))
+    if (wanted > 0 && Sum(Amount(node.requested, name), wanted) > Amount(node.allocatable, name))
       reasons.push_back("Insufficient " + name);
   return reasons;
 }
@@ -132,7 +138,7 @@ int Score(const json::Value& pod, const NodeState& node) {
   double free_sum = 0, free_cpu = 0, free_memory = 0;
   for (const char* name : {"cpu", "memory"}) {
     const auto all = static_cast<double>(Amount(node.allocatable, name));
-    const auto used = static_cast<double>(Amount(node.requested, name) + Amount(wanted, name));
+    const auto used = static_cast<double>(Sum(Amount(node.requested, name), Amount(wanted, name)));
     const double free = all > 0 ? std::max(0.0, 1 - used / all) : 0;
     (std::string_view(name) == "cpu" ? free_cpu : free_memory) = free;
     free_sum += free;

@@ -76,6 +76,39 @@ TEST(Reject, CountsWhatRunsThere) {
   EXPECT_EQ(Reject(Pod("0"), node), std::vector<std::string>{"Too many pods"});
 }
 
+TEST(Reject, SumsThatNoNumberHoldsDoNotFit) {
+  NodeState node = StateOf(Node("a"));
+  AddPod(node, Pod("1", "1Gi"));
+  EXPECT_EQ(Reject(Pod("1", "9Pi"), node), std::vector<std::string>{"Insufficient memory"});
+  json::Value two = Pod("1", "8Ei");
+  const json::Value container = two["spec"]["containers"].Items()[0];
+  two.Mut("spec").Set("containers", json::Array({container, container}));
+  EXPECT_EQ(Reject(two, node), std::vector<std::string>{"Insufficient memory"});
+  AddPod(node, two);
+  EXPECT_EQ(Reject(Pod("0", "1"), node), std::vector<std::string>{"Insufficient memory"});
+  EXPECT_GE(Score(two, node), 0);
+}
+
+TEST(Reject, ComparesLabelsOfNodes) {
+  NodeState node = StateOf(Node("a"));
+  node.object.Mut("metadata").Mut("labels").Set("gpus", "4");
+  const auto fits = [&](const std::string& op, const std::string& value) {
+    json::Value pod = Pod("1");
+    pod.Mut("spec").Set(
+        "affinity",
+        Yaml(
+            R"({nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: gpus, operator: )" +
+            op + ", values: [\"" + value + "\"]}]}]}}}"));
+    return Reject(pod, node).empty();
+  };
+  EXPECT_TRUE(fits("Gt", "2"));
+  EXPECT_FALSE(fits("Gt", "4"));
+  EXPECT_TRUE(fits("Lt", "5"));
+  EXPECT_FALSE(fits("Lt", "4"));
+  EXPECT_FALSE(fits("Gt", "two"));
+  EXPECT_TRUE(fits("In", "4"));
+}
+
 TEST(Reject, HonoursTaintsAndTolerations) {
   NodeState node = StateOf(Node("a"));
   node.object.Mut("spec").Mut("taints").Push(Yaml("{key: gpu, value: 'yes', effect: NoSchedule}"));
