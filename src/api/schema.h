@@ -132,7 +132,8 @@ std::vector<FieldError> ValidateSchemaUpdate(const Schema& schema, const json::V
 
 // Kubernetes' strategic merge of `patch` into `target` by the schema's merge keys, with $patch
 // (replace, delete, merge), $retainKeys, $setElementOrder/x and $deleteFromPrimitiveList/x.
-// kInvalid when an element lacks its merge key.
+// kInvalid when an element lacks its merge key, kTooLarge when the patch merges into the same large
+// elements so often that it would take seconds. `target` is then of no use.
 Status StrategicMerge(const Schema& schema, json::Value& target, const json::Value& patch);
 
 }  // namespace leat::api

@@ -6,6 +6,9 @@
 //   $setElementOrder/x         says in which order the elements of x shall stand
 // New elements of a merged list come before those that only the server has, but keep their place
 // relative to the elements that both know: that is upstream's order, which kubectl relies on.
+//
+// Every merge of two objects or lists walks both once. What many elements of one merge key would
+// make of that (each walks the same element of the server again) ends at kMaxSteps.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +20,9 @@
 
 namespace leat::api {
 namespace {
+
+// Members and elements walked by one patch: twice those of the largest object and patch.
+constexpr size_t kMaxSteps = 2'000'000;
 
 constexpr std::string_view kPatch = "$patch";
 constexpr std::string_view kRetainKeys = "$retainKeys";
@@ -119,50 +125,9 @@ json::ArrayItems Reorder(json::ArrayItems items, const Positions& before, const 
   return ordered;
 }
 
-Status MergeObject(const Schema& schema, json::Value& target, const json::Value& patch);
-
 Error NoMergeKey(const json::Value& element, const std::string& merge_key) {
   return BadPatch(fmt::format("map: {} does not contain declared merge key: {}",
                               json::Print(element), merge_key));
-}
-
-// Merges the elements of `patch` into `items` by the merge key, in no particular order.
-Status MergeElements(const Schema& list, json::ArrayItems& items, const json::ArrayItems& patch) {
-  const std::string& key = list.merge_key;
-  std::set<std::string> removed;
-  for (const json::Value& element : patch) {
-    if (!element.IsObject())
-      return BadPatch(fmt::format("expected a list of objects with \"{}\", found {}", key,
-                                  json::Print(element)));
-    const json::Value& directive = element[kPatch];
-    if (directive.IsNull() || directive.AsString() == "merge") continue;
-    if (directive.AsString() == "replace") {
-      items.clear();
-    } else if (directive.AsString() == "delete") {
-      if (!element.Has(key)) return NoMergeKey(element, key);
-      removed.insert(Identity(element, key));
-    } else {
-      return BadPatch(fmt::format("unknown patch type: {} in map: {}", json::Print(directive),
-                                  json::Print(element)));
-    }
-  }
-  std::erase_if(items,
-                [&](const json::Value& item) { return removed.contains(Identity(item, key)); });
-  Positions positions = PositionsOf(items, key);
-  for (const json::Value& element : patch) {
-    const std::string_view directive = element[kPatch].AsString();
-    if (directive == "delete" || (!directive.empty() && element.size() == 1)) continue;
-    if (!element.Has(key)) return NoMergeKey(element, key);
-    const auto [at, is_new] = positions.emplace(Identity(element, key), items.size());
-    if (is_new) {
-      if (std::optional<json::Value> plain = Plain(element)) items.push_back(std::move(*plain));
-      continue;
-    }
-    json::Value body = element;
-    body.Erase(kPatch);
-    if (Status ok = MergeObject(*list.items, items[at->second], body); !ok) return ok;
-  }
-  return {};
 }
 
 void UnitePrimitives(json::ArrayItems& items, const json::ArrayItems& patch) {
@@ -195,39 +160,7 @@ Status CheckOrder(std::string_view key, const json::ArrayItems& order,
   return {};
 }
 
-// Merges `patch` (may be null: only an order) into the list member `key` of target.
-Status MergeList(const Schema& list, std::string_view key, json::Value& target,
-                 const json::Value& patch, const json::Value* order) {
-  json::Value* existing = target.Find(key);
-  if (!existing || !existing->IsArray()) {
-    if (!patch.IsArray()) return {};
-    // Checked even where nothing merges, so that a bad patch fails on every object alike.
-    json::ArrayItems scratch;
-    if (!list.merge_key.empty())
-      if (Status ok = MergeElements(list, scratch, patch.Items()); !ok) return ok;
-    // Taken whole: elements of one merge key (TCP and UDP on one port) all stay.
-    target.Set(key, *Plain(patch));
-    return {};
-  }
-  json::ArrayItems& items = existing->MutItems();
-  const Positions before = PositionsOf(items, list.merge_key);
-  if (list.merge_key.empty()) {
-    UnitePrimitives(items, patch.Items());
-  } else if (Status ok = MergeElements(list, items, patch.Items()); !ok) {
-    return ok;
-  }
-  if (order) {
-    if (Status ok = CheckOrder(key, order->Items(), patch.Items(), list.merge_key); !ok) return ok;
-    items = Reorder(std::move(items), before, PositionsOf(order->Items(), list.merge_key),
-                    list.merge_key);
-  } else {
-    items = Reorder(std::move(items), before, OrderOfPatch(patch.Items(), list.merge_key),
-                    list.merge_key);
-  }
-  return {};
-}
-
-Status RetainKeys(json::Value& target, const json::Value& patch) {
+Status RetainKeys(json::ObjectMembers& members, const json::Value& patch) {
   const json::Value* retain = patch.Find(kRetainKeys);
   if (!retain) return {};
   std::set<std::string_view> keep;
@@ -239,83 +172,187 @@ Status RetainKeys(json::Value& target, const json::Value& patch) {
     return BadPatch(
         "invalid patch format of retainKeys: every key of the patch must be in "
         "$retainKeys, which is a list");
-  std::vector<std::string> dropped;
-  for (const json::Member& member : target.Members())
-    if (!keep.contains(member.key)) dropped.push_back(member.key);
-  for (const std::string& key : dropped) target.Erase(key);
+  std::erase_if(members, [&](const json::Member& member) { return !keep.contains(member.key); });
   return {};
 }
 
-void DeletePrimitives(json::Value& target, std::string_view key, const json::Value& values) {
-  json::Value* list = target.Find(key);
-  if (!list || !list->IsArray()) return;
+void DeletePrimitives(json::Value& list, const json::Value& values) {
   const Positions removed = PositionsOf(values.Items(), "");
-  std::erase_if(list->MutItems(),
+  std::erase_if(list.MutItems(),
                 [&](const json::Value& item) { return removed.contains(Identity(item, "")); });
 }
 
-Status MergeMember(const Schema& schema, json::Value& target, std::string_view key,
-                   const json::Value& value, const json::Value& patch) {
-  if (value.IsNull()) {
-    target.Erase(key);
-    return {};
-  }
-  const Schema& member_schema = MemberSchema(schema, key);
-  if (value.IsArray() && MergesAsList(member_schema))
-    return MergeList(member_schema, key, target, value,
-                     patch.Find(std::string(kOrderPrefix) + std::string(key)));
-  json::Value* existing = target.Find(key);
-  if (existing && existing->IsObject() && value.IsObject())
-    return MergeObject(member_schema, *existing, value);
-  if (std::optional<json::Value> plain = Plain(value))
-    target.Set(key, std::move(*plain));
-  else
-    target.Erase(key);
-  return {};
+json::Value* FindList(json::ObjectMembers& members, std::string_view key) {
+  const auto at = std::lower_bound(
+      members.begin(), members.end(), key,
+      [](const json::Member& member, std::string_view wanted) { return member.key < wanted; });
+  return at != members.end() && at->key == key && at->value.IsArray() ? &at->value : nullptr;
 }
 
-Status MergeObject(const Schema& schema, json::Value& target, const json::Value& patch) {
-  if (const json::Value* directive = patch.Find(kPatch)) {
-    const std::string_view name = directive->AsString();
-    if (name == "replace" || name == "delete") {
-      json::Value body = patch;
-      body.Erase(kPatch);
-      target = name == "replace" ? *Plain(body) : json::Object();
-      return {};
+// One patch at work.
+class Merging {
+ public:
+  Status MergeObject(const Schema& schema, json::Value& target, const json::Value& patch) {
+    if (const json::Value* directive = patch.Find(kPatch)) {
+      const std::string_view name = directive->AsString();
+      if (name == "replace" || name == "delete") {
+        json::Value body = patch;
+        body.Erase(kPatch);
+        target = name == "replace" ? *Plain(body) : json::Object();
+        return {};
+      }
+      if (name != "merge")
+        return BadPatch(fmt::format("unknown patch type: {} in map: {}", json::Print(*directive),
+                                    json::Print(patch)));
     }
-    if (name != "merge")
-      return BadPatch(fmt::format("unknown patch type: {} in map: {}", json::Print(*directive),
-                                  json::Print(patch)));
+    if (Status fits = Walk(target.size() + patch.size()); !fits) return fits;
+    json::ObjectMembers own = target.TakeMembers();
+    if (Status ok = RetainKeys(own, patch); !ok) return ok;
+    if (Status ok = MergeDirectives(schema, own, patch); !ok) return ok;
+    json::ObjectMembers merged;
+    merged.reserve(own.size() + patch.size());
+    auto at = own.begin();
+    for (const json::Member& member : patch.Members()) {
+      if (IsDirective(member.key)) continue;
+      while (at != own.end() && at->key < member.key) merged.push_back(std::move(*at++));
+      std::optional<json::Value> value;
+      if (at != own.end() && at->key == member.key) value = std::move((at++)->value);
+      if (Status ok = MergeMember(schema, member, patch, value); !ok) return ok;
+      if (value) merged.push_back({member.key, std::move(*value)});
+    }
+    merged.insert(merged.end(), std::make_move_iterator(at), std::make_move_iterator(own.end()));
+    target = json::Value(std::move(merged));
+    return {};
   }
-  if (Status ok = RetainKeys(target, patch); !ok) return ok;
-  for (const json::Member& member : patch.Members()) {
-    const std::string_view key = member.key;
-    if (key == kPatch || key == kRetainKeys) continue;
-    if (key.starts_with(kDeletePrefix) || key.starts_with(kOrderPrefix)) {
+
+ private:
+  Status Walk(size_t steps) {
+    steps_ += steps;
+    if (steps_ <= kMaxSteps) return {};
+    return Error{Code::kTooLarge,
+                 "the patch names the same large elements too often: give each element once"};
+  }
+
+  // Those that stand for a list: removed primitives, and the order of a list that the patch does
+  // not change otherwise.
+  Status MergeDirectives(const Schema& schema, json::ObjectMembers& own, const json::Value& patch) {
+    for (const json::Member& member : patch.Members()) {
+      const std::string_view key = member.key;
+      const bool deletes = key.starts_with(kDeletePrefix);
+      if (!deletes && !key.starts_with(kOrderPrefix)) continue;
       if (!member.value.IsArray())
         return BadPatch(fmt::format("invalid patch format of {}: it must be a list", key));
-      if (key.starts_with(kDeletePrefix)) {
-        DeletePrimitives(target, key.substr(kDeletePrefix.size()), member.value);
+      const std::string_view name =
+          key.substr(deletes ? kDeletePrefix.size() : kOrderPrefix.size());
+      json::Value* list = FindList(own, name);
+      if (list == nullptr) continue;
+      if (deletes) {
+        if (Status fits = Walk(list->size() + member.value.size()); !fits) return fits;
+        DeletePrimitives(*list, member.value);
+      } else if (const Schema& list_schema = MemberSchema(schema, name);
+                 !patch.Has(name) && MergesAsList(list_schema)) {
+        if (Status ok = MergeList(list_schema, name, *list, {}, &member.value); !ok) return ok;
+      }
+    }
+    return {};
+  }
+
+  // `value` is the member as it is, nullopt where there is none, and becomes what it shall be.
+  Status MergeMember(const Schema& schema, const json::Member& member, const json::Value& patch,
+                     std::optional<json::Value>& value) {
+    if (member.value.IsNull()) {
+      value.reset();
+      return {};
+    }
+    const Schema& member_schema = MemberSchema(schema, member.key);
+    if (member.value.IsArray() && MergesAsList(member_schema)) {
+      if (value && value->IsArray())
+        return MergeList(member_schema, member.key, *value, member.value.Items(),
+                         patch.Find(std::string(kOrderPrefix) + member.key));
+      // Checked even where nothing merges, so that a bad patch fails on every object alike.
+      json::ArrayItems scratch;
+      if (!member_schema.merge_key.empty())
+        if (Status ok = MergeElements(member_schema, scratch, member.value.Items()); !ok) return ok;
+      // Taken whole: elements of one merge key (TCP and UDP on one port) all stay.
+      value = Plain(member.value);
+      return {};
+    }
+    if (value && value->IsObject() && member.value.IsObject())
+      return MergeObject(member_schema, *value, member.value);
+    value = Plain(member.value);
+    return {};
+  }
+
+  // Merges `patch` (empty: only an order) into a list.
+  Status MergeList(const Schema& schema, std::string_view key, json::Value& list,
+                   const json::ArrayItems& patch, const json::Value* order) {
+    json::ArrayItems& items = list.MutItems();
+    if (Status fits = Walk(items.size() + patch.size()); !fits) return fits;
+    const Positions before = PositionsOf(items, schema.merge_key);
+    if (schema.merge_key.empty()) {
+      UnitePrimitives(items, patch);
+    } else if (Status ok = MergeElements(schema, items, patch); !ok) {
+      return ok;
+    }
+    if (order) {
+      if (Status ok = CheckOrder(key, order->Items(), patch, schema.merge_key); !ok) return ok;
+      items = Reorder(std::move(items), before, PositionsOf(order->Items(), schema.merge_key),
+                      schema.merge_key);
+    } else {
+      items = Reorder(std::move(items), before, OrderOfPatch(patch, schema.merge_key),
+                      schema.merge_key);
+    }
+    return {};
+  }
+
+  // Merges the elements of `patch` into `items` by the merge key, in no particular order.
+  Status MergeElements(const Schema& list, json::ArrayItems& items, const json::ArrayItems& patch) {
+    const std::string& key = list.merge_key;
+    std::set<std::string> removed;
+    for (const json::Value& element : patch) {
+      if (!element.IsObject())
+        return BadPatch(fmt::format("expected a list of objects with \"{}\", found {}", key,
+                                    json::Print(element)));
+      const json::Value& directive = element[kPatch];
+      if (directive.IsNull() || directive.AsString() == "merge") continue;
+      if (directive.AsString() == "replace") {
+        items.clear();
+      } else if (directive.AsString() == "delete") {
+        if (!element.Has(key)) return NoMergeKey(element, key);
+        removed.insert(Identity(element, key));
+      } else {
+        return BadPatch(fmt::format("unknown patch type: {} in map: {}", json::Print(directive),
+                                    json::Print(element)));
+      }
+    }
+    std::erase_if(items,
+                  [&](const json::Value& item) { return removed.contains(Identity(item, key)); });
+    Positions positions = PositionsOf(items, key);
+    for (const json::Value& element : patch) {
+      const std::string_view directive = element[kPatch].AsString();
+      if (directive == "delete" || (!directive.empty() && element.size() == 1)) continue;
+      if (!element.Has(key)) return NoMergeKey(element, key);
+      const auto [at, is_new] = positions.emplace(Identity(element, key), items.size());
+      if (is_new) {
+        if (std::optional<json::Value> plain = Plain(element)) items.push_back(std::move(*plain));
         continue;
       }
-      const std::string_view list = key.substr(kOrderPrefix.size());
-      if (patch.Has(list)) continue;  // done together with the list
-      const Schema& list_schema = MemberSchema(schema, list);
-      if (!MergesAsList(list_schema)) continue;
-      if (Status ok = MergeList(list_schema, list, target, {}, &member.value); !ok) return ok;
-      continue;
+      json::Value body = element;
+      body.Erase(kPatch);
+      if (Status ok = MergeObject(*list.items, items[at->second], body); !ok) return ok;
     }
-    if (Status ok = MergeMember(schema, target, key, member.value, patch); !ok) return ok;
+    return {};
   }
-  return {};
-}
+
+  size_t steps_ = 0;
+};
 
 }  // namespace
 
 Status StrategicMerge(const Schema& schema, json::Value& target, const json::Value& patch) {
   if (!patch.IsObject()) return BadPatch("a strategic merge patch must be an object");
   if (!target.IsObject()) target = json::Object();
-  return MergeObject(schema, target, patch);
+  return Merging().MergeObject(schema, target, patch);
 }
 
 }  // namespace leat::api

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/testing/objects.h"
@@ -169,6 +170,48 @@ TEST(StrategicMerge, ManyElementsDoNotTakeQuadraticTime) {
   json::Value target = patch;
   ASSERT_TRUE(StrategicMerge(PodSchema(), target, patch).has_value());
   EXPECT_EQ(target["spec"]["volumes"].size(), 20'000u);
+}
+
+json::Value ManyMembers(std::string_view prefix, int count) {
+  json::ObjectMembers members;
+  for (int i = 0; i < count; ++i)
+    members.push_back({fmt::format("{}{:06}", prefix, i), json::Value("x")});
+  return json::Value(std::move(members));
+}
+
+// A member at a time this takes half a minute.
+TEST(StrategicMerge, ManyMembersDoNotTakeQuadraticTime) {
+  json::Value target =
+      json::Object({{"metadata", json::Object({{"labels", ManyMembers("b", 100'000)}})}});
+  json::Value labels = ManyMembers("a", 100'000);
+  labels.Set("b000007", nullptr);
+  labels.Set("b000009", "y");
+  ASSERT_TRUE(StrategicMerge(PodSchema(), target,
+                             json::Object({{"metadata", json::Object({{"labels", labels}})}}))
+                  .has_value());
+  const json::Value& merged = target["metadata"]["labels"];
+  EXPECT_EQ(merged.size(), 199'999u);
+  EXPECT_FALSE(merged.Has("b000007"));
+  EXPECT_EQ(merged["b000009"].AsString(), "y");
+  EXPECT_EQ(merged["a099999"].AsString(), "x");
+
+  const json::Value none = Y("{metadata: {labels: {$retainKeys: [b000001]}}}");
+  ASSERT_TRUE(StrategicMerge(PodSchema(), target, none).has_value());
+  EXPECT_EQ(target["metadata"]["labels"], json::Object({{"b000001", "x"}}));
+}
+
+TEST(StrategicMerge, RefusesToMergeIntoOneLargeElementAgainAndAgain) {
+  const json::Value resources = json::Object({{"limits", ManyMembers("l", 10'000)}});
+  json::Value elements = json::Array({});
+  for (int i = 0; i < 10'000; ++i)
+    elements.Push(Y("{name: a, resources: {limits: {x" + std::to_string(i) + ": 1}}}"));
+  const json::Value container = json::Object({{"name", "a"}, {"resources", resources}});
+  json::Value target =
+      json::Object({{"spec", json::Object({{"containers", json::Array({container})}})}});
+  const Status ok = StrategicMerge(
+      PodSchema(), target, json::Object({{"spec", json::Object({{"containers", elements}})}}));
+  ASSERT_FALSE(ok.has_value());
+  EXPECT_EQ(ok.error().code, Code::kTooLarge);
 }
 
 }  // namespace

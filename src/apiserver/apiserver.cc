@@ -82,6 +82,8 @@ class EmbeddedServer : public ApiServer {
 
 }  // namespace
 
+bool IsHealthCheck(const net::ServerRequest& head) { return IsHealthPath(head.path); }
+
 Result<std::unique_ptr<ApiServer>> ApiServer::Start(Options options, store::Store& store,
                                                     Clock& clock) {
   auto server = std::make_unique<EmbeddedServer>(std::move(options), store, clock);

@@ -30,6 +30,9 @@ struct Options {
   std::chrono::seconds event_ttl{3600};
 };
 
+// For net::ServerOptions::ahead of the port: /healthz, /livez, /readyz.
+bool IsHealthCheck(const net::ServerRequest& head);
+
 // Everything that the API promises, without a socket: made once, outlives its clients.
 class ApiServer {
  public:

@@ -102,9 +102,11 @@ Result<User> ActingUser(const User& caller, const net::Headers& headers) {
   return user;
 }
 
-bool IsOpen(std::string_view path) {
-  return path == "/version" || path == "/healthz" || path == "/livez" || path == "/readyz";
+bool IsHealthPath(std::string_view path) {
+  return path == "/healthz" || path == "/livez" || path == "/readyz";
 }
+
+bool IsOpen(std::string_view path) { return path == "/version" || IsHealthPath(path); }
 
 Status Authorize(const User& user, const RequestInfo& request) {
   if (user.IsAdmin()) return {};

@@ -35,6 +35,7 @@ class Authenticator {
 // caller is an admin; kInvalid for a group, uid or extra without a user.
 Result<User> ActingUser(const User& caller, const net::Headers& headers);
 
+bool IsHealthPath(std::string_view path);
 // Paths that answer anyone: health and version.
 bool IsOpen(std::string_view path);
 

@@ -117,10 +117,8 @@ void HttpFace::Handle(net::ServerRequest& request, net::ResponseWriter& writer) 
   Reply reply = answer ? std::move(*answer) : Failure(answer.error(), info, call);
   if (!reply.streamed) {
     Present(request, reply);
-    constexpr size_t kMaxWarnings = 20;  // headers have a limit at every client
-    for (size_t i = 0; i < std::min(call.warnings.size(), kMaxWarnings); ++i) {
-      writer.headers.Add("Warning", WarningHeader(call.warnings[i]));
-    }
+    for (const std::string& warning : call.warnings)
+      writer.headers.Add("Warning", WarningHeader(warning));
     if (const int64_t seconds = call.status["details"]["retryAfterSeconds"].AsInt(); seconds > 0) {
       writer.headers.Set("Retry-After", std::to_string(seconds));
     }

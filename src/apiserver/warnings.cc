@@ -15,13 +15,14 @@ namespace {
 
 void WarnOfFinalizers(const json::Value& object, const json::Value* old,
                       std::vector<std::string>& warnings) {
-  const json::Value none;
-  const auto& before = (old == nullptr ? none : (*old)["metadata"]["finalizers"]).Items();
+  std::set<std::string_view> before;
+  if (old != nullptr)
+    for (const json::Value& finalizer : (*old)["metadata"]["finalizers"].Items())
+      before.insert(finalizer.AsString());
   for (const json::Value& finalizer : object["metadata"]["finalizers"].Items()) {
     const std::string_view name = finalizer.AsString();
     if (name.find('/') != std::string_view::npos || name == kOrphanFinalizer ||
-        name == kForegroundFinalizer || name == kNamespaceFinalizer ||
-        std::find(before.begin(), before.end(), finalizer) != before.end()) {
+        name == kForegroundFinalizer || name == kNamespaceFinalizer || before.contains(name)) {
       continue;
     }
     Warn(warnings, "metadata.finalizers: " + json::Print(finalizer) +
@@ -146,7 +147,9 @@ void WarnOfUnobeyed(const json::Value& spec, std::vector<std::string>& warnings)
 }  // namespace
 
 void Warn(std::vector<std::string>& warnings, std::string text) {
-  if (std::find(warnings.begin(), warnings.end(), text) == warnings.end())
+  constexpr size_t kMost = 20;
+  if (warnings.size() < kMost &&
+      std::find(warnings.begin(), warnings.end(), text) == warnings.end())
     warnings.push_back(std::move(text));
 }
 
@@ -154,8 +157,9 @@ void DropDuplicateOwners(json::Value& object, std::vector<std::string>& warnings
   if (object["metadata"]["ownerReferences"].size() < 2) return;
   json::ArrayItems kept;
   std::vector<std::string> uids;
+  std::set<std::string> seen;
   for (const json::Value& owner : object["metadata"]["ownerReferences"].Items()) {
-    if (std::find(kept.begin(), kept.end(), owner) == kept.end()) {
+    if (seen.insert(json::Print(owner)).second) {
       kept.push_back(owner);
     } else {
       uids.push_back(owner["uid"].Str());

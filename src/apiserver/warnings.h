@@ -10,7 +10,8 @@
 
 namespace leat::apiserver {
 
-// Adds a warning, once: an attempt to write that is repeated finds the same ones again.
+// Adds a warning, once: an attempt to write that is repeated finds the same ones again. The first
+// 20 stay, since headers have a limit at every client.
 void Warn(std::vector<std::string>& warnings, std::string text);
 
 // An owner that is named twice stays once. `warnings` gets the text that says so.

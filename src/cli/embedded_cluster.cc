@@ -146,7 +146,9 @@ Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_di
 
   net::TlsServerOptions tls = TlsFor(options.listen.host, clock);
   tls.client_ca_pem = identity_.authority.certificate_pem;
-  auto port = Serve({.tls = std::move(tls), .max_connections = ConnectionsOfAPort()},
+  auto port = Serve({.tls = std::move(tls),
+                     .max_connections = ConnectionsOfAPort(),
+                     .ahead = apiserver::IsHealthCheck},
                     options.listen, data_dir, "api", "--listen", apiserver_->HttpHandler());
   if (!port) return port.error();
   api_port_ = std::move(*port);

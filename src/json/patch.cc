@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t kMaxOperations = 10'000;
 constexpr size_t kMaxCopied = 16u << 20;
+// Values looked at or moved up, all operations together: some ten times those of a large document.
+constexpr size_t kMaxSteps = 8'000'000;
 constexpr size_t kMaxDepth = 200;
 
 // The tokens of a pointer, unescaped; nullopt when it is not a pointer. "" is the whole document.
@@ -68,20 +70,14 @@ const Value* Walk(const Value& root, TokenSpan tokens, const IndexOf& index_of) 
   return at;
 }
 
-size_t DepthOf(const Value& value) {
+// How deep it is nested. `steps` grows by the number of values that were looked at.
+size_t DepthOf(const Value& value, size_t& steps) {
   size_t deepest = 0;
-  for (const Value& item : value.Items()) deepest = std::max(deepest, DepthOf(item));
-  for (const Member& member : value.Members()) deepest = std::max(deepest, DepthOf(member.value));
-  return value.IsArray() || value.IsObject() ? deepest + 1 : 0;
-}
-
-// About the memory that a copy takes.
-size_t SizeOf(const Value& value) {
-  size_t size = sizeof(Value) + value.AsString().size();
-  for (const Value& item : value.Items()) size += SizeOf(item);
+  steps += 1;
+  for (const Value& item : value.Items()) deepest = std::max(deepest, DepthOf(item, steps));
   for (const Member& member : value.Members())
-    size += sizeof(Member) + member.key.size() + SizeOf(member.value);
-  return size;
+    deepest = std::max(deepest, DepthOf(member.value, steps));
+  return value.IsArray() || value.IsObject() ? deepest + 1 : 0;
 }
 
 Error Invalid(std::string message) { return {Code::kInvalid, std::move(message)}; }
@@ -94,6 +90,8 @@ class Patching {
   Value Take() { return std::move(document_); }
 
   Status Apply(const Value& operation) {
+    if (steps_ > kMaxSteps)
+      return Error{Code::kTooLarge, "the patch moves too much: give less of it at a time"};
     const std::string_view op = operation["op"].AsString();
     if (!operation["path"].IsString()) return Invalid("\"path\" is missing or not a string");
     const Pointer path(operation["path"].AsString());
@@ -146,8 +144,8 @@ class Patching {
   }
 
   // Recursion over the document (printing, destroying) relies on this bound.
-  static Status CheckDepth(const Pointer& path, const Value& value) {
-    if (path.tokens->size() + DepthOf(value) <= kMaxDepth) return {};
+  Status CheckDepth(const Pointer& path, const Value& value) {
+    if (path.tokens->size() + DepthOf(value, steps_) <= kMaxDepth) return {};
     return Error{Code::kTooLarge,
                  fmt::format("\"{}\" would be nested deeper than {} levels", path.text, kMaxDepth)};
   }
@@ -156,6 +154,7 @@ class Patching {
     if (Status fits = CheckDepth(path, value); !fits) return fits;
     if (path.tokens->empty()) return Whole();
     Value* parent = At(path.Parent());
+    if (parent) steps_ += parent->size();
     const std::string& last = path.tokens->back();
     if (parent && parent->IsObject()) {
       parent->Set(last, std::move(value));
@@ -179,6 +178,7 @@ class Patching {
     if (!found) return Missing(path);
     Value removed = std::move(*found);
     Value* parent = At(path.Parent());
+    steps_ += parent->size();
     if (parent->IsObject()) {
       parent->Erase(path.tokens->back());
     } else {
@@ -210,7 +210,7 @@ class Patching {
     if (from.tokens->empty()) return Whole();
     const Value* found = AtOrAbsent(from);
     if (!found) return Missing(from);
-    copied_ += SizeOf(*found);
+    copied_ += MemoryOf(*found);
     if (copied_ > kMaxCopied) return Error{Code::kTooLarge, "the patch copies more than 16 MiB"};
     return Add(path, *found);
   }
@@ -224,6 +224,7 @@ class Patching {
 
   Value document_;
   size_t copied_ = 0;
+  size_t steps_ = 0;
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ void MergePatch(Value& target, const Value& patch);
 // an index may count from the end (-1 is the last item, for `add` the place after it); and the
 // whole document ("") can only be tested. kInvalid names the operation's
 // index and what was wrong; a failed `test` is kInvalid too. kTooLarge beyond 10,000 operations,
-// 200 levels of nesting or 16 MiB made by `copy`.
+// 200 levels of nesting, 16 MiB made by `copy`, or 8 million values looked at or moved up.
 Status JsonPatch(Value& target, const Value& operations);
 
 // RFC 6901: the value at the pointer ("/spec/containers/0"), or nullptr. Never changes the value.

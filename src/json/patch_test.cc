@@ -174,5 +174,30 @@ TEST(JsonPatch, BoundsOperationsCopiesAndDepth) {
   EXPECT_EQ(target, Object());
 }
 
+// Each of these took most of a minute.
+TEST(JsonPatch, BoundsWhatItMoves) {
+  Value large;
+  for (int i = 0; i < 400'000; ++i) large.Push(i);
+  const auto repeated = [](const Value& operation, const Value& other) {
+    Value operations;
+    for (int i = 0; i < 10'000; ++i) operations.Push(i % 2 == 0 ? operation : other);
+    return operations;
+  };
+  const Value there = Object({{"op", "move"}, {"from", "/a"}, {"path", "/b"}});
+  const Value back = Object({{"op", "move"}, {"from", "/b"}, {"path", "/a"}});
+  const Value front = Object({{"op", "add"}, {"path", "/a/0"}, {"value", 1}});
+  const Value off = Object({{"op", "remove"}, {"path", "/a/0"}});
+  for (const Value& operations :
+       {repeated(there, back), repeated(front, front), repeated(front, off)}) {
+    Value target = Object({{"a", large}});
+    EXPECT_EQ(JsonPatch(target, operations).error().code, Code::kTooLarge);
+    EXPECT_EQ(target["a"].size(), 400'000u);
+  }
+  Value ordinary = Object({{"a", Array({1, 2, 3})}});
+  EXPECT_TRUE(JsonPatch(ordinary, repeated(there, back)));
+  EXPECT_TRUE(JsonPatch(ordinary, repeated(front, off)));
+  EXPECT_EQ(ordinary["a"].size(), 3u);
+}
+
 }  // namespace
 }  // namespace leat::json

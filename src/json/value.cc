@@ -135,6 +135,14 @@ bool operator==(const Value& a, const Value& b) {
                    : ToInt(a.AsDouble(), &i) && i == b.AsInt();
 }
 
+size_t MemoryOf(const Value& value) {
+  size_t size = sizeof(Value) + value.AsString().size();
+  for (const Value& item : value.Items()) size += MemoryOf(item);
+  for (const Member& member : value.Members())
+    size += sizeof(Member) - sizeof(Value) + member.key.size() + MemoryOf(member.value);
+  return size;
+}
+
 Value Object(std::initializer_list<std::pair<std::string_view, Value>> members) {
   Value object{ObjectMembers()};
   for (const auto& [key, value] : members) object.Set(key, value);

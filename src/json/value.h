@@ -121,6 +121,9 @@ inline Value::Value(std::string_view s) : data_(std::string(s)) {}
 inline Value::Value(const char* s) : data_(std::string(s)) {}
 inline Value::Value(ArrayItems items) : data_(std::move(items)) {}
 
+// About the memory that a copy of the value takes, in bytes.
+size_t MemoryOf(const Value& value);
+
 // Literals: Object({{"a", 1}, {"b", Array({1, 2})}}). A key given twice keeps the last.
 Value Object(std::initializer_list<std::pair<std::string_view, Value>> members = {});
 Value Array(std::initializer_list<Value> items = {});

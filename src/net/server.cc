@@ -40,6 +40,7 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
     if (auto added = loop_->Add(listener_.get(), EPOLLIN, this); !added) return added.error();
     handlers_ = std::make_unique<HandlerThreads>(static_cast<size_t>(options_.threads),
                                                  options_.max_waiting, handler_);
+    if (options_.ahead) ahead_ = std::make_unique<HandlerThreads>(1, 0, handler_);
     thread_ = std::jthread([this] {
       BlockSigpipe();
       loop_->Run();
@@ -62,6 +63,7 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
       for (const auto& [key, connection] : Snapshot()) connection->StopNow();
     });
     handlers_->StopAndJoin();
+    if (ahead_) ahead_->StopAndJoin();
     loop_->Stop();
     thread_.join();
     connections_.clear();
@@ -156,8 +158,8 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
     all_gone_.NotifyAll();
   }
 
-  void Dispatch(std::shared_ptr<ServerConnection> connection) override {
-    handlers_->Push(std::move(connection));
+  void Dispatch(std::shared_ptr<ServerConnection> connection, bool ahead) override {
+    (ahead ? ahead_ : handlers_)->Push(std::move(connection));
   }
   void Forget(ServerConnection* connection) override {
     const auto found = connections_.find(connection);
@@ -208,6 +210,7 @@ class LoopServer : public Server, public ConnectionHost, public EventLoop::Watch
   CondVar all_gone_;
   bool drained_ GUARDED_BY(mu_) = false;
   std::unique_ptr<HandlerThreads> handlers_;
+  std::unique_ptr<HandlerThreads> ahead_;  // those of options_.ahead, if any
   std::jthread thread_;
 };
 

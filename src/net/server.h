@@ -99,6 +99,10 @@ struct ServerOptions {
   // Beyond, the connection that has waited longest without a request in work is closed for the
   // newcomer; the newcomer, when there is none.
   size_t max_connections = 4096;
+  // Requests that have a thread of their own, ahead of all others: for health checks, which are
+  // answered also while every handler is busy. None without it. Called on the event loop with only
+  // the head: must not block; nor may the handler of such a request.
+  std::function<bool(const ServerRequest& head)> ahead;
   // How many bytes of a request's body the server takes in before the handler gets the request: for
   // handlers that cannot tell from the head alone who asks, so that nobody holds a thread who has
   // not shown a key. None without it. Called on the event loop with only the head: must not block.

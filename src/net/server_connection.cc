@@ -246,7 +246,8 @@ void ServerConnection::Dispatch() {
   state_ = State::kHandling;
   loop_->ClearDeadline(this);
   Watch(EPOLLRDHUP | EPOLLONESHOT);
-  host_.Dispatch(shared_from_this());
+  const auto& ahead = host_.options().ahead;
+  host_.Dispatch(shared_from_this(), ahead && ahead(exchange_->request()));
 }
 
 void ServerConnection::Refuse(const Error& error) {

@@ -37,7 +37,7 @@ class ConnectionHost {
  public:
   virtual ~ConnectionHost() = default;
   // Gives the connection to a handler's thread, which calls Handle.
-  virtual void Dispatch(std::shared_ptr<ServerConnection> connection) = 0;
+  virtual void Dispatch(std::shared_ptr<ServerConnection> connection, bool ahead) = 0;
   // The connection is closed; drop it once the loop's turn is over.
   virtual void Forget(ServerConnection* connection) = 0;
   // So many more bytes are held of a request that is not whole yet. May end connections that have

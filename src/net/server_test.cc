@@ -465,5 +465,24 @@ TEST(Server, HandlersRunAtOnceUpToTheirNumberAndOthersQueue) {
   EXPECT_EQ(Body(b.HearAll()), "met");
 }
 
+TEST(Server, WhatGoesAheadIsAnsweredWhileEveryHandlerIsBusy) {
+  std::latch answered(1);
+  const auto server = Serve(
+      [&](ServerRequest& request, ResponseWriter& response) {
+        if (request.path != "/livez") answered.wait();
+        response.Send(200, "ok");
+      },
+      {.threads = 1, .ahead = [](const ServerRequest& head) { return head.path == "/livez"; }});
+  RawPeer busy(server->port()), queued(server->port());
+  for (RawPeer* peer : {&busy, &queued}) peer->Say("GET / HTTP/1.0\r\n\r\n");
+  for (int i = 0; i < 3; ++i) {
+    RawPeer probe(server->port());
+    probe.Say("GET /livez HTTP/1.0\r\n\r\n");
+    EXPECT_EQ(Body(probe.HearAll()), "ok");
+  }
+  answered.count_down();
+  EXPECT_EQ(Body(queued.HearAll()), "ok");
+}
+
 }  // namespace
 }  // namespace leat::net

@@ -35,10 +35,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kMaxUnflushed = 512;
+constexpr size_t kMaxUnflushedBytes = 8u << 20;
 // Changes kept in memory for watchers; older ones are read from disk. More than can be unflushed,
 // so that what leaves memory is on disk.
 constexpr size_t kRecent = 1'024;
-static_assert(kRecent > kMaxUnflushed);
+constexpr size_t kRecentBytes = 32u << 20;
+static_assert(kRecent > kMaxUnflushed && kRecentBytes > kMaxUnflushedBytes);
 // A little less than the promised minute, for a clock that is advanced by minutes.
 constexpr auto kProgressPeriod = 50s;
 constexpr auto kFlushPeriod = 1s;
@@ -89,7 +91,7 @@ DurableStore::DurableStore(Options options, Clock& clock, std::unique_ptr<db::Da
       relaxed_floor_(loaded.ledger.relaxed_floor),
       database_(std::move(database)),
       objects_(loaded.entries, loaded.revision),
-      feed_(std::make_shared<Feed>(objects_, kRecent)),
+      feed_(std::make_shared<Feed>(objects_, kRecent, kRecentBytes)),
       last_revision_(loaded.revision),
       durable_revision_(loaded.revision),
       ledger_(loaded.ledger),
@@ -242,14 +244,19 @@ DurableStore::Work DurableStore::NextWork(const std::stop_token& stop) {
 
 Status DurableStore::Commit(const std::vector<Write*>& batch, db::Space space) {
   std::vector<Change> changes;
-  for (const Write* write : batch) changes.push_back(write->change);
-  const bool may_wait = unflushed_.size() + changes.size() <= kMaxUnflushed &&
-                        changes.back().entry->revision <= ledger_.reserved &&
-                        std::all_of(changes.begin(), changes.end(), [this](const Change& change) {
-                          return IsRelaxed(change.entry->key.type);
-                        });
+  size_t bytes = unflushed_bytes_;
+  for (const Write* write : batch) {
+    changes.push_back(write->change);
+    bytes += MemoryOf(write->change);
+  }
+  const bool may_wait =
+      unflushed_.size() + changes.size() <= kMaxUnflushed && bytes <= kMaxUnflushedBytes &&
+      changes.back().entry->revision <= ledger_.reserved &&
+      std::all_of(changes.begin(), changes.end(),
+                  [this](const Change& change) { return IsRelaxed(change.entry->key.type); });
   if (may_wait) {
     unflushed_.insert(unflushed_.end(), changes.begin(), changes.end());
+    unflushed_bytes_ = bytes;
   } else if (auto flushed = Flush(changes, space); !flushed) {
     return flushed;
   }
@@ -265,12 +272,14 @@ Status DurableStore::Flush(const std::vector<Change>& changes, db::Space space) 
   auto written = database_->Write(
       [&](db::Connection& connection) {
         ledger = ledger_;
-        return WriteChanges(connection, all, options_.history_changes, ledger);
+        return WriteChanges(connection, all, {options_.history_changes, options_.history_bytes},
+                            ledger);
       },
       space);
   if (!written) return written;
   ledger_ = ledger;
   unflushed_.clear();
+  unflushed_bytes_ = 0;
   MutexLock lock(mu_);
   durable_revision_ = all.back().entry->revision;
   return {};
@@ -301,9 +310,9 @@ void DurableStore::Close() {
     MutexLock lock(mu_);
     return last_revision_;
   }();
-  const auto marked =
-      database_->Write([&](db::Connection& connection) { return MarkClosed(connection, last); },
-                       db::Space::kReserve);
+  const auto marked = database_->Write(
+      [&](db::Connection& connection) { return MarkClosed(connection, last, ledger_); },
+      db::Space::kReserve);
   if (!marked)
     LogWarning("store not marked as closed; the next start skips revisions",
                {{"store", options_.path}, {"error", marked.error()}});

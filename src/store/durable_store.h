@@ -93,6 +93,7 @@ class DurableStore : public Store {
   // Of the committing thread only.
   Ledger ledger_;
   std::vector<Change> unflushed_;  // of relaxed types: visible, not on disk
+  size_t unflushed_bytes_ = 0;
   bool flush_failed_ = false;
 
   std::jthread committer_;

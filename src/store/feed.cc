@@ -18,8 +18,10 @@ class Feed::Handle : public Subscription {
   uint64_t id_;
 };
 
-Feed::Feed(ObjectIndex& objects, size_t capacity)
-    : objects_(objects), capacity_(capacity), floor_(objects.revision()) {}
+size_t MemoryOf(const Change& change) { return json::MemoryOf(change.entry->value); }
+
+Feed::Feed(ObjectIndex& objects, size_t capacity, size_t max_bytes)
+    : objects_(objects), capacity_(capacity), max_bytes_(max_bytes), floor_(objects.revision()) {}
 
 void Feed::Publish(const std::vector<Change>& changes) {
   Ended ended;
@@ -29,8 +31,10 @@ void Feed::Publish(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     Tell(change, ended);
     recent_.push_back(change);
+    recent_bytes_ += MemoryOf(change);
   }
-  while (recent_.size() > capacity_) {
+  while (recent_.size() > capacity_ || recent_bytes_ > max_bytes_) {
+    recent_bytes_ -= MemoryOf(recent_.front());
     floor_ = recent_.front().entry->revision;
     forgotten.push_back(std::move(recent_.front()));
     recent_.pop_front();

@@ -29,13 +29,16 @@ struct Older {
   Revision until = 0;
 };
 
+// About the memory that remembering the change takes: its new version.
+size_t MemoryOf(const Change& change);
+
 // Publishes changes: makes them visible in the index and tells the watchers, in one step for
 // whoever subscribes. Thread-safe; Watcher calls happen under its lock, whose order is: Feed, then
 // ObjectIndex. Always held by shared_ptr, so that a subscription may outlive the store.
 class Feed : public std::enable_shared_from_this<Feed> {
  public:
-  // Remembers the newest `capacity` changes.
-  Feed(ObjectIndex& objects, size_t capacity);
+  // Remembers the newest changes: at most `capacity`, in about `max_bytes` of memory.
+  Feed(ObjectIndex& objects, size_t capacity, size_t max_bytes);
 
   // The changes follow all published so far, in revision order.
   void Publish(const std::vector<Change>& changes) EXCLUDES(mu_);
@@ -76,10 +79,12 @@ class Feed : public std::enable_shared_from_this<Feed> {
 
   ObjectIndex& objects_;
   const size_t capacity_;
+  const size_t max_bytes_;
   Mutex mu_;
   std::map<std::string, std::vector<Listener>> listeners_ GUARDED_BY(mu_);  // by type
   std::deque<Change> recent_ GUARDED_BY(mu_);
-  Revision floor_ GUARDED_BY(mu_);  // recent_ holds every change after this one
+  size_t recent_bytes_ GUARDED_BY(mu_) = 0;  // MemoryOf all of them
+  Revision floor_ GUARDED_BY(mu_);           // recent_ holds every change after this one
   uint64_t last_id_ GUARDED_BY(mu_) = 0;
 };
 

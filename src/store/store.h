@@ -86,8 +86,11 @@ struct ListOptions {
 };
 
 struct Options {
-  std::string path;                 // the database file
-  size_t history_changes = 10'000;  // kept for watchers that resume, also across a restart
+  std::string path;  // the database file
+  // Kept for watchers that resume, also across a restart: the newest changes, so many and so many
+  // bytes of JSON at most.
+  size_t history_changes = 10'000;
+  size_t history_bytes = 64u << 20;
   // Types whose writes return before they are durable: visible at once and in order, on disk with
   // the next write of another type or within a second. A crash loses what was not yet there; their
   // watchers of before the crash then get kExpired.

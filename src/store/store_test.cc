@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "io/file.h"
+#include "store/feed.h"
 #include "store/testing/watch_log.h"
 
 namespace leat::store {
@@ -73,6 +74,51 @@ TEST_F(StoreTest, AListOlderThanTheHistoryHasExpired) {
   Create(Pod("b"));  // so that all is on disk
   EXPECT_EQ(store_->ListAt({.type = "pods"}, then).error().code, Code::kExpired);
   EXPECT_TRUE(store_->ListAt({.type = "pods"}, store_->CurrentRevision() - 5));
+}
+
+TEST_F(StoreTest, HistoryIsBoundedByItsBytesToo) {
+  const auto reopen = [this] {
+    store_.reset();  // memory has none of the history
+    store_ = MustOpen({.path = dir_.path() + "/db", .history_bytes = 1 << 20}, clock_);
+  };
+  reopen();
+  const json::Value large = json::Object({{"text", std::string(100'000, 'x')}});
+  Revision last = Create(Pod("a"));
+  const Revision first = last;
+  for (int i = 0; i < 30; ++i) {
+    if (i % 10 == 5) reopen();  // what was counted is remembered
+    last = (*store_->Put(Pod("a"), last, large))->revision;
+  }
+  reopen();
+  EXPECT_EQ(store_->ListAt({.type = "pods"}, first).error().code, Code::kExpired);
+  EXPECT_EQ(store_->ListAt({.type = "pods"}, last - 12).error().code, Code::kExpired);
+  EXPECT_TRUE(store_->ListAt({.type = "pods"}, last - 8));
+}
+
+TEST_F(StoreTest, MoreHistoryThanAListIsWorthHasExpired) {
+  const json::Value large = json::Object({{"text", std::string(1 << 20, 'x')}});
+  Revision last = Create(Pod("a"));
+  for (int i = 0; i < 20; ++i) last = (*store_->Put(Pod("a"), last, large))->revision;
+  store_.reset();
+  store_ = MustOpen({.path = dir_.path() + "/db"}, clock_);
+  EXPECT_EQ(store_->ListAt({.type = "pods"}, last - 18).error().code, Code::kExpired);
+  EXPECT_TRUE(store_->ListAt({.type = "pods"}, last - 10));
+}
+
+TEST(Feed, RemembersNoMoreThanItsBytes) {
+  ObjectIndex objects({}, 1);
+  const auto feed = std::make_shared<Feed>(objects, 1'000, 250'000);
+  for (Revision revision = 2; revision < 12; ++revision) {
+    auto entry = std::make_shared<Entry>();
+    entry->key = Pod(std::to_string(revision));
+    entry->revision = revision;
+    entry->value = json::Object({{"text", std::string(100'000, 'x')}});
+    feed->Publish({{ChangeType::kAdded, entry, nullptr}});
+  }
+  EXPECT_EQ(feed->ListAt({.type = "pods"}, 8, {}).error().code, Code::kExpired);
+  const auto before = feed->ListAt({.type = "pods"}, 9, {});
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->entries.size(), 8u);
 }
 
 TEST_F(StoreTest, AWriteIsRefusedWhenTheObjectIsNotAtTheExpectedRevision) {

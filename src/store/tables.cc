@@ -12,8 +12,12 @@ namespace {
 // Revisions reserved ahead: a crash skips at most this many, and one row is written for each half.
 constexpr Revision kBlock = 10'000;
 
+// Of history that is read at once: parsed it takes some ten times as much memory.
+constexpr size_t kMaxRead = 16u << 20;
+
 constexpr char kReserved[] = "reserved";
-constexpr char kClosedAt[] = "closed_at";  // there only while the store is closed
+constexpr char kClosedAt[] = "closed_at";        // there only while the store is closed
+constexpr char kClosedBytes[] = "closed_bytes";  // Ledger::stored_bytes, there with kClosedAt
 constexpr char kHistoryFloor[] = "history_floor";
 constexpr char kRelaxedFloor[] = "relaxed_floor";
 
@@ -56,21 +60,26 @@ Result<int64_t> SelectInt(db::Connection& connection, std::string_view sql) {
   return value;
 }
 
-// Deletes a tenth more than needed at a time, so that most writes prune nothing.
-Status Prune(db::Connection& connection, size_t history_changes, Ledger& ledger) {
-  const int64_t keep = static_cast<int64_t>(history_changes);
-  const int64_t excess = ledger.stored_changes - keep;
-  if (excess <= keep / 10) return {};
-  db::Statement& select =
-      connection.Prepare("SELECT revision FROM changes ORDER BY revision LIMIT 1 OFFSET ?1");
-  const auto row = select.Bind(1, excess - 1).Step();
-  if (!row) return row.error();
-  LEAT_CHECK(*row, "the ledger counts more changes than there are");
-  const Revision last = select.Int(0);
-  select.Reset();
+// Waits until there is a tenth more than is kept, so that most writes prune nothing.
+Status Prune(db::Connection& connection, const HistoryLimits& keep, Ledger& ledger) {
+  const int64_t changes = static_cast<int64_t>(keep.changes);
+  const int64_t bytes = static_cast<int64_t>(keep.bytes);
+  if (ledger.stored_changes <= changes + changes / 10 && ledger.stored_bytes <= bytes + bytes / 10)
+    return {};
+  db::Statement& oldest = connection.Prepare(
+      "SELECT revision, length(CAST(previous AS BLOB)) FROM changes ORDER BY revision");
+  Revision last = ledger.history_floor;
+  while (ledger.stored_changes > changes || ledger.stored_bytes > bytes) {
+    const auto row = oldest.Step();
+    if (!row) return row.error();
+    LEAT_CHECK(*row, "the ledger counts more changes than there are");
+    last = oldest.Int(0);
+    ledger.stored_changes -= 1;
+    ledger.stored_bytes -= oldest.Int(1);
+  }
+  oldest.Reset();
   auto deleted = connection.Prepare("DELETE FROM changes WHERE revision <= ?1").Bind(1, last).Run();
   if (!deleted) return deleted;
-  ledger.stored_changes = keep;
   ledger.history_floor = last;
   return SetMeta(connection, kHistoryFloor, last);
 }
@@ -174,16 +183,24 @@ Result<Loaded> Load(db::Connection& connection) {
   }
   const auto newest = SelectInt(connection, "SELECT max(revision) FROM changes");
   const auto count = SelectInt(connection, "SELECT count(*) FROM changes");
+  const auto bytes = GetMeta(connection, kClosedBytes, -1);
   const auto reserved = GetMeta(connection, kReserved, 1);
   const auto closed_at = GetMeta(connection, kClosedAt, 0);
   const auto history_floor = GetMeta(connection, kHistoryFloor, 0);
   const auto relaxed_floor = GetMeta(connection, kRelaxedFloor, 1);
   for (const auto* number :
-       {&newest, &count, &reserved, &closed_at, &history_floor, &relaxed_floor})
+       {&newest, &count, &bytes, &reserved, &closed_at, &history_floor, &relaxed_floor})
     if (!*number) return number->error();
   ledger.stored_changes = *count;
   ledger.history_floor = *history_floor;
   ledger.relaxed_floor = *relaxed_floor;
+  ledger.stored_bytes = *bytes;
+  if (*bytes < 0) {  // counting reads all of the history
+    const auto counted =
+        SelectInt(connection, "SELECT sum(length(CAST(previous AS BLOB))) FROM changes");
+    if (!counted) return counted.error();
+    ledger.stored_bytes = *counted;
+  }
   loaded.clean = *closed_at != 0 || *reserved == 1;
   loaded.revision = std::max({loaded.revision, *newest, loaded.clean ? *closed_at : *reserved});
   ledger.reserved = loaded.revision + kBlock;
@@ -195,19 +212,26 @@ Status MarkOpen(db::Connection& connection, const Ledger& ledger) {
   auto marked = SetMeta(connection, kReserved, ledger.reserved);
   if (marked) marked = SetMeta(connection, kRelaxedFloor, ledger.relaxed_floor);
   if (!marked) return marked;
-  return connection.Prepare("DELETE FROM meta WHERE key = ?1").Bind(1, kClosedAt).Run();
+  return connection.Prepare("DELETE FROM meta WHERE key IN (?1, ?2)")
+      .Bind(1, kClosedAt)
+      .Bind(2, kClosedBytes)
+      .Run();
 }
 
-Status MarkClosed(db::Connection& connection, Revision revision) {
-  return SetMeta(connection, kClosedAt, revision);
+Status MarkClosed(db::Connection& connection, Revision revision, const Ledger& ledger) {
+  auto marked = SetMeta(connection, kClosedAt, revision);
+  if (marked) marked = SetMeta(connection, kClosedBytes, ledger.stored_bytes);
+  return marked;
 }
 
 Status WriteChanges(db::Connection& connection, const std::vector<Change>& changes,
-                    size_t history_changes, Ledger& ledger) {
+                    const HistoryLimits& keep, Ledger& ledger) {
   for (const Change& change : changes) {
     auto written = WriteObject(connection, change);
     if (written) written = WriteHistory(connection, change);
     if (!written) return written;
+    if (change.previous)
+      ledger.stored_bytes += static_cast<int64_t>(change.previous->Json().size());
   }
   ledger.stored_changes += static_cast<int64_t>(changes.size());
   if (const Revision last = changes.back().entry->revision; last + kBlock / 2 > ledger.reserved) {
@@ -215,7 +239,7 @@ Status WriteChanges(db::Connection& connection, const std::vector<Change>& chang
     auto reserved = SetMeta(connection, kReserved, ledger.reserved);
     if (!reserved) return reserved;
   }
-  return Prune(connection, history_changes, ledger);
+  return Prune(connection, keep, ledger);
 }
 
 Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope& scope,
@@ -234,10 +258,19 @@ Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope&
   scope.ns ? rows.Bind(3, *scope.ns) : rows.BindNull(3);
   std::vector<Change> changes;
   std::map<Key, EntryPtr> after;
+  size_t bytes = 0;
   for (;;) {
     const auto row = rows.Step();
     if (!row) return row.error();
     if (!*row) break;
+    bytes += rows.Text(5).size();
+    if (bytes > kMaxRead) {
+      rows.Reset();
+      return Error{
+          Code::kExpired,
+          fmt::format("the changes of {} since revision {} are more than {} MiB; list again",
+                      scope.type, since, kMaxRead >> 20)};
+    }
     const Key key{scope.type, std::string(rows.Text(1)), std::string(rows.Text(2))};
     const auto [at, is_newest] = after.try_emplace(key);
     if (is_newest) {

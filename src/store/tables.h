@@ -23,6 +23,13 @@ struct Ledger {
   Revision history_floor = 0;  // `changes` holds every change after this one
   Revision relaxed_floor = 1;  // changes of relaxed types up to here may be lost
   int64_t stored_changes = 0;  // rows of `changes`
+  int64_t stored_bytes = 0;    // of the versions in them, as JSON
+};
+
+// How much history is kept.
+struct HistoryLimits {
+  size_t changes;
+  size_t bytes;
 };
 
 struct Loaded {
@@ -38,15 +45,16 @@ Result<Loaded> Load(db::Connection& connection);
 // Marks the store as open and reserves revisions, so that a crash is noticed and repeats none.
 Status MarkOpen(db::Connection& connection, const Ledger& ledger);
 // Marks it as closed at this revision, the highest ever given away.
-Status MarkClosed(db::Connection& connection, Revision revision);
+Status MarkClosed(db::Connection& connection, Revision revision, const Ledger& ledger);
 
 // Writes the changes (in revision order), reserves revisions when they run low, and prunes history
-// beyond `history_changes`. `ledger` is brought up to date; drop it when the transaction fails.
+// beyond `keep`. `ledger` is brought up to date; drop it when the transaction fails.
 Status WriteChanges(db::Connection& connection, const std::vector<Change>& changes,
-                    size_t history_changes, Ledger& ledger);
+                    const HistoryLimits& keep, Ledger& ledger);
 
 // The changes of the scope after `since` up to `until`, oldest first. `until` must be on disk.
-// kExpired when they are no longer all there, kCorrupt when they do not fit together.
+// kExpired when they are no longer all there or more than 16 MiB, which is more than a new list;
+// kCorrupt when they do not fit together.
 Result<std::vector<Change>> ReadChanges(db::Connection& connection, const Scope& scope,
                                         Revision since, Revision until);
 
