@@ -220,6 +220,29 @@ void CheckVersions(const json::Value& spec, FieldErrors& errors) {
   CheckConversion(spec, errors);
 }
 
+void CheckStoredVersions(const json::Value& crd, FieldErrors& errors) {
+  constexpr const char* kPath = "status.storedVersions";
+  const json::Value& stored = crd["status"]["storedVersions"];
+  if (stored.empty())
+    errors.push_back(InvalidValue(kPath, stored, "must have at least one stored version"));
+  std::set<std::string_view> names;
+  for (const json::Value& name : stored.Items()) names.insert(name.AsString());
+  std::set<std::string_view> versions;
+  for (const json::Value& version : crd["spec"]["versions"].Items()) {
+    const std::string_view name = version["name"].AsString();
+    versions.insert(name);
+    if (version["storage"].AsBool() && !names.contains(name))
+      errors.push_back(
+          InvalidValue(kPath, stored, fmt::format("must have the storage version {}", name)));
+  }
+  size_t index = 0;
+  for (const json::Value& name : stored.Items()) {
+    if (!versions.contains(name.AsString()))
+      errors.push_back(InvalidValue(Item(kPath, index), name, "must appear in spec.versions"));
+    ++index;
+  }
+}
+
 void CheckDefinitionUpdate(const json::Value& crd, const json::Value& old, FieldErrors& errors) {
   const json::Value& spec = crd["spec"];
   const json::Value& before = old["spec"];
@@ -234,15 +257,7 @@ void CheckDefinitionUpdate(const json::Value& crd, const json::Value& old, Field
     errors.push_back(InvalidValue("spec.preserveUnknownFields", true,
                                   "cannot set to true, set x-kubernetes-preserve-unknown-fields to "
                                   "true in spec.versions[*].schema instead"));
-  size_t index = 0;
-  for (const json::Value& stored : crd["status"]["storedVersions"].Items()) {
-    const json::ArrayItems& versions = spec["versions"].Items();
-    if (std::none_of(versions.begin(), versions.end(),
-                     [&](const json::Value& version) { return version["name"] == stored; }))
-      errors.push_back(InvalidValue(Item("status.storedVersions", index), stored,
-                                    "must appear in spec.versions"));
-    ++index;
-  }
+  CheckStoredVersions(crd, errors);
 }
 
 }  // namespace

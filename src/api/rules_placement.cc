@@ -50,6 +50,9 @@ void CheckRequirements(const std::string& path, const json::Value& requirements,
     if ((op == "Gt" || op == "Lt") && values != 1)
       errors.push_back(Required(Child(at, "values"),
                                 "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+    else if ((op == "Gt" || op == "Lt") && !ParseInt(requirement["values"][0].AsString()))
+      errors.push_back(InvalidValue(Item(Child(at, "values"), 0), requirement["values"][0],
+                                    "must be an integer when `operator` is 'Lt' or 'Gt'"));
     const std::string_view key = requirement["key"].AsString();
     if (!key.empty()) AddAll(Child(at, "key"), requirement["key"], CheckQualifiedName(key), errors);
   }

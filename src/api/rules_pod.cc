@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "api/rules.h"
 #include "api/validation.h"
@@ -70,31 +72,87 @@ void EraseChangeable(const json::Value& old_spec, json::Value& spec) {
     spec.Erase(key);
   if (old_spec["terminationGracePeriodSeconds"].AsInt() < 0)
     spec.Erase("terminationGracePeriodSeconds");
-  // A pod that waits at its gates may be directed to other nodes.
-  if (!old_spec["schedulingGates"].empty()) {
+  if (!old_spec["schedulingGates"].empty()) {  // see CheckNarrowerPlace
     spec.Erase("nodeSelector");
-    spec.Erase("affinity");
+    if (json::Value* affinity = spec.Find("affinity"); affinity && affinity->IsObject()) {
+      affinity->Erase("nodeAffinity");
+      if (affinity->empty()) spec.Erase("affinity");
+    }
   }
 }
 
+std::set<std::string> Printed(const json::Value& list) {
+  std::set<std::string> printed;
+  for (const json::Value& item : list.Items()) printed.insert(json::Print(item));
+  return printed;
+}
+
+json::Value WithoutSeconds(const json::Value& tolerations) {
+  json::Value without = tolerations;
+  if (without.IsArray())
+    for (json::Value& toleration : without.MutItems()) toleration.Erase("tolerationSeconds");
+  return without;
+}
+
 void CheckAdditionsOnly(const json::Value& spec, const json::Value& old_spec, FieldErrors& errors) {
-  const json::ArrayItems& now = spec["tolerations"].Items();
-  for (const json::Value& toleration : old_spec["tolerations"].Items()) {
-    if (std::find(now.begin(), now.end(), toleration) != now.end()) continue;
+  const std::set<std::string> now = Printed(WithoutSeconds(spec["tolerations"]));
+  for (const std::string& toleration : Printed(WithoutSeconds(old_spec["tolerations"]))) {
+    if (now.contains(toleration)) continue;
     errors.push_back(Forbidden("spec.tolerations",
                                "existing toleration can not be modified except its "
                                "tolerationSeconds"));
     break;
   }
-  const json::ArrayItems& gates = old_spec["schedulingGates"].Items();
+  const std::set<std::string> gates = Printed(old_spec["schedulingGates"]);
   size_t index = 0;
   for (const json::Value& gate : spec["schedulingGates"].Items()) {
-    if (std::find(gates.begin(), gates.end(), gate) == gates.end())
+    if (!gates.contains(json::Print(gate)))
       errors.push_back(Forbidden(
           Item("spec.schedulingGates", index),
           "only deletion is allowed, but found new scheduling gate '" + gate["name"].Str() + "'"));
     ++index;
   }
+}
+
+// Terms are alternatives: a term more lets the pod go elsewhere, an expression more does not.
+void CheckNarrowerTerms(const json::Value& now, const json::Value& before, FieldErrors& errors) {
+  const std::string path =
+      "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+  if (before.empty()) return;
+  if (now.size() != before.size()) {
+    errors.push_back(InvalidValue(
+        path, now, "no additions/deletions to non-empty NodeSelectorTerms list are allowed"));
+    return;
+  }
+  for (size_t i = 0; i < now.size(); ++i) {
+    bool narrower = !before[i].empty() || now[i].empty();
+    for (const char* list : {"matchExpressions", "matchFields"}) {
+      const json::ArrayItems& old_items = before[i][list].Items();
+      const json::ArrayItems& items = now[i][list].Items();
+      narrower = narrower && items.size() >= old_items.size() &&
+                 std::equal(old_items.begin(), old_items.end(), items.begin());
+    }
+    if (!narrower)
+      errors.push_back(InvalidValue(Item(path, i), now[i],
+                                    "only additions are allowed (no mutations or deletions)"));
+  }
+}
+
+// A pod that waits at its gates may be directed to fewer nodes, not to others.
+void CheckNarrowerPlace(const json::Value& spec, const json::Value& old_spec, FieldErrors& errors) {
+  const json::Value& selector = spec["nodeSelector"];
+  for (const json::Member& member : old_spec["nodeSelector"].Members()) {
+    if (selector.Has(member.key) && selector[member.key] == member.value) continue;
+    errors.push_back(InvalidValue(
+        "spec.nodeSelector", selector,
+        "only additions to spec.nodeSelector are allowed (no mutations or deletions)"));
+    break;
+  }
+  constexpr const char* kRequired = "requiredDuringSchedulingIgnoredDuringExecution";
+  const auto terms = [&](const json::Value& of) -> const json::Value& {
+    return of["affinity"]["nodeAffinity"][kRequired]["nodeSelectorTerms"];
+  };
+  CheckNarrowerTerms(terms(spec), terms(old_spec), errors);
 }
 
 }  // namespace
@@ -134,6 +192,7 @@ void CheckPodUpdate(const json::Value& spec, const json::Value& old_spec, FieldE
     errors.push_back(InvalidValue("spec.activeDeadlineSeconds", deadline,
                                   "must be less than or equal to previous value"));
   CheckAdditionsOnly(spec, old_spec, errors);
+  if (!old_spec["schedulingGates"].empty()) CheckNarrowerPlace(spec, old_spec, errors);
   json::Value now = spec;
   json::Value before = old_spec;
   EraseChangeable(old_spec, now);

@@ -372,6 +372,67 @@ TEST(PodRules, MostOfASpecNeverChanges) {
   EXPECT_EQ(Wrong("", "Pod", next, &old).size(), 1u);
 }
 
+TEST(PodRules, TolerationsMayLastLonger) {
+  const TypePtr type = TypeTable().FindKind("", "Pod");
+  json::Value old =
+      Pod("{containers: [{name: a, image: x}], tolerations: [{key: a, operator: Exists, effect: "
+          "NoExecute, tolerationSeconds: 30}]}");
+  ApplyDefaults(*type->StorageVersion().schema, old);
+  DefaultObject(*type, type->StorageVersion(), old);
+  json::Value next = old;
+  next.Mut("spec").Mut("tolerations").MutItems()[0].Set("tolerationSeconds", 60);
+  EXPECT_EQ(Wrong("", "Pod", next, &old), Lines{});
+  next.Mut("spec").Mut("tolerations").MutItems()[0].Set("effect", "NoSchedule");
+  EXPECT_FALSE(Wrong("", "Pod", next, &old).empty());
+}
+
+TEST(PodRules, AGatedPodMayGoToFewerNodesNotToOthers) {
+  constexpr const char* kTerms =
+      "requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: ";
+  const TypePtr type = TypeTable().FindKind("", "Pod");
+  const auto placed = [&](const std::string& selector, const std::string& terms) {
+    json::Value pod =
+        Pod("{containers: [{name: a, image: x}], schedulingGates: [{name: g.io/a}], "
+            "nodeSelector: " +
+            selector + ", affinity: {nodeAffinity: {" + kTerms + terms + "}}}}");
+    ApplyDefaults(*type->StorageVersion().schema, pod);
+    DefaultObject(*type, type->StorageVersion(), pod);
+    return pod;
+  };
+  const std::string term = "{matchExpressions: [{key: a, operator: Exists}]}";
+  const json::Value old = placed("{disk: ssd}", "[" + term + "]");
+  EXPECT_EQ(Wrong("", "Pod",
+                  placed("{disk: ssd, zone: b}",
+                         "[{matchExpressions: [{key: a, operator: Exists}, {key: b, operator: "
+                         "Exists}]}]"),
+                  &old),
+            Lines{});
+  for (const char* selector : {"{}", "{disk: hdd}", "{zone: b}"})
+    EXPECT_EQ(Wrong("", "Pod", placed(selector, "[" + term + "]"), &old).size(), 1u) << selector;
+  for (const std::string& terms :
+       {std::string("[{matchExpressions: [{key: b, operator: Exists}]}]"),
+        "[" + term + ", " + term + "]"})
+    EXPECT_EQ(Wrong("", "Pod", placed("{disk: ssd}", terms), &old).size(), 1u) << terms;
+  json::Value free = old;
+  free.Mut("spec").Erase("affinity");
+  EXPECT_EQ(Wrong("", "Pod", free, &old).size(), 1u);
+}
+
+TEST(PodRules, NodesAreComparedByIntegers) {
+  const auto wrong = [](const std::string& value) {
+    return Wrong("", "Pod",
+                 Pod("{containers: [{name: a, image: x}], affinity: {nodeAffinity: "
+                     "{requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: "
+                     "[{matchExpressions: [{key: a, operator: Gt, values: [" +
+                     value + "]}]}]}}}}"))
+        .size();
+  };
+  EXPECT_EQ(wrong("'5'"), 0u);
+  EXPECT_EQ(wrong("'-5'"), 0u);
+  EXPECT_EQ(wrong("'5Gi'"), 1u);
+  EXPECT_EQ(wrong("'1.5'"), 1u);
+}
+
 TEST(PodRules, ADefaultThatIsNewerThanThePodIsNoChange) {
   const json::Value stored = Pod("{containers: [{name: a, image: x}]}");  // without any default
   EXPECT_EQ(Wrong("", "Pod", stored, &stored), Lines{});
@@ -496,9 +557,14 @@ TEST(DefinitionRules, SomeThingsStayAsTheyAre) {
   EXPECT_EQ(WrongDefinition(next, &old),
             Lines{"spec.scope: Invalid value: \"Cluster\": field is immutable"});
   next = old;
-  next.Mut("status").Set("storedVersions", Y("[v0]"));
+  next.Mut("status").Set("storedVersions", Y("[v1, v0]"));
   EXPECT_EQ(WrongDefinition(next, &old),
-            Lines{"status.storedVersions[0]: Invalid value: \"v0\": must appear in spec.versions"});
+            Lines{"status.storedVersions[1]: Invalid value: \"v0\": must appear in spec.versions"});
+  next.Mut("status").Set("storedVersions", Y("[]"));
+  EXPECT_EQ(
+      WrongDefinition(next, &old),
+      (Lines{"status.storedVersions: Invalid value: []: must have at least one stored version",
+             "status.storedVersions: Invalid value: []: must have the storage version v1"}));
 }
 
 json::Value DefaultedPod(std::string_view spec) {

@@ -42,6 +42,7 @@ class EmbeddedServer : public ApiServer {
     verbs_.AddObserver(&accounts_);
     verbs_.AddObserver(&garbage_);
     verbs_.AddObserver(&events_);
+    verbs_.AddObserver(&watches_);  // after the type table has changed
     // What all rely on comes before the first controller acts: the type table, and with it the
     // owners of all objects.
     crds_.Load();

@@ -1,7 +1,10 @@
 #include "apiserver/call.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "api/object_client.h"
 #include "api/status.h"
 
 namespace leat::apiserver {
@@ -76,7 +79,16 @@ Result<json::Value> InVersion(const Target& target, const json::Value& stored) {
       api::ApplyDefaults(*version->schema, object);
   }
   if (from == target.ApiVersion()) return object;
-  return ToVersion(type, std::move(object), target.version->name);
+  if (!type.custom) return ToVersion(type, std::move(object), target.version->name);
+  const std::string name = api::NameOf(stored).ToString();
+  auto converted = ToVersion(type, std::move(object), target.version->name);
+  if (converted) return converted;
+  return Error{
+      Code::kInternal,
+      fmt::format("{} \"{}\" is stored as {}, a version that its definition does not have: "
+                  "put the version back into spec.versions, read and write the object, and "
+                  "then take the version out",
+                  type.StorageName(), name, from)};
 }
 
 }  // namespace leat::apiserver

@@ -25,6 +25,7 @@ struct Call {
   // malformed request (400) but a patch of the wrong outcome (422).
   bool patched = false;
 
+  bool created = false;               // out: by an update of what was not there
   std::vector<std::string> warnings;  // out: for `Warning: 299` headers
   // Out, after a failure: the metav1.Status that says more than the Error (causes, an HTTP code of
   // its own). Null: the Error says it all.

@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::string_view kRulesNotKept = "leat.dev/RulesNotKept";
 
+// One that is found here, whatever a client writes.
+bool IsOwnCondition(const json::Value& condition) {
+  const std::string_view type = condition["type"].AsString();
+  return type == "NamesAccepted" || type == "Established" || type == "Terminating" ||
+         type == kRulesNotKept;
+}
+
 void AddStoredVersion(json::Value& crd) {
   for (const json::Value& version : crd["spec"]["versions"].Items()) {
     if (!version["storage"].AsBool()) continue;
@@ -85,6 +92,18 @@ void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd) {
   status.Set("conditions", std::move(conditions));
   crd.Set("status", std::move(status));
   AddStoredVersion(crd);
+}
+
+void KeepFoundStatus(const json::Value& old, json::Value& crd) {
+  json::Value& status = crd.Mut("status");
+  if (!status.IsObject()) status = json::Object();
+  status.Set("acceptedNames", old["status"]["acceptedNames"]);
+  json::ArrayItems conditions;
+  for (const json::Value& condition : old["status"]["conditions"].Items())
+    if (IsOwnCondition(condition)) conditions.push_back(condition);
+  for (const json::Value& condition : status["conditions"].Items())
+    if (!IsOwnCondition(condition)) conditions.push_back(condition);
+  status.Set("conditions", std::move(conditions));
 }
 
 bool HasItsNames(const json::Value& crd) {

@@ -15,6 +15,9 @@ namespace leat::apiserver {
 // what of the definition this server does not do; without such there is none.
 void SetCrdStatus(const api::TypeTable& types, WallTime now, json::Value& crd);
 
+// What the server says stays as it is in `old`, whatever a client wrote to the status.
+void KeepFoundStatus(const json::Value& old, json::Value& crd);
+
 // True if it has all the names that it asks for.
 bool HasItsNames(const json::Value& crd);
 // True if its type is served.

@@ -76,6 +76,23 @@ TEST_F(CrdTest, DefinitionsWithTakenNamesAreNotEstablished) {
             R"({"categories":["all"],"kind":"","plural":"gadgets","singular":"gadget"})");
 }
 
+TEST_F(CrdTest, TheNamesOfATypeAreNotForClientsToAccept) {
+  json::Value crd = Make(kCustomResourceDefinitions, WidgetDefinition());
+  const json::Value found = crd["status"];
+  crd.Mut("status").Mut("acceptedNames").Set("plural", "pods").Set("kind", "Pod");
+  json::Value conditions =
+      json::Array({json::Object({{"type", "Established"}, {"status", "False"}}),
+                   json::Object({{"type", "Mine"}, {"status", "True"}})});
+  crd.Mut("status").Set("conditions", conditions);
+  const auto written = client().UpdateStatus(kCustomResourceDefinitions, crd);
+  ASSERT_TRUE(written) << written.error().message;
+  const json::Value& status = (*written)["status"];
+  EXPECT_EQ(status["acceptedNames"], found["acceptedNames"]);
+  EXPECT_EQ(api::FindCondition(status["conditions"], "Established")["status"].AsString(), "True");
+  EXPECT_EQ(api::FindCondition(status["conditions"], "Mine")["status"].AsString(), "True");
+  Make(kWidgets, Widget("w", 1));
+}
+
 TEST_F(CrdTest, ATakenShortNameIsSaidAndTheTypeNotServed) {
   Make(kCustomResourceDefinitions, WidgetDefinition());
   const json::Value crd = Make(kCustomResourceDefinitions, GadgetDefinition());

@@ -299,10 +299,15 @@ Status GarbageCollector::DeleteObject(const store::Entry& entry, Propagation pro
   if (type == nullptr) return {};
   Target target{type, &type->StorageVersion(), entry.key.ns, entry.key.name, ""};
   Call call;
-  auto deleted = verbs_.Delete(
-      target, {.propagation = propagation, .uid = entry.value["metadata"]["uid"].Str()}, call);
+  const json::Value& metadata = entry.value["metadata"];
+  auto deleted = verbs_.Delete(target,
+                               {.propagation = propagation,
+                                .uid = metadata["uid"].Str(),
+                                .resource_version = metadata["resourceVersion"].Str()},
+                               call);
   if (deleted || deleted.error().code == Code::kNotFound) return {};
-  // Another object has the name by now: it is looked at in its own right.
+  // It has changed, or another object has its name: what was found out of it may not be so any
+  // more. Its writing brought it back here, and its owners wait for it.
   if (deleted.error().code == Code::kConflict) return {};
   // A standard namespace: it stays, and must not hold up the rest.
   if (deleted.error().code == Code::kForbidden) return {};

@@ -420,8 +420,47 @@ TEST_F(HttpTest, DeleteCollectionTakesWhatTheSelectorChooses) {
 TEST_F(HttpTest, BindingIsASubresourceOfPods) {
   ASSERT_TRUE(client().Create(api::gvr::kPods, Pod("web")));
   const std::string path = std::string(kPodsPath) + "/web/binding";
+  for (const char* wrong : {R"({"target":{"kind":"Pod","name":"node-a"}})", R"({"target":{}})",
+                            R"({"target":{"name":"No Node"}})"})
+    EXPECT_EQ(Send("POST", path, wrong).status, 422) << wrong;
+  EXPECT_EQ(Send("POST", path, R"({"metadata":{"name":"b"},"target":{"name":"node-a"}})").status,
+            400);
   EXPECT_EQ(Send("POST", path, R"({"target":{"kind":"Node","name":"node-a"}})").status, 201);
   EXPECT_EQ(Send("POST", path, R"({"target":{"kind":"Node","name":"node-b"}})").status, 409);
+}
+
+TEST_F(HttpTest, AnUpdateCreatesALease) {
+  const char* path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/l";
+  const std::string lease =
+      R"({"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"l"},)"
+      R"("spec":{"holderIdentity":"a"}})";
+  const HttpAnswer made = Send("PUT", path, lease);
+  EXPECT_EQ(made.status, 201);
+  EXPECT_FALSE(made.json["metadata"]["uid"].AsString().empty());
+  EXPECT_EQ(Send("PUT", path, lease).status, 200);
+  EXPECT_EQ(Send("PUT", std::string(kMaps) + "/l",
+                 R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"l"}})")
+                .status,
+            404);
+}
+
+TEST_F(HttpTest, TheStatusOfPodsTakesTheirLabels) {
+  ASSERT_TRUE(client().Create(api::gvr::kPods, Pod("web")));
+  const std::string path = std::string(kPodsPath) + "/web/status";
+  const HttpAnswer labelled =
+      Send("PATCH", path, R"({"metadata":{"labels":{"a":"b"}},"spec":{"nodeName":"n"}})",
+           {{"Content-Type", "application/merge-patch+json"}});
+  EXPECT_EQ(labelled.status, 200);
+  EXPECT_EQ(labelled.json["metadata"]["labels"]["a"].AsString(), "b");
+  EXPECT_TRUE(labelled.json["spec"]["nodeName"].IsNull());
+}
+
+TEST_F(HttpTest, ManyUnknownFieldsAreToldAtOnce) {
+  std::string map = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"})";
+  for (int i = 0; i < 100'000; ++i) map += ",\"unknown" + std::to_string(i) + "\":1";
+  const HttpAnswer made = Send("POST", std::string(kMaps) + "?fieldValidation=Warn", map + "}");
+  EXPECT_EQ(made.status, 201);
+  EXPECT_NE(made.headers.Get("Warning").find("unknown field"), std::string::npos);
 }
 
 TEST_F(HttpTest, MetricsCountRequestsAndTakeMore) {

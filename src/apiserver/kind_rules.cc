@@ -118,6 +118,16 @@ void PrepareUpdate(const api::TypeTable& types, const api::Type& type,
   }
 }
 
+void PrepareStatusUpdate(const api::Type& type, const json::Value& old, json::Value& object) {
+  if (IsCrd(type)) KeepFoundStatus(old, object);
+}
+
+bool StatusTakesLabels(const api::Type& type) { return !type.custom && !IsCrd(type); }
+
+bool CreatesOnUpdate(const api::Type& type) {
+  return IsCore(type, "events") || (type.group == "coordination.k8s.io" && type.plural == "leases");
+}
+
 bool CountsGeneration(const api::Type& type) { return type.custom || IsCrd(type); }
 
 bool SpecDiffers(const json::Value& a, const json::Value& b) {

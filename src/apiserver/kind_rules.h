@@ -34,6 +34,15 @@ void PrepareUpdate(const api::TypeTable& types, const api::Type& type,
                    const api::TypeVersion& version, WallTime now, const json::Value& old,
                    json::Value& object);
 
+// Of a replacement of `old` through /status: what is not for clients to say is taken from `old`.
+void PrepareStatusUpdate(const api::Type& type, const json::Value& old, json::Value& object);
+// Does /status change labels and annotations too? As upstream: of built-in kinds, not of custom
+// ones and their definitions.
+bool StatusTakesLabels(const api::Type& type);
+
+// Does an update of an object that is not there create it? As upstream.
+bool CreatesOnUpdate(const api::Type& type);
+
 // Does metadata.generation count this type's spec changes?
 bool CountsGeneration(const api::Type& type);
 // True if anything beside metadata and status differs.

@@ -218,7 +218,7 @@ Result<Reply> ResourceHandler::Update(net::ServerRequest& request, const Renderi
   if (!object) return object.error();
   auto entry = verbs_.Update(as.target, std::move(*object), call);
   if (!entry) return entry.error();
-  return ObjectReply(as, **entry, verbs_.clock().Now());
+  return ObjectReply(as, **entry, verbs_.clock().Now(), call.created ? 201 : 200);
 }
 
 Result<Reply> ResourceHandler::Patch(net::ServerRequest& request, const Rendering& as, Call& call) {

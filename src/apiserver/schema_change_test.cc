@@ -140,6 +140,59 @@ TEST_F(SchemaChangeTest, AnotherVersionShowsOnlyWhatItsSchemaKnows) {
   EXPECT_EQ(json::Print(other.json["spec"]), R"({"size":3})");
 }
 
+// What says in which versions there are objects is a client's to shorten, as upstream: it may have
+// written them all anew, or not.
+TEST_F(SchemaChangeTest, AnObjectOfAVersionThatIsGoneIsToldByName) {
+  json::Value crd = WidgetDefinition();
+  json::Value second = crd["spec"]["versions"][0];
+  second.Set("name", "v2").Set("storage", false);
+  crd.Mut("spec").Mut("versions").Push(second);
+  Make(kCustomResourceDefinitions, crd);
+  Make(kWidgets, Widget("w", 3));
+  const std::string path =
+      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
+      "widgets.example.com";
+  const net::Headers merge{{"Content-Type", "application/merge-patch+json"}};
+  json::Value versions = Send("GET", path).json["spec"]["versions"];
+  versions.MutItems()[0].Set("storage", false);
+  versions.MutItems()[1].Set("storage", true);
+  const auto patch = [&](const json::Value& wanted) {
+    return json::Print(json::Object({{"spec", json::Object({{"versions", wanted}})}}));
+  };
+  ASSERT_EQ(Send("PATCH", path, patch(versions), merge).status, 200);
+  EXPECT_EQ(Send("PATCH", path + "/status", R"({"status":{"storedVersions":[]}})", merge).status,
+            422);
+  EXPECT_EQ(
+      Send("PATCH", path + "/status", R"({"status":{"storedVersions":["v2"]}})", merge).status,
+      200);
+  const json::Value one = json::Array({versions[1]});
+  ASSERT_EQ(Send("PATCH", path, patch(one), merge).status, 200);
+  const HttpAnswer list = Send("GET", "/apis/example.com/v2/namespaces/default/widgets");
+  EXPECT_EQ(list.status, 500);
+  EXPECT_NE(list.Message().find("\"default/w\" is stored as example.com/v1"), std::string::npos)
+      << list.Message();
+  ASSERT_EQ(Send("PATCH", path, patch(versions), merge).status, 200);
+  EXPECT_EQ(Send("GET", "/apis/example.com/v2/namespaces/default/widgets").status, 200);
+}
+
+TEST_F(SchemaChangeTest, AWatchEndsWithTheDefinitionThatItBeganWith) {
+  Make(kCustomResourceDefinitions, WidgetDefinition());
+  Make(kWidgets, Widget("w", 3));
+  Lines watch = Open("/apis/example.com/v1/namespaces/default/widgets?watch=1");
+  EXPECT_EQ(watch.Next()["object"]["metadata"]["name"].AsString(), "w");
+  Change(R"({"level": {"type": "integer"}})");
+  EXPECT_TRUE(watch.Next().IsNull());
+  Lines last = Open("/apis/example.com/v1/namespaces/default/widgets?watch=1");
+  EXPECT_EQ(last.Next()["type"].AsString(), "ADDED");
+  ASSERT_TRUE(client().Delete(kCustomResourceDefinitions, {"", "widgets.example.com"}));
+  json::Value end = last.Next();
+  while (end["type"].AsString() == "MODIFIED") end = last.Next();
+  if (!end.IsNull()) {
+    EXPECT_EQ(end["type"].AsString(), "DELETED");
+    EXPECT_TRUE(last.Next().IsNull());
+  }
+}
+
 TEST_F(SchemaChangeTest, WhatIsNotKeptWarnsAndStandsInACondition) {
   json::Value crd = WidgetDefinition();
   crd.Mut("spec")

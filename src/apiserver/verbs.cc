@@ -1,6 +1,7 @@
 #include "apiserver/verbs.h"
 
 #include <algorithm>
+#include <set>
 
 #include "api/field_errors.h"
 #include "api/status.h"
@@ -136,10 +137,9 @@ Result<Verbs::Shaped> Verbs::Shape(const Target& target, json::Value object,
   // The client did not bring what the object had before its schema lost it.
   if (!unknown.empty() && stored != nullptr) {
     json::Value before = *stored;
-    const std::vector<std::string> known = api::Prune(*target.version->schema, before);
-    std::erase_if(unknown, [&](const std::string& path) {
-      return std::find(known.begin(), known.end(), path) != known.end();
-    });
+    std::vector<std::string> pruned = api::Prune(*target.version->schema, before);
+    const std::set<std::string> known(pruned.begin(), pruned.end());
+    std::erase_if(unknown, [&](const std::string& path) { return known.contains(path); });
   }
   if (call.field_validation != FieldValidation::kIgnore &&
       (!unknown.empty() || !call.duplicates.empty())) {

@@ -49,6 +49,21 @@ Error UidConflict(const Target& target, std::string_view wanted, std::string_vie
               ", UID in object meta: " + std::string(actual)};
 }
 
+std::vector<api::FieldError> WrongInBinding(const json::Value& binding) {
+  const json::Value& kind = binding["target"]["kind"];
+  const json::Value& name = binding["target"]["name"];
+  std::vector<api::FieldError> errors;
+  if (!kind.AsString().empty() && kind.AsString() != "Node")
+    errors.push_back(api::NotSupported("target.kind", kind, {"Node", "<empty>"}));
+  if (name.AsString().empty()) {
+    errors.push_back(api::Required("target.name", ""));
+    return errors;
+  }
+  for (const std::string& text : api::CheckDns1123Subdomain(name.AsString()))
+    errors.push_back(api::InvalidValue("target.name", name, text));
+  return errors;
+}
+
 // A custom object that is stored, as its schema would take it today, so that what the schema alone
 // changed is no change of the client's.
 void BringUpToDate(const Target& target, json::Value& stored) {
@@ -81,6 +96,13 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
     auto merged = InVersion(target, current.value);
     if (!merged) return merged.error();
     merged->Set("status", object["status"]);
+    if (StatusTakesLabels(type)) {
+      for (const char* key : {"labels", "annotations"}) {
+        const json::Value given = object["metadata"][key];
+        merged->Mut("metadata").Set(key, given);
+        if (given.IsNull()) merged->Mut("metadata").Erase(key);
+      }
+    }
     object = std::move(*merged);
   }
   auto shaped = Shape(target, std::move(object), &current.value, call);
@@ -92,7 +114,9 @@ Result<json::Value> Verbs::Replacement(const Target& target, const store::Entry&
   if (!old) return old.error();
   BringUpToDate(checked, *old);
   KeepOwnedMetadata(old_metadata, next.Mut("metadata"));
-  if (!status_only) {
+  if (status_only) {
+    PrepareStatusUpdate(type, *old, next);
+  } else {
     PrepareUpdate(types_, type, *shaped->checked, clock_.Now(), *old, next);
     if (CountsGeneration(type) && SpecDiffers(*old, next)) {
       next.Mut("metadata").Set("generation", old_metadata["generation"].AsInt() + 1);
@@ -117,13 +141,19 @@ Result<store::EntryPtr> Verbs::Update(const Target& request, json::Value object,
   if (auto ok = CheckPlace(target, object); !ok) return ok.error();
   target.name = object["metadata"]["name"].Str();
   target.ns = target.type->namespaced ? object["metadata"]["namespace"].Str() : "";
-  return Write(target, call,
-               [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
-                 if (auto ok = CheckNamesRevision(target, object, call); !ok) return ok.error();
-                 auto next = Replacement(target, current, object, call);
-                 if (!next) return next.error();
-                 return std::optional(std::move(*next));
-               });
+  auto written =
+      Write(target, call, [&](const store::Entry& current) -> Result<std::optional<json::Value>> {
+        if (auto ok = CheckNamesRevision(target, object, call); !ok) return ok.error();
+        auto next = Replacement(target, current, object, call);
+        if (!next) return next.error();
+        return std::optional(std::move(*next));
+      });
+  if (written || written.error().code != Code::kNotFound || !target.subresource.empty() ||
+      !CreatesOnUpdate(*target.type))
+    return written;
+  object.Mut("metadata").Erase("resourceVersion");
+  call.created = true;
+  return Create(target, std::move(object), call);
 }
 
 Result<json::Value> Verbs::Patched(const Target& target, const store::Entry& current,
@@ -180,10 +210,12 @@ Result<store::EntryPtr> Verbs::Patch(const Target& target, api::PatchType patch_
 
 Result<store::EntryPtr> Verbs::Bind(const Target& pod, const json::Value& binding, Call& call) {
   const std::string node = binding["target"]["name"].Str();
-  if (node.empty()) {
-    return Error{Code::kInvalid,
-                 "Binding \"" + pod.name +
-                     "\" is invalid: target.name: Required value: the node to bind to"};
+  if (auto errors = WrongInBinding(binding); !errors.empty())
+    return RefuseInvalid(call, "", "Binding", pod.name, errors);
+  if (const std::string name = binding["metadata"]["name"].Str();
+      !name.empty() && name != pod.name) {
+    return Error{Code::kInvalid, "the name of the Binding (" + name +
+                                     ") does not match the name on the URL (" + pod.name + ")"};
   }
   const std::string uid = binding["metadata"]["uid"].Str();
   return Write(pod, call, [&](const store::Entry& current) -> Result<std::optional<json::Value>> {

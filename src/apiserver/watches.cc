@@ -14,6 +14,7 @@
 #include <deque>
 #include <string>
 
+#include "apiserver/kind_rules.h"
 #include "apiserver/watch_events.h"
 #include "base/log.h"
 
@@ -171,7 +172,9 @@ Result<std::shared_ptr<net::Outbox>> Watches::Start(const WatchRequest& request,
   {
     MutexLock lock(mu_);
     id = ++last_id_;
-    running_[id] = {std::chrono::steady_clock::now() + request.timeout, feed->outbox(),
+    const Target& target = request.rendering.target;
+    running_[id] = {target.type, target.version->name,
+                    std::chrono::steady_clock::now() + request.timeout, feed->outbox(),
                     std::move(subscription)};
   }
   {
@@ -185,6 +188,27 @@ Result<std::shared_ptr<net::Outbox>> Watches::Start(const WatchRequest& request,
     closed->changed.NotifyOne();
   });
   return feed->outbox();
+}
+
+void Watches::OnWritten(const store::Entry& entry) {
+  if (entry.key.type == kCrdStorageName) EndStale();
+}
+
+void Watches::OnRemoved(const store::Entry& last) {
+  if (last.key.type == kCrdStorageName) EndStale();
+}
+
+void Watches::EndStale() {
+  std::vector<std::shared_ptr<net::Outbox>> stale;
+  {
+    MutexLock lock(mu_);
+    for (const auto& [id, watch] : running_) {
+      const api::Type& type = *watch.type;
+      if (type.custom && verbs_.types().Find(type.group, watch.version, type.plural) != watch.type)
+        stale.push_back(watch.outbox);
+    }
+  }
+  for (const auto& outbox : stale) outbox->Close();
 }
 
 int64_t Watches::running() const {

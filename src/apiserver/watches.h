@@ -30,26 +30,37 @@ struct WatchRequest {
 
 // Feeds each watch's outbox from the store. A watch costs no thread; one thread for all ends those
 // whose time is up and drops those whose reader has gone. Thread-safe.
-class Watches {
+//
+// When a definition is written or removed, the watches of its type end, as upstream: they would go
+// on with the versions and schemas of before. Clients come back at the last revision they saw, or
+// learn that the type is gone.
+class Watches : public WriteObserver {
  public:
   explicit Watches(Verbs& verbs);
-  ~Watches();  // ends all watches
+  ~Watches() override;  // ends all watches
 
   // kExpired when the revision is too old (or not of this store): the client must list again.
   // kTimeout when it wants initial events of the future.
   Result<std::shared_ptr<net::Outbox>> Start(const WatchRequest& request, Call& call) EXCLUDES(mu_);
   int64_t running() const EXCLUDES(mu_);
 
+  void OnWritten(const store::Entry& entry) override EXCLUDES(mu_);
+  void OnRemoved(const store::Entry& last) override EXCLUDES(mu_);
+
  private:
   class Feed;
   class LineCache;
   struct Running {
+    api::TypePtr type;
+    std::string version;
     std::chrono::steady_clock::time_point deadline;
     std::shared_ptr<net::Outbox> outbox;
     std::unique_ptr<store::Subscription> subscription;
   };
   Status Subscribe(const WatchRequest& request, const std::shared_ptr<Feed>& feed, Call& call,
                    std::unique_ptr<store::Subscription>* subscription);
+  // Those of custom types that are no longer served as they were.
+  void EndStale() EXCLUDES(mu_);
   void Run(const std::stop_token& stop) EXCLUDES(mu_);
 
   Verbs& verbs_;

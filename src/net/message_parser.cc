@@ -52,10 +52,9 @@ class BeastParser : public MessageParser, private http::basic_parser<is_request>
     const int major_minor = version();
     if (major_minor != 10 && major_minor != 11)
       return Error{Code::kUnimplemented, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-    const std::string_view coding = head_.headers.Get("Transfer-Encoding");
-    if (!coding.empty() && !EqualsIgnoreCase(coding, "chunked"))
-      return Error{Code::kInvalid, "transfer coding \"" + std::string(coding) +
-                                       "\" is not supported, only chunked"};
+    if (codings_ > 1 || (codings_ == 1 && !EqualsIgnoreCase(coding_, "chunked")))
+      return Error{Code::kInvalid,
+                   "transfer coding \"" + coding_ + "\" is not supported, only chunked, and once"};
     return true;
   }
 
@@ -105,7 +104,11 @@ class BeastParser : public MessageParser, private http::basic_parser<is_request>
   void on_field_impl(http::field, string_view name, string_view value, ErrorCode&) override {
     // Fields after the head are a chunked body's trailers. They arrive when the head may already
     // be in use, and nobody asks for them.
-    if (!this->is_header_done()) head_.headers.Add(View(name), View(value));
+    if (this->is_header_done()) return;
+    head_.headers.Add(View(name), View(value));
+    if (!EqualsIgnoreCase(View(name), "Transfer-Encoding")) return;
+    ++codings_;
+    coding_ = View(value);
   }
   void on_header_impl(ErrorCode&) override {}
   void on_body_init_impl(const boost::optional<uint64_t>&, ErrorCode&) override {}
@@ -122,6 +125,8 @@ class BeastParser : public MessageParser, private http::basic_parser<is_request>
   }
 
   int version_ = 11;
+  int codings_ = 0;  // fields of Transfer-Encoding; an empty one counts
+  std::string coding_;
   std::span<char> out_;
 };
 

@@ -78,6 +78,29 @@ bool MatchesNodeSelection(const json::Value& pod, const json::Value& node) {
                      [&](const json::Value& term) { return MatchesTerm(term, node); });
 }
 
+HostPorts HostPortsOf(const json::Value& pod) {
+  HostPorts ports;
+  for (const json::Value& container : pod["spec"]["containers"].Items())
+    for (const json::Value& port : container["ports"].Items())
+      if (const int64_t number = port["hostPort"].AsInt(); number > 0)
+        ports.emplace(port["protocol"].AsString("TCP"), number,
+                      port["hostIP"].AsString().empty() ? "0.0.0.0" : port["hostIP"].AsString());
+  return ports;
+}
+
+// As upstream: "0.0.0.0" meets every address, "::" only itself.
+bool PortsAreTaken(const HostPorts& wanted, const HostPorts& taken) {
+  return std::any_of(wanted.begin(), wanted.end(), [&](const auto& port) {
+    const auto& [protocol, number, address] = port;
+    for (auto at = taken.lower_bound({protocol, number, ""}); at != taken.end(); ++at) {
+      const auto& [other_protocol, other_number, other] = *at;
+      if (other_protocol != protocol || other_number != number) break;
+      if (other == address || other == "0.0.0.0" || address == "0.0.0.0") return true;
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 Resources RequestsOf(const json::Value& pod) {
@@ -110,6 +133,7 @@ NodeState StateOf(json::Value node) {
 void AddPod(NodeState& node, const json::Value& pod) {
   Add(node.requested, RequestsOf(pod));
   ++node.pods;
+  node.host_ports.merge(HostPortsOf(pod));
 }
 
 std::vector<std::string> Reject(const json::Value& pod, const NodeState& node) {
@@ -126,6 +150,8 @@ std::vector<std::string> Reject(const json::Value& pod, const NodeState& node) {
   }
   if (!MatchesNodeSelection(pod, node.object))
     return {"node(s) didn't match Pod's node affinity/selector"};
+  if (PortsAreTaken(HostPortsOf(pod), node.host_ports))
+    reasons.push_back("node(s) didn't have free ports for the requested pod ports");
   if ((node.pods + 1) * 1000 > Amount(node.allocatable, "pods")) reasons.push_back("Too many pods");
   for (const auto& [name, wanted] : RequestsOf(pod))
     if (wanted > 0 && Sum(Amount(node.requested, name), wanted) > Amount(node.allocatable, name))

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/result.h"
@@ -15,11 +17,15 @@ namespace leat::scheduler {
 // Amounts by resource name, in thousandths of the unit (api::ParseQuantityMilli).
 using Resources = std::map<std::string, int64_t>;
 
+// Of a node's own addresses: protocol, port, and the address ("0.0.0.0": all).
+using HostPorts = std::set<std::tuple<std::string, int64_t, std::string>>;
+
 struct NodeState {
   json::Value object;     // the Node
   Resources allocatable;  // with "pods"
   Resources requested;    // of the pods on it that have not ended
   int64_t pods = 0;       // how many those are
+  HostPorts host_ports;   // that they listen at
 };
 
 // What a pod asks of a node: for each resource the larger of its containers (and sidecars) together

@@ -34,6 +34,24 @@ json::Value Pod(std::string_view cpu, std::string_view memory = "0") {
   return pod;
 }
 
+TEST(Reject, HostPortsThatAnotherPodHas) {
+  const auto pod = [](std::string_view ports) {
+    return Yaml("spec: {containers: [{ports: [" + std::string(ports) + "]}]}");
+  };
+  NodeState node = StateOf(Node("n"));
+  AddPod(node, pod("{containerPort: 80, hostPort: 8080}, {containerPort: 1, hostPort: 53, "
+                   "hostIP: 10.0.0.1, protocol: UDP}"));
+  const std::vector<std::string> taken = {
+      "node(s) didn't have free ports for the requested pod ports"};
+  for (const char* ports :
+       {"{hostPort: 8080}", "{hostPort: 8080, hostIP: 10.0.0.2}", "{hostPort: 53, protocol: UDP}",
+        "{hostPort: 53, hostIP: 10.0.0.1, protocol: UDP}"})
+    EXPECT_EQ(Reject(pod(ports), node), taken) << ports;
+  for (const char* ports : {"{containerPort: 8080}", "{hostPort: 8080, protocol: UDP}",
+                            "{hostPort: 53}", "{hostPort: 53, hostIP: 10.0.0.2, protocol: UDP}"})
+    EXPECT_EQ(Reject(pod(ports), node), std::vector<std::string>()) << ports;
+}
+
 TEST(Requests, AreTheLargerOfRunningAndStarting) {
   const Resources requests = RequestsOf(Yaml(R"(
 spec:

@@ -14,6 +14,7 @@
 #include "client/work_queue.h"
 #include "reconcile/events.h"
 #include "scheduler/fit.h"
+#include "scheduler/lost_pods.h"
 #include "scheduler/start_order.h"
 
 namespace leat::scheduler {
@@ -38,7 +39,8 @@ class PodScheduler : public Scheduler {
         events_(client, clock, kName),
         queue_(clock),
         nodes_(client, clock, api::gvr::kNodes),
-        pods_(client, clock, api::gvr::kPods) {
+        pods_(client, clock, api::gvr::kPods),
+        lost_pods_(client, clock, nodes_, pods_) {
     for (client::Informer* informer : {&nodes_, &pods_}) {
       informer->AddHandler(
           [this](const client::ObjectPtr&, const client::ObjectPtr&) { queue_.Add(kPass); });
@@ -175,6 +177,7 @@ class PodScheduler : public Scheduler {
   std::map<api::ObjectName, json::Value> assumed_;
   std::map<api::ObjectName, std::string> told_;  // why it waits, as its status says by now
   StartOrder order_;
+  LostPods lost_pods_;
   std::jthread worker_;  // last: stops first
 };
 
