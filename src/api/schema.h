@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,7 +69,8 @@ struct Schema {
 
   // Value validations; absent = not checked.
   std::vector<json::Value> enum_values;
-  std::string pattern;  // RE2 syntax (as in Go), unanchored
+  std::set<std::string> long_enum;  // those as text, where they are too many to go through
+  std::string pattern;              // RE2 syntax (as in Go), unanchored
   std::shared_ptr<const Pattern> compiled_pattern;
   std::string format;  // int32, int64, date-time, byte, ...
   std::optional<double> minimum, maximum;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "api/pattern.h"
 #include "api/schema.h"
@@ -22,6 +23,8 @@ struct Place {
     return path.empty() ? std::string(key) : path + "." + std::string(key);
   }
 };
+
+constexpr size_t kLongEnum = 16;
 
 class Compiler {
  public:
@@ -121,17 +124,14 @@ Status Compiler::AddFields(const json::Value& node, const Place& place, Schema& 
     if (!field) return field.error();
     schema.fields.push_back({.name = property.key, .schema = std::move(*field)});
   }
-  SortFields(schema);
-  for (const json::Value& name : node["required"].Items()) {
-    const auto at = std::find_if(schema.fields.begin(), schema.fields.end(),
-                                 [&](const Field& f) { return f.name == name.AsString(); });
-    if (at != schema.fields.end()) {
-      at->required = true;
-    } else {
-      auto any = std::make_shared<Schema>();
-      any->nullable = true;
-      schema.fields.push_back({.name = name.Str(), .schema = std::move(any), .required = true});
-    }
+  std::set<std::string_view> required;
+  for (const json::Value& name : node["required"].Items()) required.insert(name.AsString());
+  for (Field& field : schema.fields) field.required = required.erase(field.name) > 0;
+  for (const std::string_view name : required) {
+    auto any = std::make_shared<Schema>();
+    any->nullable = true;
+    schema.fields.push_back(
+        {.name = std::string(name), .schema = std::move(any), .required = true});
   }
   SortFields(schema);
   return {};
@@ -190,6 +190,8 @@ std::optional<int64_t> CountAt(const json::Value& value) {
 
 Status Compiler::AddValidations(const json::Value& node, const Place& place, Schema& schema) const {
   schema.enum_values = node["enum"].Items();
+  if (schema.enum_values.size() > kLongEnum)
+    for (const json::Value& value : schema.enum_values) schema.long_enum.insert(json::Print(value));
   schema.format = node["format"].Str();
   schema.minimum = NumberAt(node["minimum"]);
   schema.maximum = NumberAt(node["maximum"]);

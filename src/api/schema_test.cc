@@ -1,5 +1,6 @@
 #include "api/schema.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/testing/objects.h"
@@ -23,6 +24,35 @@ json::Value Defaulted(const Schema& schema, std::string_view yaml) {
   json::Value value = Y(yaml);
   ApplyDefaults(schema, value);
   return value;
+}
+
+// A name or a value at a time, each took several seconds.
+TEST(Schema, ManyRequiredMembersAndEnumValuesTakeNoQuadraticTime) {
+  json::Value required = json::Array({"unlisted"});
+  json::Value values = json::Array({});
+  json::Value items = json::Array({});
+  json::ObjectMembers members;
+  for (int i = 0; i < 40'000; ++i) {
+    const std::string name = fmt::format("p{:05}", i);
+    members.push_back({name, json::Object({{"type", "string"}})});
+    required.Push(name);
+    values.Push(name);
+    items.Push("p39999");
+  }
+  const auto many = CompileOpenApiSchema(json::Object(
+      {{"type", "object"}, {"properties", json::Value(members)}, {"required", required}}));
+  ASSERT_TRUE(many) << many.error().message;
+  EXPECT_EQ((*many)->fields.size(), 40'001u);
+  EXPECT_TRUE((*many)->Find("p00007")->required);
+  EXPECT_TRUE((*many)->Find("unlisted")->required);
+  const json::Value list = json::Object(
+      {{"type", "array"}, {"items", json::Object({{"type", "string"}, {"enum", values}})}});
+  const auto listed = CompileOpenApiSchema(
+      json::Object({{"type", "object"}, {"properties", json::Object({{"l", list}})}}));
+  ASSERT_TRUE(listed) << listed.error().message;
+  EXPECT_TRUE(ValidateSchema(**listed, json::Object({{"l", items}})).empty());
+  items.Push("other");
+  EXPECT_EQ(ValidateSchema(**listed, json::Object({{"l", items}})).size(), 1u);
 }
 
 TEST(Schema, DefaultsFillWhatIsAbsentAtEveryDepth) {

@@ -101,6 +101,12 @@ bool HasType(SchemaType type, const json::Value& value) {
   return false;
 }
 
+bool IsListed(const Schema& schema, const json::Value& value) {
+  if (!schema.long_enum.empty()) return schema.long_enum.contains(json::Print(value));
+  return std::find(schema.enum_values.begin(), schema.enum_values.end(), value) !=
+         schema.enum_values.end();
+}
+
 size_t Utf8Length(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -198,8 +204,7 @@ void Validator::Check(const Schema& schema, const json::Value& value, const json
   if (value.IsArray()) CheckItems(schema, value, old);
   if (value.IsString()) CheckString(schema, value);
   if (value.IsNumber()) CheckNumber(schema, value);
-  if (!schema.enum_values.empty() && std::find(schema.enum_values.begin(), schema.enum_values.end(),
-                                               value) == schema.enum_values.end())
+  if (!schema.enum_values.empty() && !IsListed(schema, value))
     Add(NotSupported(path_, value, schema.enum_values));
   CheckJunctors(schema, value, old);
 }
