@@ -62,7 +62,7 @@ class Crashes(unittest.TestCase):
         leat = Leat()
         with leat:
             with_data(leat, rows=20000)
-            leat.apply(job("patient", num_round=1000, nthread=1))
+            leat.apply(job("patient", num_round=1000))
             status = lambda: leat.get("trainingjob", "patient").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
             leat.kill()
@@ -89,9 +89,7 @@ class Crashes(unittest.TestCase):
         leat = Leat()
         with leat:
             with_data(leat, rows=20000)
-            # One thread: two in a container wait for each other in every round, which takes 0.3 s where both
-            # cores are busy, and a hundredth of that where they are not.
-            leat.apply(job("survivor", num_round=1000, nthread=1))
+            leat.apply(job("survivor", num_round=1000))
             status = lambda: leat.get("trainingjob", "survivor").get("status", {})
             eventually(lambda: status().get("secondaryStatus") == "Training", "training")
             followed = leat.dir / "followed"
