@@ -45,6 +45,9 @@ void SchemaRules::CheckUnsupported(const std::string& path, const json::Value& n
     errors_.push_back(Forbidden(Child(path, "uniqueItems"),
                                 "uniqueItems cannot be set to true since the runtime complexity "
                                 "becomes quadratic"));
+  if (node["additionalProperties"].IsBool() && !node["additionalProperties"].AsBool())
+    errors_.push_back(Forbidden(Child(path, "additionalProperties"),
+                                "additionalProperties cannot be set to false"));
   for (const char* key :
        {"id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"})
     if (node.Has(key) && !node[key].IsNull())
@@ -58,6 +61,9 @@ void SchemaRules::CheckExtensions(const std::string& path, const json::Value& no
   if (node[kPreserve].IsBool() && !preserve)
     errors_.push_back(
         InvalidValue(Child(path, kPreserve), node[kPreserve], "must be true or undefined"));
+  if (node["x-kubernetes-int-or-string"].AsBool() && !node["type"].AsString().empty())
+    errors_.push_back(InvalidValue(Child(path, "type"), node["type"],
+                                   "must be empty if x-kubernetes-int-or-string is true"));
   if (node["x-kubernetes-int-or-string"].AsBool())
     for (const char* key : {kPreserve, kEmbedded})
       if (node[key].AsBool())

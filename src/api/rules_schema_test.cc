@@ -85,7 +85,8 @@ TEST(SchemaRules, RefuseWhatIsNotStructural) {
         "{a: {type: object, x-kubernetes-preserve-unknown-fields: false}}",
         "{a: {type: object, x-kubernetes-map-type: odd}}",
         "{a: {type: object, x-kubernetes-embedded-resource: true}}",
-        "{a: {type: object, $ref: '#/x'}}",
+        "{a: {type: object, $ref: '#/x'}}", "{a: {type: object, additionalProperties: false}}",
+        "{a: {x-kubernetes-int-or-string: true, type: string}}",
         "{metadata: {type: object, properties: {labels: {type: object}}}}"})
     EXPECT_EQ(WrongSchema(properties).size(), 1u) << properties;
   EXPECT_EQ(Wrong(Definition("{schema: {openAPIV3Schema: {type: object, additionalProperties: "

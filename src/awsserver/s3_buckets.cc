@@ -2,6 +2,7 @@
 
 #include "aws/amz_time.h"
 #include "aws/xml.h"
+#include "awsserver/page_token.h"
 #include "awsserver/s3_errors.h"
 #include "awsserver/s3_operations.h"
 #include "base/strings.h"
@@ -76,8 +77,10 @@ Answer<void> ListBuckets(const S3Stores& stores, S3Call& call) {
   const net::Query& query = call.request.query;
   const auto limit = NumberParameter(query, "max-buckets", kMaxBuckets, 1, kMaxBuckets);
   if (!limit) return limit.error();
-  const auto after = Base64Decode(query.Get("continuation-token"));
-  if (!after || (query.Has("continuation-token") && after->empty())) {
+  const auto after = query.Has("continuation-token")
+                         ? ReadPageToken(query.Get("continuation-token"))
+                         : std::string();
+  if (!after) {
     return InvalidArgument("The continuation token provided is incorrect", "continuation-token",
                            query.Get("continuation-token"));
   }
@@ -98,7 +101,7 @@ Answer<void> ListBuckets(const S3Stores& stores, S3Call& call) {
     xml.Add("BucketRegion", bucket.region).Close();
   }
   xml.Close();
-  if (truncated) xml.Add("ContinuationToken", Base64Encode(buckets->back().name));
+  if (truncated) xml.Add("ContinuationToken", PageToken(buckets->back().name));
   if (!prefix.empty()) xml.Add("Prefix", prefix);
   SendXml(call.response, xml.Finish());
   return {};

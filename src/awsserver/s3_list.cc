@@ -1,5 +1,6 @@
 #include "aws/amz_time.h"
 #include "aws/xml.h"
+#include "awsserver/page_token.h"
 #include "awsserver/s3_errors.h"
 #include "awsserver/s3_headers.h"
 #include "awsserver/s3_operations.h"
@@ -71,8 +72,8 @@ Answer<void> ListObjectsV2(const S3Stores& stores, S3Call& call) {
   if (!list) return list.error();
   const net::Query& query = call.request.query;
   if (query.Has("continuation-token")) {
-    const auto token = Base64Decode(query.Get("continuation-token"));
-    if (!token || token->empty()) {
+    const auto token = ReadPageToken(query.Get("continuation-token"));
+    if (!token) {
       return InvalidArgument("The continuation token provided is incorrect", "continuation-token",
                              query.Get("continuation-token"));
     }
@@ -93,7 +94,7 @@ Answer<void> ListObjectsV2(const S3Stores& stores, S3Call& call) {
   if (query.Has("start-after")) {
     xml.Add("StartAfter", ListText(query.Get("start-after"), list->url));
   }
-  if (page->truncated) xml.Add("NextContinuationToken", Base64Encode(page->last));
+  if (page->truncated) xml.Add("NextContinuationToken", PageToken(page->last));
   const bool owner = query.Get("fetch-owner") == "true";
   for (const ObjectRecord& object : page->objects) {
     xml.Open("Contents");

@@ -88,7 +88,10 @@ TEST_F(S3Lists, StartAfterAndMaxKeys) {
   const HttpAnswer none = Get("/bucket?list-type=2&max-keys=0");
   EXPECT_EQ(none.Xml("IsTruncated"), "false");
   EXPECT_EQ(Get("/bucket?list-type=2&max-keys=x").Code(), "InvalidArgument");
-  EXPECT_EQ(Get("/bucket?list-type=2&continuation-token=!").Code(), "InvalidArgument");
+  for (const char* token : {"!", "YQ==", "MDAwMDAwMDBh", "MDAwMDAwMDA="})
+    EXPECT_EQ(Get("/bucket?list-type=2&continuation-token=" + PercentEncode(token)).Code(),
+              "InvalidArgument")
+        << token;
 }
 
 TEST_F(S3Lists, EncodingTypeUrlCarriesAnyKey) {

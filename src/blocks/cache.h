@@ -140,9 +140,13 @@ class Cache {
   void Each(const std::function<void(const CachedObject&)>& each) const;
 
   // Holds every chunk and packed object against its CRC32C, at most `bytes_per_second` (0: as fast
-  // as the disk); `progress` gets (bytes done, bytes in all). Returns how many were dropped;
-  // `rotten` gets each object that one of them was of.
-  Result<uint64_t> Scrub(
+  // as the disk); `progress` gets (bytes done, bytes in all). `rotten` gets each object of which
+  // something was dropped.
+  struct Scrubbed {
+    uint64_t dropped = 0;  // chunks and packed objects
+    uint64_t skipped = 0;  // objects whose files cannot be opened
+  };
+  Result<Scrubbed> Scrub(
       uint64_t bytes_per_second, const std::function<void(uint64_t, uint64_t)>& progress,
       const std::stop_token& stop,
       const std::function<void(const ObjectId&)>& rotten = [](const ObjectId&) {});

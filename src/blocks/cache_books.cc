@@ -307,11 +307,13 @@ void Cache::Each(const std::function<void(const CachedObject&)>& each) const {
   }
 }
 
-Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
-                              const std::function<void(uint64_t, uint64_t)>& progress,
-                              const std::stop_token& stop,
-                              const std::function<void(const ObjectId&)>& rotten) {
-  uint64_t all = 0, done = 0, dropped = 0;
+Result<Cache::Scrubbed> Cache::Scrub(uint64_t bytes_per_second,
+                                     const std::function<void(uint64_t, uint64_t)>& progress,
+                                     const std::stop_token& stop,
+                                     const std::function<void(const ObjectId&)>& rotten) {
+  uint64_t all = 0, done = 0;
+  Scrubbed scrubbed;
+  uint64_t& dropped = scrubbed.dropped;
   std::vector<CachedObject> objects;
   Each([&](const CachedObject& object) {
     objects.push_back(object);
@@ -339,7 +341,10 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
       continue;
     }
     const Handle file = Find(object.id);
-    if (!file) continue;
+    if (!file) {
+      if (Describe(object.id)) ++scrubbed.skipped;  // else it has gone meanwhile
+      continue;
+    }
     const uint64_t before = dropped;
     for (uint64_t chunk = 0; chunk < file->chunks(); ++chunk) {
       if (!file->Has(chunk)) continue;
@@ -351,7 +356,7 @@ Result<uint64_t> Cache::Scrub(uint64_t bytes_per_second,
     file->Settle();
   }
   Compact(stop);
-  return dropped;
+  return scrubbed;
 }
 
 }  // namespace leat::blocks

@@ -398,16 +398,27 @@ TEST_F(CacheTest, ScrubFindsRot) {
   auto cache = Open(16 * kMiB);
   uint64_t done = 0;
   std::vector<ObjectId> rotten;
-  auto dropped = cache->Scrub(
+  auto scrubbed = cache->Scrub(
       0, [&](uint64_t n, uint64_t) { done = n; }, {},
       [&](const ObjectId& id) { rotten.push_back(id); });
-  ASSERT_TRUE(dropped);
-  EXPECT_EQ(*dropped, 1u);
+  ASSERT_TRUE(scrubbed);
+  EXPECT_EQ(scrubbed->dropped, 1u);
+  EXPECT_EQ(scrubbed->skipped, 0u);
   EXPECT_EQ(rotten, std::vector<ObjectId>{Id(1)});
   EXPECT_EQ(cache->Stats().corrupt_chunks, 1u);
   EXPECT_EQ(done, 2 * kMiB + 5);
   EXPECT_FALSE(cache->Find(Id(1))->complete());
   EXPECT_TRUE(cache->Find(Id(2))->complete());
+}
+
+TEST_F(CacheTest, ScrubbingCountsWhatItCannotOpen) {
+  ASSERT_TRUE(Put(*Open(16 * kMiB), 1));
+  const auto cache = Open(16 * kMiB);
+  const io::NoDescriptorsLeft none;
+  const auto scrubbed = cache->Scrub(0, [](uint64_t, uint64_t) {}, {});
+  ASSERT_TRUE(scrubbed);
+  EXPECT_EQ(scrubbed->dropped, 0u);
+  EXPECT_EQ(scrubbed->skipped, 1u);
 }
 
 TEST(CacheDirectoryTest, IsReadFromAFlag) {

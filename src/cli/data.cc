@@ -137,6 +137,9 @@ std::string FsckText(const json::Value& done) {
   }
   std::string text = fmt::format("{}: {} checked, {} dropped", directories,
                                  Bytes(done["checkedBytes"]), Plural(done["dropped"], "piece"));
+  if (done["skipped"].AsInt() > 0)
+    text += fmt::format(", {} not checked because the cache's files cannot be opened",
+                        Plural(done["skipped"], "object"));
   if (done["dropped"].AsInt() == 0) return text;
   text += fmt::format(
       " because {} bytes had changed; what is missing is fetched again when it is "

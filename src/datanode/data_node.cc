@@ -306,11 +306,15 @@ void DataNode::State::Reap(const std::stop_token& stop) {
 void DataNode::State::Scrub(const std::stop_token& stop) {
   cache->Compact(stop);  // what the last process did not come to; the mounts go on before
   while (clock.SleepFor(kScrubPause, stop)) {
-    const auto dropped = cache->Scrub(
+    const auto scrubbed = cache->Scrub(
         kScrubBytesPerSecond, [](uint64_t, uint64_t) {}, stop);
-    if (dropped && *dropped > 0) {
+    if (scrubbed && scrubbed->dropped > 0) {
       LogWarning("rot was found in the cache; what it hit will be fetched again",
-                 {{"chunks", *dropped}});
+                 {{"chunks", scrubbed->dropped}});
+    }
+    if (scrubbed && scrubbed->skipped > 0) {
+      LogWarning("files of the cache cannot be opened and were not checked",
+                 {{"objects", scrubbed->skipped}});
     }
   }
 }

@@ -233,20 +233,21 @@ Result<json::Value> CheckCache(DataNode& node, const Tell& tell, const std::stop
   ByteProgress progress(tell);
   uint64_t checked = 0;
   std::unordered_set<blocks::ObjectId> rotten;
-  const Result<uint64_t> dropped = node.cache().Scrub(
+  const Result<blocks::Cache::Scrubbed> scrubbed = node.cache().Scrub(
       0,
       [&](uint64_t done, uint64_t total) {
         checked = done;
         progress.Report(done, total);
       },
       stop, [&](const blocks::ObjectId& id) { rotten.insert(id); });
-  if (!dropped) return dropped.error();
+  if (!scrubbed) return scrubbed.error();
   json::Value directories = json::Array();
   for (const auto& [directory, stats] : node.cache().DirectoryStats())
     directories.Push(BytesToJson(directory.path));
   return json::Object({{"directories", std::move(directories)},
                        {"checkedBytes", checked},
-                       {"dropped", *dropped},
+                       {"dropped", scrubbed->dropped},
+                       {"skipped", scrubbed->skipped},
                        {"objects", rotten.size()},
                        {"files", NamesOf(node, rotten, stop)}});
 }

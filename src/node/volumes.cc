@@ -40,10 +40,15 @@ bool IsMountPoint(const std::string& path) {
 
 Result<std::string> EmptyDir(const PodContext& context, const std::string& name,
                              const json::Value& source) {
+  const std::string_view medium = source["medium"].AsString();
+  if (!medium.empty() && medium != "Memory")
+    return Error{Code::kInvalid, fmt::format("emptyDir of volume \"{}\": unknown storage medium "
+                                             "\"{}\"; Memory and the default, disk, are there",
+                                             name, medium)};
   const std::string path = context.dirs.Volume(UidOf(context.pod), name);
   const bool fresh = !io::Exists(path);
   if (auto made = io::MakeDirs(path, 0777); !made) return made.error();
-  if (source["medium"].AsString() == "Memory") {
+  if (!medium.empty()) {
     // The directory alone may be what a crash or a restart of the machine has left.
     if (IsMountPoint(path)) return path;
     const int64_t limit = api::QuantityUnits(source["sizeLimit"]).value_or(0);

@@ -45,6 +45,17 @@ TEST_F(VolumesTest, AnyUserMayWriteInAnEmptyDir) {
   EXPECT_EQ(at.st_mode & 07777, 0777u);
 }
 
+TEST_F(VolumesTest, AnUnknownMediumIsRefused) {
+  const json::Value pod = json::ParseYaml(
+                              "{metadata: {uid: u}, spec: {volumes: [{name: v, emptyDir: {medium: "
+                              "HugePages}}]}}")
+                              ->front();
+  const auto paths = PrepareVolumes(pod, dirs_, no_objects_, mounter_, {});
+  ASSERT_FALSE(paths);
+  EXPECT_NE(paths.error().message.find("unknown storage medium \"HugePages\""), std::string::npos)
+      << paths.error().message;
+}
+
 TEST_F(VolumesTest, AMemoryVolumeIsMemoryAlsoAfterACrashBetweenItsDirectoryAndItsMount) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   ASSERT_TRUE(io::MakeDirs(dirs_.Volume("u", "v")));

@@ -15,6 +15,7 @@ namespace leat::objectstore {
 namespace {
 
 constexpr std::chrono::minutes kRefreshBefore{5};
+constexpr std::chrono::seconds kRenewEvery{5};
 constexpr const char* kScope = "https://www.googleapis.com/auth/devstorage.read_only";
 constexpr const char* kGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -94,9 +95,10 @@ class GoogleSigner : public Signer {
     return {};
   }
 
+  // A token that is as good as new is not why the store refused it.
   void Renew() override {
     MutexLock lock(mu_);
-    token_.clear();
+    if (std::chrono::system_clock::now() - fetched_ >= kRenewEvery) token_.clear();
   }
 
   bool BoundToHost() const override { return false; }
@@ -136,6 +138,7 @@ class GoogleSigner : public Signer {
     }
     MutexLock lock(mu_);
     token_ = token;
+    fetched_ = std::chrono::system_clock::now();
     expires_ = now + std::chrono::seconds((*answer)["expires_in"].AsInt(3600));
     return token;
   }
@@ -144,6 +147,7 @@ class GoogleSigner : public Signer {
   const std::unique_ptr<net::Client> http_;
   Mutex mu_;
   std::string token_ GUARDED_BY(mu_);
+  WallTime fetched_ GUARDED_BY(mu_);
   WallTime expires_ GUARDED_BY(mu_);
 };
 
