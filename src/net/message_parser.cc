@@ -31,6 +31,12 @@ Error FromBeast(const ErrorCode& error) {
   return {Code::kInvalid, "malformed HTTP message: " + error.message()};
 }
 
+// Does the first line name a version that is spoken here?
+bool SpeaksOurs(std::string_view bytes) {
+  const std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
+  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
+}
+
 template <bool is_request>
 class BeastParser : public MessageParser, private http::basic_parser<is_request> {
   using Base = http::basic_parser<is_request>;
@@ -84,6 +90,9 @@ class BeastParser : public MessageParser, private http::basic_parser<is_request>
     ErrorCode error;
     const size_t used = this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     input.Consume(used);
+    // Beast also says so of a line that ends in a bare line feed.
+    if (error == http::error::bad_version && SpeaksOurs(bytes))
+      return Error{Code::kInvalid, "malformed HTTP message: a line ends without CR"};
     const bool starved = error == http::error::need_more;
     if (error && !starved) return FromBeast(error);
     if (starved && used == 0 && this->is_header_done() && bytes.size() > kMaxChunkLine)
