@@ -132,7 +132,10 @@ SchemaPtr RowParser::TypeOf(std::string_view type) {
     schema->items = TypeOf(type.substr(2));
   } else if (type.starts_with("map[")) {
     schema->type = SchemaType::kMap;
-    schema->items = TypeOf(type.substr(4, type.size() - 5));
+    auto items = std::make_shared<Schema>(*TypeOf(type.substr(4, type.size() - 5)));
+    // In Go, null leaves a string as it was made.
+    if (items->type == SchemaType::kString) items->default_value = "";
+    schema->items = std::move(items);
   } else {
     return Object(type);
   }

@@ -140,8 +140,10 @@ void ApplyDefaults(const Schema& schema, json::Value& value) {
   } else if (schema.type == SchemaType::kMap && value.IsObject()) {
     std::vector<std::string> nulls;
     for (const json::Member& member : value.Members()) {
-      if (member.value.IsNull() && !schema.items->nullable &&
-          schema.items->type != SchemaType::kAny)
+      const bool lacks = member.value.IsNull() && !schema.items->nullable;
+      if (lacks && !schema.items->default_value.IsNull())
+        *value.Find(member.key) = schema.items->default_value;
+      else if (lacks && schema.items->type != SchemaType::kAny)
         nulls.push_back(member.key);
       else if (schema.items->type == SchemaType::kQuantity)
         MakeCanonical(kMilli, *value.Find(member.key));  // as upstream: amounts of resources

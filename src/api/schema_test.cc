@@ -102,6 +102,14 @@ spec:
   }
 }
 
+TEST(Schema, NullInAMapOfABuiltInKindIsAnEmptyString) {
+  const TypePtr maps = TypeTable().FindKind("", "ConfigMap");
+  const json::Value map = Defaulted(*maps->StorageVersion().schema,
+                                    "{data: {a: null, b: x}, metadata: {labels: {c: null}}}");
+  EXPECT_EQ(json::Print(map["data"]), R"({"a":"","b":"x"})");
+  EXPECT_EQ(json::Print(map["metadata"]["labels"]), R"({"c":""})");
+}
+
 TEST(Schema, NullsAreDefaultedOrDroppedUnlessNullable) {
   const SchemaPtr schema = Compile(R"(
 type: object
