@@ -66,8 +66,9 @@ Result<TextFormat> ParseContentType(std::string_view content_type) {
       "supported are text/csv (label in the first column), text/libsvm and text/x-libsvm";
   const auto parts = Split(content_type, ';');
   const std::string type = Lower(Trim(parts.front()));
-  const bool csv = type == "text/csv";
-  if (!csv && !type.empty() && type != "text/libsvm" && type != "text/x-libsvm")
+  const bool csv = type == "text/csv" || type == "csv";
+  const bool libsvm = type == "text/libsvm" || type == "text/x-libsvm" || type == "libsvm";
+  if (!csv && !libsvm && !type.empty())
     return Refuse("content type " + type + " is not supported; " + std::string(kSupported));
   for (size_t i = 1; i < parts.size(); ++i) {
     const std::string parameter = Lower(Trim(parts[i]));

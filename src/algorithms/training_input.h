@@ -34,7 +34,8 @@ struct TrainingInput {
 Result<TrainingInput> ReadTrainingInput(const std::string& root, int cores,
                                         ContainerRelease release = ContainerRelease::kSince13);
 
-// text/csv (parameters: label_size=1, charset), text/libsvm, text/x-libsvm; absent is libsvm.
+// text/csv or csv (parameters: label_size=1, charset), text/libsvm, text/x-libsvm or libsvm; absent
+// is libsvm.
 // kInvalid names any other type, and those that are supported.
 Result<TextFormat> ParseContentType(std::string_view content_type);
 

@@ -83,11 +83,13 @@ TEST(ContentType, SupportsCsvAndLibsvm) {
   EXPECT_EQ(*ParseContentType("text/libsvm"), TextFormat::kLibsvm);
   EXPECT_EQ(*ParseContentType("text/x-libsvm"), TextFormat::kLibsvm);
   EXPECT_EQ(*ParseContentType("text/csv"), TextFormat::kCsv);
+  EXPECT_EQ(*ParseContentType("csv"), TextFormat::kCsv);
+  EXPECT_EQ(*ParseContentType("libsvm"), TextFormat::kLibsvm);
   EXPECT_EQ(*ParseContentType("Text/CSV; label_size=1; charset=utf-8"), TextFormat::kCsv);
 }
 
 TEST(ContentType, NamesWhatItDoesNotSupport) {
-  for (const char* type : {"application/x-parquet", "application/x-recordio-protobuf", "csv"}) {
+  for (const char* type : {"application/x-parquet", "application/x-recordio-protobuf", "tsv"}) {
     const auto format = ParseContentType(type);
     ASSERT_FALSE(format);
     EXPECT_NE(format.error().message.find(type), std::string::npos);

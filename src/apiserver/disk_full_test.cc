@@ -30,6 +30,7 @@ class SmallDisk {
 class FullDiskTest : public HttpApiTest {
  public:
   void TestBody() override {}
+  using HttpApiTest::Send;
   const std::string& dir() const { return dir_.path(); }
 
   HttpAnswer Put(const std::string& name) {
@@ -51,6 +52,26 @@ void FillTheDisk() {
   ASSERT_TRUE(io::WriteFile(ballast, std::string(2 << 20, 'x')));
   setenv("TMPDIR", disk.path().c_str(), 1);  // where the server's directory is made
   FullDiskTest api;
+  json::Value jobs = WidgetDefinition();
+  jobs.Mut("spec")
+      .Mut("versions")
+      .MutItems()[0]
+      .Mut("schema")
+      .Mut("openAPIV3Schema")
+      .Mut("properties")
+      .Mut("spec")
+      .Mut("properties")
+      .Set("stop", json::Object({{"type", "boolean"}}));
+  constexpr const char* kJob = "/apis/example.com/v1/namespaces/default/widgets/w";
+  const net::Headers merge{{"Content-Type", "application/merge-patch+json"}};
+  EXPECT_EQ(
+      api.Send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json::Print(jobs))
+          .status,
+      201);
+  EXPECT_EQ(api.Send("POST", "/apis/example.com/v1/namespaces/default/widgets",
+                     json::Print(Widget("w", 1)))
+                .status,
+            201);
   int written = 0;
   HttpAnswer answer;
   do {
@@ -66,6 +87,8 @@ void FillTheDisk() {
   EXPECT_NE(answer.Message().find("free some space"), std::string::npos) << answer.Message();
   EXPECT_EQ(api.Get("m0").status, 200);
   EXPECT_EQ(api.Get(refused).status, 404);
+  EXPECT_EQ(api.Send("PATCH", kJob, R"({"spec":{"size":2}})", merge).status, 503);
+  EXPECT_EQ(api.Send("PATCH", kJob, R"({"spec":{"stop":true}})", merge).status, 200);
   EXPECT_EQ(api.Delete("m0").status, 200);
   EXPECT_EQ(api.Get("m0").status, 404);
   ASSERT_TRUE(io::Remove(ballast));

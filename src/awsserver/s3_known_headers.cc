@@ -24,7 +24,9 @@ struct KnownHeader {
 
 constexpr KnownHeader kKnown[] = {
     // Who asks, and how the body travels.
+    {"api-version", kAny, "2006-03-01"},
     {"date", kAny},
+    {"te", kAny},  // an offer to take a checksum behind the answer
     {"content-sha256", kAny},
     {"security-token", kAny},
     {"user-agent", kAny},
@@ -46,7 +48,15 @@ constexpr KnownHeader kKnown[] = {
     {"checksum-crc64nvme", kBody | kComplete | kForm},
     {"checksum-sha1", kBody | kComplete | kForm},
     {"checksum-sha256", kBody | kComplete | kForm},
+    // SDKs of Java add the checksum of the body that a request does not have.
+    {"checksum-crc32", kAny, "AAAAAA=="},
+    {"checksum-crc32c", kAny, "AAAAAA=="},
+    {"checksum-crc64nvme", kAny, "AAAAAAAAAAA="},
+    {"checksum-sha1", kAny, "2jmj7l5rSw0yVb/vlWAYkK/YBwk="},
+    {"checksum-sha256", kAny, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
     {"checksum-algorithm", kStart | kCopy},
+    // minio-go names the kind of the checksum beside it, or without one.
+    {"checksum-algorithm", kBody, "CRC32 CRC32C CRC64NVME SHA1 SHA256"},
     {"checksum-type", kStart | kComplete, "COMPOSITE FULL_OBJECT"},
     {"mp-object-size", kComplete},
     {"acl", kObject | kBucket | kForm, "private bucket-owner-full-control bucket-owner-read"},
@@ -55,6 +65,7 @@ constexpr KnownHeader kKnown[] = {
      "STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER GLACIER_IR "
      "DEEP_ARCHIVE OUTPOSTS SNOW EXPRESS_ONEZONE"},
     {"metadata-directive", kCopy},
+    {"metadata-directive", kStart, "REPLACE"},     // there is nothing to copy from
     {"tagging-directive", kCopy, "COPY REPLACE"},  // no object has tags
     {"copy-source", kSource},
     {"copy-source-if-match", kSource},
@@ -75,12 +86,11 @@ bool IsAmong(std::string_view value, std::string_view values) {
 
 bool IsObeyed(std::string_view name, std::string_view value, unsigned operation) {
   if (name.starts_with("meta-")) return true;
-  for (const KnownHeader& known : kKnown) {
-    if (known.name != name) continue;
-    return (known.operations == kAny || (known.operations & operation) != 0) &&
+  return std::any_of(std::begin(kKnown), std::end(kKnown), [&](const KnownHeader& known) {
+    return known.name == name &&
+           (known.operations == kAny || (known.operations & operation) != 0) &&
            IsAmong(value, known.values);
-  }
-  return false;
+  });
 }
 
 AwsError Refusal(const std::string& name, std::string_view value, unsigned operation) {

@@ -35,6 +35,30 @@ TEST_F(S3Refusals, AnUnknownSubresourceIsNoPlainOperation) {
   EXPECT_EQ(Body(), "original");
 }
 
+TEST_F(S3Refusals, HeadersOfSdksThatAskForNothingArePassedOver) {
+  // The SDK of C++; that of Java, with the checksums of the body that a read does not have.
+  for (const auto& [name, value] :
+       Fields{{"x-amz-api-version", "2006-03-01"},
+              {"x-amz-te", "append-md5"},
+              {"x-amz-checksum-crc32", "AAAAAA=="},
+              {"x-amz-checksum-crc64nvme", "AAAAAAAAAAA="},
+              {"x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}})
+    for (const char* method : {"GET", "HEAD", "DELETE"}) {
+      const int status = Ask(method, "/bucket/k", {{name, value}}).status;
+      EXPECT_EQ(status, std::string_view(method) == "DELETE" ? 204 : 200) << method << name;
+      Put("/bucket/k", "original");
+    }
+  EXPECT_EQ(Get("/bucket/k", {{"x-amz-checksum-crc32", "AAAAAQ=="}}).status, 400);
+  EXPECT_EQ(Get("/bucket/k", {{"x-amz-api-version", "2027-01-01"}}).status, 501);
+  // minio-go, and s3fs when it renames what is large.
+  EXPECT_EQ(Put("/bucket/k", "original", {{"x-amz-checksum-algorithm", "CRC32C"}}).status, 200);
+  EXPECT_EQ(Put("/bucket/k", "other", {{"x-amz-checksum-algorithm", "MD5"}}).status, 400);
+  EXPECT_EQ(Ask("POST", "/bucket/k?uploads", {{"x-amz-metadata-directive", "REPLACE"}}).status,
+            200);
+  EXPECT_EQ(Ask("POST", "/bucket/k?uploads", {{"x-amz-metadata-directive", "COPY"}}).status, 501);
+  EXPECT_EQ(Body(), "original");
+}
+
 TEST_F(S3Refusals, AReadMayHaveParametersThatMeanNothing) {
   for (const char* query : {"v=1", "x-id=GetObject", "response-expires=", "versionId=null"}) {
     EXPECT_EQ(Get(std::string("/bucket/k?") + query).body, "original") << query;

@@ -79,6 +79,8 @@ json::Value Describe(const json::Value& run) {
   json::Value out = spec["job"];
   out.Erase("Tags");
   AddDefaults(out);
+  // SDKs read it unasked.
+  if (!out["OutputDataConfig"].Has("KmsKeyId")) out.Mut("OutputDataConfig").Set("KmsKeyId", "");
   out.Set("TrainingJobName", spec["trainingJobName"]);
   out.Set("TrainingJobArn", spec["trainingJobArn"]);
   out.Set("TrainingJobStatus", ShownStatus(run));

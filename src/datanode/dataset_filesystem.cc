@@ -273,12 +273,13 @@ void DatasetFilesystem::Read(const fuse::Caller& caller, fuse::NodeId node, uint
                              uint64_t offset, uint32_t size, int flags, fuse::Reply reply) {
   if (node == StatsFile::kNode) return stats_file_.Read(handle, offset, size, std::move(reply));
   ++reads_;
+  const auto file = FileOf(node, handle);
+  if (!file) return reply.Error(ESTALE);
+  // As on ext4, the end comes before the alignment: a reader gets there with what was left.
+  if (offset >= file->object->version.size || size == 0) return reply.Data({});
   if ((flags & O_DIRECT) && (offset % kDirectAlignment != 0 || size % kDirectAlignment != 0)) {
     return reply.Error(EINVAL);
   }
-  const auto file = FileOf(node, handle);
-  if (!file) return reply.Error(ESTALE);
-  if (offset >= file->object->version.size || size == 0) return reply.Data({});
   const Reading reading =
       offset == 0 && !HasBeginning(*file->object) ? Reading::kFromStore : Reading::kFromCache;
   // First, so that the read's chunk and the next ones travel as one request.

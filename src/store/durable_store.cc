@@ -57,9 +57,9 @@ Status CheckExpected(const Key& key, Revision expected, const EntryPtr& current)
 }
 
 // What is written of an object that is being deleted brings it nearer to its end: the mark itself,
-// the last status, a finalizer that is taken off.
-bool IsBeingDeleted(const json::Value& value) {
-  return !value["metadata"]["deletionTimestamp"].IsNull();
+// the last status, a finalizer that is taken off. So it is with a job that is told to stop.
+bool IsEnding(const json::Value& value) {
+  return !value["metadata"]["deletionTimestamp"].IsNull() || value["spec"]["stop"].AsBool();
 }
 
 }  // namespace
@@ -122,7 +122,7 @@ Result<EntryPtr> DurableStore::Put(const Key& key, Revision expected, json::Valu
   entry->revision = ++last_revision_;
   entry->value.Mut("metadata").Set("resourceVersion", std::to_string(entry->revision));
   write.change.type = current ? ChangeType::kModified : ChangeType::kAdded;
-  write.ends_something = current && IsBeingDeleted(entry->value);
+  write.ends_something = current && IsEnding(entry->value);
   write.change.entry = std::move(entry);
   write.change.previous = std::move(current);
   return AwaitOutcome(write);

@@ -118,7 +118,8 @@ class Store {
   // Writes one object and returns once it is durable. `expected`: 0 = must not exist
   // (kAlreadyExists); otherwise the revision it must have now (kConflict; kNotFound when gone).
   // The store sets metadata.resourceVersion. kExhausted when the disk is full: nothing changed. An
-  // object that is being deleted can be written on a full disk too.
+  // object that is being deleted, or a job that is told to stop (spec.stop), can be written on a
+  // full disk too.
   // While another write of the same key is under way, it waits for its outcome.
   virtual Result<EntryPtr> Put(const Key& key, Revision expected, json::Value value) = 0;
   // Deletes it at that revision, on a full disk too; returns its last value with the deletion's

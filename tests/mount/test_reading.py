@@ -136,6 +136,16 @@ class Reading:
             os.close(fd)
             self.path("exact").read_bytes()
 
+    def test_direct_reads_end_as_on_ext4(self):
+        page = mmap.mmap(-1, MIB)
+        fd = os.open(self.path("dir/medium"), os.O_RDONLY | os.O_DIRECT)
+        read = []
+        while count := os.readv(fd, [page]):
+            read.append(page[:count])
+        os.close(fd)
+        self.assertNotEqual(len(self.data["dir/medium"]) % 512, 0)
+        self.assertEqual(b"".join(read), self.data["dir/medium"])
+
     def test_seek_sees_data_to_the_end(self):
         size = len(self.data["dir/sub/large"])
         with open(self.path("dir/sub/large"), "rb") as file:
