@@ -84,8 +84,7 @@ Status Cache::Load(size_t index) {
   const std::string& path = directory.options.path;
   auto lock = io::FileLock::Take(path + "/lock");
   if (!lock) return lock.error();
-  auto noted = lock->SetNote("leat, process " + std::to_string(getpid()));
-  if (!noted) return noted.error();
+  (void)lock->SetNote("leat, process " + std::to_string(getpid()));  // a full disk takes none
   directory.lock = std::move(*lock);
   if (auto begun = BeginFormat(path); !begun) return begun;
   const auto pins = ReadPins(path);

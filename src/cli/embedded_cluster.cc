@@ -132,7 +132,8 @@ net::TlsServerOptions EmbeddedCluster::TlsFor(const std::string& host, Clock& cl
 
 Status EmbeddedCluster::StartApi(const ClusterOptions& options, DataDir& data_dir, Clock& clock) {
   auto store = store::Store::Open({.path = data_dir.File("leat.db"),
-                                   .relaxed_types = {"events", "leases.coordination.k8s.io"},
+                                   .relaxed_types = {"events"},
+                                   .relaxed_renewals = {"leases.coordination.k8s.io"},
                                    .begin_anew = kBeginAnew},
                                   clock);
   if (!store) return store.error();

@@ -90,7 +90,7 @@ class Output {
     header.crc32c = crc32c_;
     const std::string_view bytes(reinterpret_cast<const char*>(&header), sizeof header);
     header.header_crc32c = hash::Crc32c(bytes.substr(0, offsetof(ManifestHeader, header_crc32c)));
-    if (status_) status_ = io::PWriteAll(fd_.get(), bytes, 0);
+    if (status_) Note(io::PWriteAll(fd_.get(), bytes, 0));
     if (status_ && ::fsync(fd_.get()) != 0) status_ = io::ErrnoError(errno, "sync " + aside_);
     if (status_) status_ = io::Rename(aside_, path_);
     if (status_) status_ = io::SyncDir(path_.substr(0, path_.rfind('/')));
@@ -100,8 +100,11 @@ class Output {
 
  private:
   void Flush() {
-    if (status_) status_ = io::WriteAll(fd_.get(), buffer_);
+    if (status_) Note(io::WriteAll(fd_.get(), buffer_));
     buffer_.clear();
+  }
+  void Note(const Status& written) {
+    if (!written) status_ = written.error().Within("write the list of names, " + aside_);
   }
 
   const std::string path_;

@@ -49,8 +49,8 @@ bool Readable(int fd) {
 Result<Supervisor> Supervisor::Take(SupervisorOptions options) {
   Result<io::FileLock> lock = io::FileLock::Take(options.directory + "/supervisor.lock");
   if (!lock) return lock.error();
-  Status noted = lock->SetNote("leat data supervisor, process " + std::to_string(getpid()));
-  if (!noted) return noted.error();
+  // A full disk takes no note; others are then told that there is none.
+  (void)lock->SetNote("leat data supervisor, process " + std::to_string(getpid()));
   Result<io::UniqueFd> listener = io::ListenUnix(ControlSocketOf(options.directory));
   if (!listener) return listener.error();
   return Supervisor(std::move(options), std::move(*lock), std::move(*listener));

@@ -11,9 +11,9 @@
 // not used again. A lone writer pays one fsync, many writers share one. The price: two writes of
 // one key never share an fsync; the second would need the first one's revision anyway.
 //
-// Relaxed types (leases, events) take the same way, but a batch that holds nothing else is
-// published without a commit and waits in `unflushed_` for the next commit or the next tick. It is
-// bounded; beyond that such a batch is committed like any other.
+// Relaxed writes (events, renewals of leases) take the same way, but a batch that holds nothing
+// else is published without a commit and waits in `unflushed_` for the next commit or the next
+// tick. It is bounded; beyond that such a batch is committed like any other.
 //
 // On a full disk the batch fails as a whole, and is tried again without those that only fill the
 // disk further: deleting may use what the database holds back for it (db::Space).
@@ -60,6 +60,16 @@ Status CheckExpected(const Key& key, Revision expected, const EntryPtr& current)
 // the last status, a finalizer that is taken off. So it is with a job that is told to stop.
 bool IsEnding(const json::Value& value) {
   return !value["metadata"]["deletionTimestamp"].IsNull() || value["spec"]["stop"].AsBool();
+}
+
+bool Contains(const std::vector<std::string>& types, const std::string& type) {
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
+
+json::Value WithoutRenewal(json::Value lease) {
+  lease.Mut("metadata").Erase("resourceVersion");
+  lease.Mut("spec").Erase("renewTime");
+  return lease;
 }
 
 }  // namespace
@@ -207,8 +217,14 @@ Listing DurableStore::ListAndWatch(const ListOptions& options, std::shared_ptr<W
 }
 
 bool DurableStore::IsRelaxed(const std::string& type) const {
-  return std::find(options_.relaxed_types.begin(), options_.relaxed_types.end(), type) !=
-         options_.relaxed_types.end();
+  return Contains(options_.relaxed_types, type) || Contains(options_.relaxed_renewals, type);
+}
+
+bool DurableStore::MayWait(const Change& change) const {
+  const std::string& type = change.entry->key.type;
+  return Contains(options_.relaxed_types, type) ||
+         (Contains(options_.relaxed_renewals, type) && change.type == ChangeType::kModified &&
+          WithoutRenewal(change.entry->value) == WithoutRenewal(change.previous->value));
 }
 
 void DurableStore::CommitUntil(const std::stop_token& stop) {
@@ -249,11 +265,11 @@ Status DurableStore::Commit(const std::vector<Write*>& batch, db::Space space) {
     changes.push_back(write->change);
     bytes += MemoryOf(write->change);
   }
-  const bool may_wait =
-      unflushed_.size() + changes.size() <= kMaxUnflushed && bytes <= kMaxUnflushedBytes &&
-      changes.back().entry->revision <= ledger_.reserved &&
-      std::all_of(changes.begin(), changes.end(),
-                  [this](const Change& change) { return IsRelaxed(change.entry->key.type); });
+  const bool may_wait = unflushed_.size() + changes.size() <= kMaxUnflushed &&
+                        bytes <= kMaxUnflushedBytes &&
+                        changes.back().entry->revision <= ledger_.reserved &&
+                        std::all_of(changes.begin(), changes.end(),
+                                    [this](const Change& change) { return MayWait(change); });
   if (may_wait) {
     unflushed_.insert(unflushed_.end(), changes.begin(), changes.end());
     unflushed_bytes_ = bytes;
@@ -319,7 +335,9 @@ void DurableStore::Close() {
 }
 
 void DurableStore::Tick(const std::stop_token& stop) {
-  const auto period = options_.relaxed_types.empty() ? kProgressPeriod : kFlushPeriod;
+  const auto period = options_.relaxed_types.empty() && options_.relaxed_renewals.empty()
+                          ? kProgressPeriod
+                          : kFlushPeriod;
   MonoTime told = clock_.Monotonic();
   while (clock_.SleepFor(period, stop)) {
     {

@@ -53,7 +53,8 @@ class DurableStore : public Store {
   DurableStore(Options options, Clock& clock, std::unique_ptr<db::Database> database,
                const Loaded& loaded);
 
-  bool IsRelaxed(const std::string& type) const;
+  bool IsRelaxed(const std::string& type) const;  // are some of its writes?
+  bool MayWait(const Change& change) const;       // is this one?
   // Calls `read` with what it needs from disk to see every change of the scope after `since`.
   template <class T>
   Result<T> WithHistory(const Scope& scope, Revision since,

@@ -184,6 +184,30 @@ TEST(Recovery, ALostRelaxedWriteExpiresItsWatchersAndItsRevisionNeverReturns) {
   EXPECT_GT((*store->Put(kLease, 0, Numbered(2)))->revision, lost);
 }
 
+json::Value LeaseOf(const char* holder, const char* time) {
+  return json::Object({{"spec", json::Object({{"holderIdentity", holder}, {"renewTime", time}})}});
+}
+
+TEST(Recovery, ALeaseThatWasTakenStaysTakenAndOnlyARenewalMayBeLost) {
+  const io::TempDir dir;
+  const Options options{.path = dir.path() + "/db", .relaxed_renewals = {"leases"}};
+  ASSERT_EQ(InChild([&]() -> int {
+              FakeClock clock;
+              const auto store = MustOpen(options, clock);
+              const auto made = store->Put(kLease, 0, LeaseOf("", "1"));
+              if (!made) _exit(1);
+              const auto taken = store->Put(kLease, (*made)->revision, LeaseOf("b", "2"));
+              if (!taken) _exit(2);
+              _exit(store->Put(kLease, (*taken)->revision, LeaseOf("b", "3")) ? 0 : 3);
+            }),
+            0);
+  FakeClock clock;
+  const auto lease = MustOpen(options, clock)->Get(kLease);
+  ASSERT_TRUE(lease);
+  EXPECT_EQ((*lease)->value["spec"]["holderIdentity"].AsString(), "b");
+  EXPECT_EQ((*lease)->value["spec"]["renewTime"].AsString(), "2");
+}
+
 TEST(Recovery, ARelaxedWriteReachesTheDiskWithTheNextOne) {
   const io::TempDir dir;
   const std::string path = dir.path() + "/db";

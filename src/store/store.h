@@ -95,6 +95,9 @@ struct Options {
   // the next write of another type or within a second. A crash loses what was not yet there; their
   // watchers of before the crash then get kExpired.
   std::vector<std::string> relaxed_types;
+  // Types of which an update is relaxed when it changes nothing but spec.renewTime: a lease that is
+  // renewed may go back by a second, one that was taken may not be free again.
+  std::vector<std::string> relaxed_renewals;
   std::string begin_anew;  // as db::Options
 };
 
